@@ -5,6 +5,8 @@ of the run key. A run has exactly one name: what does not apply is a word
 (``balance~none``, ``attr~none``, ``lam~0``), never an absent level.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,13 +55,44 @@ class Run:
         return cls(**{**values, "seed": int(values["seed"])})
 
 
+_KEY = Run(**{level: f"{{{level}}}" for level in RUN_LEVELS})
+
 RAW = "data/raw/{dataset}/{version}"
 PARTIAL = "data/partial"
 PREPARED = "data/prepared/{dataset}/{version}"
+PREPARED_TABLE = f"{PREPARED}/table.parquet"
+SHARDS = "shards"  # of pairs, within RAW
+WEIGHTS = "data/weights/{weights}.safetensors"
 
 TABULAR_BATCH = Run(dataset="{dataset}", model="{model}", method="{method}", attr="{attr}").batch
 TABULAR = f"results/tabular/{{study}}/{TABULAR_BATCH}"
 ANNOTATIONS = "results/annotate/{study}/dataset~{dataset}"
+SHARD_ANNOTATIONS = f"{ANNOTATIONS}/shard~{{shard}}.parquet"
+SHARD_NEUTRAL = f"{ANNOTATIONS}/neutral~{{shard}}.parquet"
+CAPTION_ANNOTATIONS = f"{ANNOTATIONS}/captions.parquet"
+ENCODER = f"{ANNOTATIONS}/encoder.npz"
+ANNOTATION_QUALITY = f"{ANNOTATIONS}/quality.json"
 CONDITION = "results/balance/{study}/dataset~{dataset}/balance~{balance}"
+KEEP = f"{CONDITION}/keep.parquet"
+AUDIT = f"{CONDITION}/audit.json"
+
+TRAIN = f"results/train/{{study}}/{_KEY.key}"
+MODEL = f"{TRAIN}/model.safetensors"
+SNAPSHOTS = f"{TRAIN}/snapshots"
+EPOCHS = f"{TRAIN}/epochs.csv"
+SCRATCH = f"scratch/{{study}}/{_KEY.key}"
+# One job embeds or evaluates all seeds of a batch; each seed has a folder within.
+EMBED = f"results/embed/{{study}}/{_KEY.batch}"
+EVALUATE = f"results/evaluate/{{study}}/{_KEY.batch}"
+
 TABLE = "results/tables/{study}/{paper}/{table}"
 TABLE5 = "results/table5.csv"
+
+
+def table_pattern(tables: Iterable[str]) -> str:
+    """A pattern for ``{table}`` in :data:`TABLE` that only ``tables`` (``<paper>/<table>``) match.
+
+    Both papers have a Table 5, so the name alone does not tell which rule makes it.
+    """
+    names = (table.split("/") for table in tables)
+    return "|".join(f"(?<=/{paper}/){re.escape(name)}" for paper, name in names) or "(?!)"

@@ -18,6 +18,8 @@ from clipfair.catalogue import Dataset, Expected, load_catalogue
 from clipfair.console import UserError
 from clipfair.paths import Run
 from clipfair.provenance import settings_digest
+from clipfair.runs import NONE, Runs, make_runs
+from clipfair.runs import Grid as TrainingGrid
 from clipfair.schema import check_schema, unknown
 
 SOURCE = Path(__file__).parent
@@ -123,6 +125,8 @@ class Registry:
     mirror: str
     missing_data: str
     subset: tuple[str, ...]
+    stand_ins: Mapping[str, str]
+    scratch: str
     datasets: Mapping[str, Dataset]
     tasks: Mapping[str, Task]
     classifiers: Mapping[str, Mapping]
@@ -133,6 +137,7 @@ class Registry:
     annotations: Mapping[str, Annotation]
     balances: Mapping[str, Balance]
     data_tables: Mapping[str, DataTable]
+    runs: Runs
     study_tables: tuple[str, ...]
     left_out: tuple[str, ...] = ()
 
@@ -191,6 +196,8 @@ class Registry:
 
     def datasets_of(self, table: str) -> list[str]:
         """The datasets that a table is made from."""
+        if table in self.runs.tables:
+            return self.runs.datasets_of(table)
         if table in self.tables:
             return [self.tasks[task].dataset for task in self.grids[self.tables[table].grid].tasks]
         entry = self.data_tables[table]
@@ -199,22 +206,23 @@ class Registry:
     def without(self, datasets: Iterable[str]) -> "Registry":
         """This study less every task on ``datasets``, and less the tables that then have none."""
         gone = set(datasets)
+        runs = self.runs.without(gone)
         grids = {
             name: replace(
                 grid, tasks=tuple(task for task in grid.tasks if self.tasks[task].dataset not in gone)
             )
             for name, grid in self.grids.items()
         }
-        kept = tuple(
-            table
-            for table in self.study_tables
-            if (
-                grids[self.tables[table].grid].tasks
-                if table in self.tables
-                else not gone & set(self.datasets_of(table))
-            )
-        )
-        return replace(self, grids=grids, study_tables=kept, left_out=tuple(sorted(gone)))
+
+        def is_kept(table: str) -> bool:
+            if table in self.runs.tables:
+                return table in runs.study_tables
+            if table in self.tables:
+                return bool(grids[self.tables[table].grid].tasks)
+            return not gone & set(self.datasets_of(table))
+
+        kept = tuple(table for table in self.study_tables if is_kept(table))
+        return replace(self, grids=grids, runs=runs, study_tables=kept, left_out=tuple(sorted(gone)))
 
     def loader_settings(self, dataset: str) -> dict:
         """What decides a prepared table besides the files and the code: what is checked against."""
@@ -264,7 +272,11 @@ class Registry:
 
     def figure_of(self, table: str) -> str | None:
         """The module that draws a table, None if it is not drawn."""
-        return (self.tables | self.data_tables)[table].figure
+        return (self.tables | self.data_tables | self.runs.tables)[table].figure
+
+    def figure_data_suffix(self, table: str) -> str:
+        """Which file of a table is drawn: the comparison where the published points are in the picture."""
+        return ".compare.csv" if table in self.tables else ".csv"
 
     def annotation_of(self, dataset: str) -> Annotation:
         """How ``dataset`` is annotated."""
@@ -279,30 +291,38 @@ class Registry:
 
     def prepared_of(self, dataset: str) -> str:
         """The prepared table of a dataset."""
-        folder = paths.PREPARED.format(dataset=dataset, version=self.datasets[dataset].version)
-        return f"{folder}/table.parquet"
+        return paths.PREPARED_TABLE.format(dataset=dataset, version=self.datasets[dataset].version)
 
     def shards_of(self, dataset: str, template: str) -> list[str]:
-        """``template`` (with {shard}) for every shard of a dataset's annotation."""
+        """``template`` (with {shard}, and where wanted {study} and {dataset}) for every annotated shard."""
         names = (f"{index:05d}" for index in range(self.annotation_of(dataset).shards))
-        return [template.format(shard=name) for name in names]
+        return [template.format(study=self.study, dataset=dataset, shard=name) for name in names]
 
     def annotation_files(self, dataset: str) -> list[str]:
         """The annotations that a condition is made from."""
         source = self.annotation_of(dataset).source
         if source == "labels":
             return [self.prepared_of(dataset)]
-        folder = paths.ANNOTATIONS.format(study=self.study, dataset=dataset)
         if source == "captions":
-            return [f"{folder}/captions.parquet"]
-        return self.shards_of(dataset, f"{folder}/shard~{{shard}}.parquet")
+            return [paths.CAPTION_ANNOTATIONS.format(study=self.study, dataset=dataset)]
+        return self.shards_of(dataset, paths.SHARD_ANNOTATIONS)
 
-    def data_table_notes(self, table: str) -> list[str]:
+    def rewritten_files(self, dataset: str, balance: str) -> list[str]:
+        """The rewritten captions that a condition is made from, if it rewrites any."""
+        rewrites = self.balances[balance].kind == "neutralise"
+        return self.shards_of(dataset, paths.SHARD_NEUTRAL) if rewrites else []
+
+    def encoder_of(self, dataset: str) -> str:
+        """The file of the encoder that annotates a dataset: a checkpoint, or one fitted to the dataset."""
+        encoder = self.annotation_of(dataset).encoder
+        return encoder.get("checkpoint", paths.ENCODER.format(study=self.study, dataset=dataset))
+
+    def notes(self, table: str) -> list[str]:
         """What a reader of the table must know of its data."""
         datasets = self.datasets_of(table)
         made = [name for name in datasets if name in self.generated]
         partial = [name for name in datasets if name in self.subset]
-        notes = []
+        notes = [f"Made from {ours}, which stands in for {named}." for named, ours in self.stood_in(table)]
         if made:
             notes.append(f"Made here, with planted biases, not comparable with the paper: {', '.join(made)}.")
         if partial:
@@ -311,32 +331,59 @@ class Registry:
             notes.append(f"Left out of this study (missing data): {', '.join(self.left_out)}.")
         return notes
 
+    def stood_in(self, table: str) -> list[tuple[str, str]]:
+        """The datasets that the paper has and this study does not, with what a table has in their place."""
+        named = {name: ours for name, ours in self.stand_ins.items() if ours in self.datasets_of(table)}
+        return [(self.datasets[name].title, ours) for name, ours in named.items()]
+
+    def incomparable(self, table: str) -> str:
+        """Why no value of a table can stand beside a published one; empty if it can."""
+        datasets = self.datasets_of(table)
+        if any(name in self.generated for name in datasets):
+            return "embedded data"
+        if any(name in self.subset for name in datasets):
+            return "partial data"
+        return "; ".join(f"{ours} in place of {named}" for named, ours in self.stood_in(table))
+
+    def run_table_settings(self, table: str) -> dict:
+        """What the builder of a table of trained models is told."""
+        told = {"notes": self.notes(table), "incomparable": self.incomparable(table)}
+        return {**self.runs.table_settings(table), **told}
+
+    def train_settings(self, run: Run) -> dict:
+        """All that decides a trained model besides the files and the code."""
+        return {**self.runs.train_settings(run), "version": self.datasets[run.dataset].version}
+
     def data_table_arguments(self, table: str) -> dict[str, object]:
         """The files that a table about the data is made from, by its builder's parameters."""
         entry = self.data_tables[table]
         datasets = [self.annotations[name].dataset for name in entry.annotations]
         first = next(iter(datasets), "")
-        folders = [
-            paths.CONDITION.format(study=self.study, dataset=dataset, balance=balance)
-            for dataset in datasets
-            for balance in entry.balances
-        ]
-        audits = [f"{folder}/audit.json" for folder in folders]
-        quality = paths.ANNOTATIONS.format(study=self.study, dataset=first)
+
+        def of_conditions(template: str) -> list[str]:
+            return [
+                template.format(study=self.study, dataset=dataset, balance=balance)
+                for dataset in datasets
+                for balance in entry.balances
+            ]
+
+        audits = of_conditions(paths.AUDIT)
         if entry.builder == "datasets":
             return {"tables": {name: self.prepared_of(name) for name in entry.datasets}}
         by_builder = {
             "annotation_examples": {
                 "annotations": self.annotation_files(first),
-                "shards": self.shards_of(first, f"{self.raw_of(first)}/shards/{{shard}}.tar"),
+                "shards": self.shards_of(first, f"{self.raw_of(first)}/{paths.SHARDS}/{{shard}}.tar"),
             },
-            "annotation_quality": {"record": f"{quality}/quality.json"},
+            "annotation_quality": {
+                "record": paths.ANNOTATION_QUALITY.format(study=self.study, dataset=first)
+            },
             "conditions": {"audits": audits},
             "group_distributions": {"audit": "".join(audits[:1])},
             "human_mentions": {"caption_sets": {name: self.annotation_files(name)[0] for name in datasets}},
             "object_labels": {
                 "annotations": self.annotation_files(first),
-                "keep_lists": [f"{folder}/keep.parquet" for folder in folders],
+                "keep_lists": of_conditions(paths.KEEP),
             },
             "proxies": {"annotations": self.annotation_files(first)},
         }
@@ -458,6 +505,8 @@ def _freeze(config: Mapping, datasets: Mapping[str, Dataset]) -> Registry:
         mirror=config["mirror"],
         missing_data=config["missing_data"],
         subset=tuple(config["subset"]),
+        stand_ins=config["stand_ins"],
+        scratch=config["scratch"],
         datasets=_with_generated(datasets, generated),
         tasks={name: Task(**entry) for name, entry in config["tasks"].items()},
         classifiers={name: _numbers(entry) for name, entry in config["classifiers"].items()},
@@ -489,6 +538,7 @@ def _freeze(config: Mapping, datasets: Mapping[str, Dataset]) -> Registry:
             )
             for name, entry in config["data_tables"].items()
         },
+        runs=make_runs(config, config["studies"][study]),
         study_tables=tuple(config["studies"][study]),
     )
 
@@ -536,13 +586,28 @@ def _check_names(registry: Registry, studies: Mapping[str, Iterable[str]]) -> No
     for study, tables in studies.items():
         _unique(f"config.studies.{study}", tables)
         for table in tables:
-            _known(f"config.studies.{study}", "table", table, {**registry.tables, **registry.data_tables})
+            known = {**registry.tables, **registry.data_tables, **registry.runs.tables}
+            _known(f"config.studies.{study}", "table", table, known)
+    for named, ours in registry.stand_ins.items():
+        for name in (named, ours):
+            _known("config.stand_ins", "dataset", name, registry.datasets)
+    _check_runs(registry)
 
 
 def _check_ids(registry: Registry) -> None:
     """Ids become levels of paths: lower case, digits, dots and dashes."""
-    for catalogue in ("classifiers", "mitigations"):
-        for name in getattr(registry, catalogue):
+    runs = registry.runs
+    catalogues = {
+        "classifiers": registry.classifiers,
+        "mitigations": registry.mitigations,
+        "models": runs.models,
+        "methods": runs.methods,
+        "evaluations": runs.evaluations,
+        "schedules": runs.schedules,
+        "balances": registry.balances,
+    }
+    for catalogue, names in catalogues.items():
+        for name in names:
             if not ID.fullmatch(name):
                 raise UserError(f"config.{catalogue}: the id {name!r} may only have a-z, 0-9, '.' and '-'")
 
@@ -614,6 +679,60 @@ def _check_data_table(where: str, table: DataTable, registry: Registry) -> None:
         _known(f"{where}.annotations", "annotation", name, registry.annotations)
     for name in table.balances:
         _known(f"{where}.balances", "balance", name, registry.balances)
+
+
+def _check_runs(registry: Registry) -> None:
+    runs = registry.runs
+    for name, stages in runs.schedules.items():
+        where = f"config.schedules.{name}"
+        if name in registry.balances:
+            raise UserError(f"{where}: {name!r} is a condition in config.balances; give it another id")
+        for balance, _ in stages:
+            _known(where, "condition", balance, registry.balances)
+        if sum(Decimal(str(share)) for _, share in stages) != 1:
+            raise UserError(f"{where}: the shares add up to {sum(share for _, share in stages)}; expected 1")
+    for name, line in runs.evaluations.items():
+        _known(f"config.evaluations.{name}.dataset", "dataset", line["dataset"], registry.datasets)
+    for name, grid in runs.grids.items():
+        _check_training_grid(f"config.training.{name}", grid, registry)
+    for name, table in runs.tables.items():
+        where = f"config.run_tables.{name}"
+        _known(f"{where}.builder", "builder", table.builder, _modules("tables/builders"))
+        if table.figure is not None:
+            _known(f"{where}.figure", "figure", table.figure, _modules("tables/figures"))
+        for grid in table.grids:
+            _known(f"{where}.grids", "grid", grid, runs.grids)
+    for batch, grids in runs.batches.items():
+        recipes = {grid.recipe for grid in grids}
+        if len(recipes) > 1:
+            raise UserError(
+                f"config.training: {batch.batch} is trained by two recipes ({', '.join(sorted(recipes))}); "
+                "give its grids the same one"
+            )
+
+
+def _check_training_grid(where: str, grid: TrainingGrid, registry: Registry) -> None:
+    runs = registry.runs
+    _known(f"{where}.dataset", "dataset", grid.dataset, registry.datasets)
+    _known(f"{where}.recipe", "recipe", grid.recipe, runs.recipes)
+    catalogues = {
+        "balances": {NONE, *registry.balances, *runs.schedules},
+        "models": runs.models,
+        "methods": runs.methods,
+        "evaluations": runs.evaluations,
+    }
+    for key, known in catalogues.items():
+        for name in getattr(grid, key):
+            _known(f"{where}.{key}", key.rstrip("s"), name, known)
+    for key in (*catalogues, "attrs", "lams", "seeds"):
+        _unique(f"{where}.{key}", getattr(grid, key))
+    for lam in grid.lams:
+        try:
+            negative = Decimal(canonical_number(lam)) < 0
+        except ValueError:
+            raise UserError(f"{where}.lams: {lam!r} is not a number; expected one such as 1e-7") from None
+        if negative:
+            raise UserError(f"{where}.lams: {lam} is negative; expected 0 or more")
 
 
 def _modules(folder: str) -> list[str]:

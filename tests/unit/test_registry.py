@@ -170,13 +170,13 @@ def test_without_a_dataset_its_tasks_go_and_with_the_last_the_table():
 
 def test_a_table_says_what_its_data_are():
     registry = load_registry(changed(subset=["embedded-web"]))
-    notes = registry.without(["adult"]).data_table_notes("m4/conditions")
+    notes = registry.without(["adult"]).notes("m4/conditions")
     assert [note.partition(":")[0] for note in notes] == [
         "Made here, with planted biases, not comparable with the paper",
         "Partial data (subset), not comparable with the paper",
         "Left out of this study (missing data)",
     ]
-    assert load_registry(changed(study="lab")).data_table_notes("m4/conditions-fairface") == []
+    assert load_registry(changed(study="lab")).notes("m4/conditions-fairface") == []
 
 
 def test_a_missing_key_is_named():

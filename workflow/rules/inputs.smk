@@ -95,8 +95,7 @@ def get_replacements(wildcards):
 
 
 def get_encoder(wildcards):
-    encoder = REGISTRY.annotation_of(wildcards.dataset).encoder
-    return encoder.get("checkpoint", f"{paths.ANNOTATIONS}/encoder.npz")
+    return REGISTRY.encoder_of(wildcards.dataset)
 
 
 def get_annotation_files(wildcards):
@@ -104,14 +103,37 @@ def get_annotation_files(wildcards):
 
 
 def get_rewritten(wildcards):
-    if REGISTRY.balances[wildcards.balance].kind != "neutralise":
-        return []
-    folder = paths.ANNOTATIONS.format(study=wildcards.study, dataset=wildcards.dataset)
-    return REGISTRY.shards_of(wildcards.dataset, f"{folder}/neutral~{{shard}}.parquet")
+    return REGISTRY.rewritten_files(wildcards.dataset, wildcards.balance)
 
 
 def get_balance(wildcards):
     return asdict(REGISTRY.balances[wildcards.balance])
+
+
+# --- Trained models ---
+
+
+def get_run(wildcards):
+    levels = {
+        level: getattr(wildcards, level) for level in paths.RUN_LEVELS if hasattr(wildcards, level)
+    }
+    return Run(**levels | {"seed": int(levels.get("seed", 0))})
+
+
+def get_train_settings(wildcards):
+    return REGISTRY.train_settings(get_run(wildcards))
+
+
+def get_keep_lists(wildcards):
+    return REGISTRY.runs.keep_lists(get_run(wildcards))
+
+
+def get_start_weights(wildcards):
+    return REGISTRY.runs.weights_file(get_run(wildcards)) or []
+
+
+def get_scratch(wildcards):
+    return paths.SCRATCH.format(**dict(wildcards.items()))
 
 
 # --- Tables and figures ---
@@ -126,7 +148,8 @@ def get_records(wildcards):
 
 
 def get_published(wildcards):
-    paper = REGISTRY.tables[get_table_id(wildcards)].published.split("/")[0]
+    tables = REGISTRY.tables | REGISTRY.runs.tables
+    paper = tables[get_table_id(wildcards)].published.split("/")[0]
     return str(ROOT / f"resources/published/{paper}.csv")
 
 
@@ -141,11 +164,11 @@ def get_table_code(wildcards):
 
 
 def get_published_tables():
-    return [name.split("/")[1] for name in REGISTRY.tables]
+    return paths.table_pattern(REGISTRY.tables)
 
 
 def get_data_tables():
-    return [name.split("/")[1] for name in REGISTRY.data_tables]
+    return paths.table_pattern(REGISTRY.data_tables)
 
 
 def get_data_table_inputs(wildcards):
@@ -157,7 +180,7 @@ def get_data_table_arguments(wildcards):
 
 
 def get_data_table_notes(wildcards):
-    return REGISTRY.data_table_notes(get_table_id(wildcards))
+    return REGISTRY.notes(get_table_id(wildcards))
 
 
 def get_data_table_builder(wildcards):
@@ -168,9 +191,37 @@ def get_data_table_code(wildcards):
     return code_digest(f"clipfair.tables.builders.{get_data_table_builder(wildcards)}")
 
 
+def get_run_records(wildcards):
+    return REGISTRY.runs.table_records(get_table_id(wildcards))
+
+
+def get_run_epochs_by_key(wildcards):
+    return REGISTRY.runs.table_epochs(get_table_id(wildcards))
+
+
+def get_run_epochs(wildcards):
+    return list(get_run_epochs_by_key(wildcards).values())
+
+
+def get_run_table_settings(wildcards):
+    return REGISTRY.run_table_settings(get_table_id(wildcards))
+
+
+def get_run_table_code(wildcards):
+    builder = REGISTRY.runs.tables[get_table_id(wildcards)].builder
+    return code_digest("clipfair.tables.records", f"clipfair.tables.builders.{builder}")
+
+
+def get_run_tables():
+    return paths.table_pattern(REGISTRY.runs.uncompared_tables())
+
+
+def get_compared_tables():
+    return paths.table_pattern(REGISTRY.runs.compared_tables())
+
+
 def get_figure_data(wildcards):
-    suffix = ".compare.csv" if get_table_id(wildcards) in REGISTRY.tables else ".csv"
-    return f"{paths.TABLE}{suffix}"
+    return f"{paths.TABLE}{REGISTRY.figure_data_suffix(get_table_id(wildcards))}"
 
 
 def get_figure(wildcards):

@@ -1,13 +1,16 @@
 # Tables and figures: pure functions of the evaluation records, beside the published numbers.
-# in:    results/tabular/<study>/.../metrics.json, resources/published/<paper>.csv
+# in:    results/tabular/<study>/.../metrics.json, results/evaluate/<study>/.../metrics.json,
+#        results/train/<study>/.../epochs.csv, resources/published/<paper>.csv
 # out:   results/tables/<study>/<paper>/<table>.csv .md .compare.csv .svg .png
 #        results/table5.csv    every paper's Table 5 of the study, one tidy file
-# steps: build_table or build_data_table -> draw_figure; gather_table5
+# steps: build_table, build_data_table, build_run_table or build_compared_table -> draw_figure; gather_table5
 
 
 localrules:
     build_table,
     build_data_table,
+    build_run_table,
+    build_compared_table,
     draw_figure,
     gather_table5,
 
@@ -26,7 +29,7 @@ rule build_table:
     benchmark:
         "logs/build_table/{study}/{paper}-{table}.benchmark.tsv"
     wildcard_constraints:
-        table="|".join(get_published_tables()),
+        table=get_published_tables(),
     conda:
         "../../envs/workflow.yaml"
     params:
@@ -48,7 +51,7 @@ rule build_data_table:
     benchmark:
         "logs/build_data_table/{study}/{paper}-{table}.benchmark.tsv"
     wildcard_constraints:
-        table="|".join(get_data_tables()),
+        table=get_data_tables(),
     conda:
         "../../envs/workflow.yaml"
     params:
@@ -58,6 +61,56 @@ rule build_data_table:
         code=get_data_table_code,
     script:
         "../scripts/build_data_table.py"
+
+
+rule build_run_table:
+    input:
+        records=get_run_records,
+        epochs=get_run_epochs,
+    output:
+        csv=f"{paths.TABLE}.csv",
+        markdown=f"{paths.TABLE}.md",
+        spec=f"{paths.TABLE}.spec.json",
+    log:
+        "logs/build_run_table/{study}/{paper}-{table}.log",
+    benchmark:
+        "logs/build_run_table/{study}/{paper}-{table}.benchmark.tsv"
+    wildcard_constraints:
+        table=get_run_tables(),
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        settings=get_run_table_settings,
+        epochs=get_run_epochs_by_key,
+        code=get_run_table_code,
+    script:
+        "../scripts/build_run_table.py"
+
+
+rule build_compared_table:
+    input:
+        records=get_run_records,
+        epochs=get_run_epochs,
+        published=get_published,
+    output:
+        csv=f"{paths.TABLE}.csv",
+        markdown=f"{paths.TABLE}.md",
+        compare=f"{paths.TABLE}.compare.csv",
+        spec=f"{paths.TABLE}.spec.json",
+    log:
+        "logs/build_compared_table/{study}/{paper}-{table}.log",
+    benchmark:
+        "logs/build_compared_table/{study}/{paper}-{table}.benchmark.tsv"
+    wildcard_constraints:
+        table=get_compared_tables(),
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        settings=get_run_table_settings,
+        epochs=get_run_epochs_by_key,
+        code=get_run_table_code,
+    script:
+        "../scripts/build_compared_table.py"
 
 
 rule draw_figure:

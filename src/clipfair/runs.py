@@ -1,0 +1,329 @@
+"""Trained models: the catalogues and grids of config.yaml that say which, and what each is made from.
+
+A grid crosses its lists; each combination is one :class:`clipfair.paths.Run`. Grids may share runs if
+they train them alike; a run is then trained once, with the seeds and evaluations of all of them together.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from itertools import product
+
+from clipfair import paths
+from clipfair.console import UserError
+from clipfair.paths import Run
+
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Every combination of its lists, each with all seeds; each evaluated on all ``evaluations``.
+
+    ``stands_in`` is the dataset that ``dataset`` is used in place of, None if it is the one that was named.
+    """
+
+    dataset: str
+    balances: tuple[str, ...]
+    models: tuple[str, ...]
+    methods: tuple[str, ...]
+    attrs: tuple[str, ...]
+    lams: tuple[str, ...]
+    recipe: str
+    seeds: tuple[int, ...]
+    evaluations: tuple[str, ...]
+    stands_in: str | None = None
+
+    @cached_property
+    def batches(self) -> tuple[Run, ...]:
+        """Its runs less their seeds, in the order of its lists."""
+        levels = product(self.balances, self.models, self.methods, self.attrs, self.lams)
+        return tuple(Run(self.dataset, *combination) for combination in levels)
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """A table made from the evaluations of grids.
+
+    ``published`` is the published table it stands beside (``<file>/<table>``), None if there is none.
+    ``needs`` names what it reads besides: ``epochs`` (the epochs of every run).
+    """
+
+    builder: str
+    figure: str | None
+    grids: tuple[str, ...]
+    published: str | None = None
+    needs: tuple[str, ...] = ()
+    settings: Mapping = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The trained models of one study."""
+
+    study: str
+    models: Mapping[str, Mapping]
+    recipes: Mapping[str, Mapping]
+    methods: Mapping[str, Mapping]
+    schedules: Mapping[str, tuple[tuple[str, float], ...]]
+    evaluations: Mapping[str, Mapping]
+    grids: Mapping[str, Grid]
+    tables: Mapping[str, RunTable]
+    study_tables: tuple[str, ...]
+
+    @cached_property
+    def batches(self) -> dict[Run, tuple[Grid, ...]]:
+        """Every batch that this study trains -> the grids that have it; also those that others start from."""
+        found: dict[Run, list[Grid]] = {}
+        names = dict.fromkeys(name for table in self.study_tables for name in self.tables[table].grids)
+        waiting = [self.grids[name] for name in names]
+        for grid in waiting:
+            for batch in grid.batches:
+                found.setdefault(batch, []).append(grid)
+        for batch in list(found):
+            start = self.start_of(batch)
+            if start is not None and replace(start, seed=0) not in found:
+                raise UserError(
+                    f"config.models.{batch.model}.weights.run: study {self.study!r} has no run {start.key}; "
+                    "add a table whose grid trains it"
+                )
+        return {batch: tuple(grids) for batch, grids in found.items()}
+
+    def start_of(self, run: Run) -> Run | None:
+        """The run of this study whose weights ``run`` starts from, if it starts from one."""
+        weights = self.models[run.model].get("weights") or {}
+        return Run(**weights["run"]) if "run" in weights else None
+
+    def grids_of(self, batch: Run) -> tuple[Grid, ...]:
+        """The grids that a batch belongs to; at least one."""
+        batch = replace(batch, seed=0)
+        if batch not in self.batches:
+            raise UserError(f"study {self.study!r} has no run {batch.batch}; add it to a grid in config.yaml")
+        return self.batches[batch]
+
+    def seeds_of(self, batch: Run) -> list[int]:
+        """The seeds of a batch, of all its grids together, ascending."""
+        return sorted({seed for grid in self.grids_of(batch) for seed in grid.seeds})
+
+    def evaluations_of(self, batch: Run) -> dict[str, Mapping]:
+        """What a batch is evaluated on, by id, for all its grids together."""
+        names = dict.fromkeys(name for grid in self.grids_of(batch) for name in grid.evaluations)
+        return {name: self.evaluations[name] for name in names}
+
+    def runs_of(self, batch: Run) -> list[Run]:
+        """A batch with each of its seeds."""
+        return [replace(batch, seed=seed) for seed in self.seeds_of(batch)]
+
+    def stages_of(self, balance: str) -> list[dict]:
+        """The conditions that are trained on, in turn, with the share of the examples that each gets."""
+        if balance == NONE:
+            return []
+        stages = self.schedules.get(balance, ((balance, 1),))
+        return [{"balance": name, "share": share} for name, share in stages]
+
+    def recipe_of(self, batch: Run) -> Mapping:
+        """How a batch is trained."""
+        return self.recipes[self.grids_of(batch)[0].recipe]
+
+    def train_settings(self, run: Run) -> dict:
+        """All that the registry says of one trained model, and nothing of the others."""
+        method = self.methods[run.method]
+        return {
+            "run": asdict(run),
+            "model": dict(self.models[run.model]),
+            "recipe": dict(self.recipe_of(run)),
+            "method": {"kind": method["kind"], "settings": _less(method, "kind")},
+            "stages": self.stages_of(run.balance),
+        }
+
+    def is_trained(self, run: Run) -> bool:
+        """Whether a run is trained at all; a zero-shot method takes the model as it is."""
+        return self.methods[run.method]["kind"] != "zero_shot"
+
+    def keep_lists(self, run: Run) -> list[str]:
+        """The keep-list of each of a run's stages."""
+        return [
+            paths.KEEP.format(study=self.study, dataset=run.dataset, balance=stage["balance"])
+            for stage in self.stages_of(run.balance)
+        ]
+
+    def weights_file(self, run: Run) -> str | None:
+        """The file of the weights that a run starts from; None for random ones."""
+        start = self.start_of(run)
+        if start is not None:
+            return self.model_file(start)
+        if self.models[run.model].get("weights") is None:
+            return None
+        return paths.WEIGHTS.format(weights=self.models[run.model].get("like", run.model))
+
+    def model_file(self, run: Run) -> str:
+        """The trained model of a run."""
+        return paths.MODEL.format(study=self.study, **asdict(run))
+
+    def folders(self, template: str, batches: Iterable[Run]) -> list[str]:
+        """``template`` for each batch."""
+        return [template.format(study=self.study, **asdict(batch)) for batch in batches]
+
+    def compared_tables(self) -> list[str]:
+        """The tables that stand beside a published one."""
+        return [name for name, table in self.tables.items() if table.published]
+
+    def uncompared_tables(self) -> list[str]:
+        """The tables for which the papers print no numbers."""
+        return [name for name, table in self.tables.items() if not table.published]
+
+    def table_batches(self, table: str) -> list[Run]:
+        """The batches that a table reads, each once."""
+        return list(
+            dict.fromkeys(batch for name in self.tables[table].grids for batch in self.grids[name].batches)
+        )
+
+    def table_records(self, table: str) -> list[str]:
+        """The folders of evaluations that a table is made from."""
+        return self.folders(paths.EVALUATE, self.table_batches(table))
+
+    def table_epochs(self, table: str) -> dict[str, str]:
+        """The key of every run that a table reads -> its epochs; empty if the table does not ask."""
+        if "epochs" not in self.tables[table].needs:
+            return {}
+        return {
+            run.key: paths.EPOCHS.format(study=self.study, **asdict(run))
+            for batch in self.table_batches(table)
+            for run in self.runs_of(batch)
+            if self.methods[run.method]["kind"] == "finetune"
+        }
+
+    def table_settings(self, table: str) -> dict:
+        """What a table's builder is told: its own settings, its grids, and the catalogues that they name."""
+        entry = self.tables[table]
+        grids = {name: _plain(self.grids[name]) for name in entry.grids}
+        chosen = [self.grids[name] for name in entry.grids]
+        models = {name: dict(self.models[name]) for grid in chosen for name in grid.models}
+        schedules = {
+            name: [list(stage) for stage in self.schedules[name]]
+            for grid in chosen
+            for name in grid.balances
+            if name in self.schedules
+        }
+        methods = {name: dict(self.methods[name]) for grid in chosen for name in grid.methods}
+        evaluations = {name: dict(self.evaluations[name]) for grid in chosen for name in grid.evaluations}
+        return {
+            "table": table,
+            "study": self.study,
+            "builder": entry.builder,
+            "published": None if entry.published is None else entry.published.split("/")[1],
+            "grids": grids,
+            "seeds": sorted({seed for grid in chosen for seed in grid.seeds}),
+            "models": models,
+            "schedules": schedules,
+            "methods": methods,
+            "evaluations": evaluations,
+            **entry.settings,
+        }
+
+    def datasets_of(self, table: str) -> list[str]:
+        """The datasets that the models of a table are trained and evaluated on, each once."""
+        grids = [self.grids[name] for name in self.tables[table].grids]
+        trained = [grid.dataset for grid in grids]
+        evaluated = [self.evaluations[name]["dataset"] for grid in grids for name in grid.evaluations]
+        return list(dict.fromkeys(trained + evaluated))
+
+    def fetched_models(self) -> list[str]:
+        """The models whose published weights are fetched, each file once."""
+        return [
+            name
+            for name, line in self.models.items()
+            if "url" in (line.get("weights") or {}) and "like" not in line
+        ]
+
+    def without(self, datasets: Iterable[str]) -> "Runs":
+        """Less every grid that trains on one of ``datasets``, every evaluation on one, and the tables that
+        then have none."""
+        gone = set(datasets)
+        grids = {
+            name: replace(
+                grid,
+                evaluations=tuple(
+                    name for name in grid.evaluations if self.evaluations[name]["dataset"] not in gone
+                ),
+            )
+            for name, grid in self.grids.items()
+            if grid.dataset not in gone
+        }
+        tables = {
+            name: replace(table, grids=tuple(grid for grid in table.grids if grid in grids))
+            for name, table in self.tables.items()
+        }
+        kept = tuple(
+            name for name in self.study_tables if any(grids[grid].evaluations for grid in tables[name].grids)
+        )
+        return replace(self, grids=grids, tables=tables, study_tables=kept)
+
+
+def make_runs(config: Mapping, study_tables: Iterable[str]) -> Runs:
+    """The part of a checked configuration that trains models.
+
+    Raises
+    ------
+    UserError
+        If a line is ``like`` an unknown model.
+    """
+    return Runs(
+        study=config["study"],
+        models=resolve_models(config["models"]),
+        recipes=config["recipes"],
+        methods=config["methods"],
+        schedules={
+            name: tuple((balance, share) for balance, share in stages)
+            for name, stages in config["schedules"].items()
+        },
+        evaluations=config["evaluations"],
+        grids={name: _grid(entry, config["stand_ins"]) for name, entry in config["training"].items()},
+        tables={
+            name: RunTable(
+                **{
+                    **entry,
+                    "grids": tuple(entry["grids"]),
+                    "needs": tuple(entry.get("needs", ())),
+                }
+            )
+            for name, entry in config["run_tables"].items()
+        },
+        study_tables=tuple(name for name in study_tables if name in config["run_tables"]),
+    )
+
+
+def resolve_models(models: Mapping[str, Mapping]) -> dict[str, dict]:
+    """Each model's line; one that is ``like`` another has that one's settings where it gives none.
+
+    Raises
+    ------
+    UserError
+        If that other is unknown or itself like a third.
+    """
+    resolved = {}
+    for name, line in models.items():
+        like = line.get("like")
+        if like is not None and ("like" in models.get(like, {"like": None})):
+            known = ", ".join(sorted(other for other, entry in models.items() if "like" not in entry))
+            raise UserError(f"config.models.{name}.like: {like!r} is not a model of its own; known: {known}")
+        resolved[name] = dict(line) if like is None else {**models[like], **line}
+    return resolved
+
+
+def _grid(entry: Mapping, stand_ins: Mapping[str, str]) -> Grid:
+    named = entry["dataset"]
+    lists = {key: tuple(value) for key, value in entry.items() if isinstance(value, list)}
+    return Grid(
+        **{**entry, **lists, "dataset": stand_ins.get(named, named)},
+        stands_in=named if named in stand_ins else None,
+    )
+
+
+def _plain(grid: Grid) -> dict:
+    """As JSON has it: lists, no tuples."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(grid).items()}
+
+
+def _less(mapping: Mapping, key: str) -> dict:
+    return {name: value for name, value in mapping.items() if name != key}

@@ -1,0 +1,27 @@
+"""build_compared_table: one table from the evaluations of trained models, beside the published one."""
+
+from importlib import import_module
+
+from clipfair.console import job_log
+from clipfair.io import write_csv, write_text
+from clipfair.provenance import write_spec
+from clipfair.tables.compare import read_published
+from clipfair.tables.page import with_notes
+from clipfair.tables.records import read_records
+
+with job_log(snakemake.log[0]):
+    settings = snakemake.params.settings
+    builder = import_module(f"clipfair.tables.builders.{settings['builder']}")
+    told = settings | {"epochs": snakemake.params.epochs}
+    published = read_published(snakemake.input.published, settings["published"])
+    table, compared, page = builder.build(read_records(snakemake.input.records), published, told)
+    write_csv(snakemake.output.csv, table)
+    write_csv(snakemake.output.compare, compared)
+    write_text(snakemake.output.markdown, with_notes(page, settings["notes"]))
+    write_spec(
+        snakemake.output.spec,
+        made_by=snakemake.rule,
+        code=snakemake.params.code,
+        settings=settings,
+        inputs={},
+    )
