@@ -1,0 +1,1 @@
+"""Embed: images and texts of every evaluation, once per checkpoint and dataset."""

@@ -1,0 +1,93 @@
+"""What an evaluation asks of a dataset: which of its examples, and which texts.
+
+An evaluation is its line of the registry. ``split`` and ``where`` (column -> value, or the list of
+them) choose the examples evaluated, ``support`` those that something is fitted to, ``images`` how
+many of the first are drawn. Embedding and evaluating ask here, and so agree.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from clipfair import prompts
+from clipfair.console import UserError
+from clipfair.prompts import TextSet
+
+# Read off every checkpoint of a run, not only the last (Figures 2 and 4: examples seen).
+AT_EVERY_CHECKPOINT = ("representation", "association")
+
+
+def test_rows(line: Mapping, table: pd.DataFrame) -> np.ndarray:
+    """Which rows are evaluated; (n,) bool.
+
+    If ``images`` is less than their number, so many are drawn with the generator of ``seed``.
+    """
+    chosen = _match(line, table, {"split": line["split"], **line.get("where", {})})
+    found = np.flatnonzero(chosen)
+    if line.get("images", len(found)) < len(found):
+        drawn = np.random.default_rng(line["seed"]).choice(found, size=line["images"], replace=False)
+        chosen = np.zeros(len(table), dtype=bool)
+        chosen[drawn] = True
+    return chosen
+
+
+def support_rows(line: Mapping, table: pd.DataFrame) -> np.ndarray:
+    """Which rows something is fitted to; (n,) bool, none if the line has no ``support``."""
+    if "support" not in line:
+        return np.zeros(len(table), dtype=bool)
+    return _match(line, table, line["support"])
+
+
+def _match(line: Mapping, table: pd.DataFrame, where: Mapping) -> np.ndarray:
+    chosen = np.ones(len(table), dtype=bool)
+    for column, value in where.items():
+        if column not in table:
+            raise UserError(
+                f"evaluation on {line['dataset']}: no column {column!r}; known: {', '.join(table.columns)}"
+            )
+        chosen &= table[column].isin(value if isinstance(value, list | tuple) else [value]).to_numpy()
+    if not chosen.any():
+        told = ", ".join(f"{column} {value}" for column, value in where.items())
+        raise UserError(f"evaluation on {line['dataset']}: no example with {told}; check config.yaml")
+    return chosen
+
+
+def text_sets(line: Mapping, table: pd.DataFrame) -> dict[str, TextSet]:
+    """The texts that the evaluation compares the images of its test rows with, by name.
+
+    Each is there if the line has the setting of its name: ``attributes`` and ``occupations`` (lists of
+    words), ``neutral`` (one text), ``prompts`` (texts, or lists of texts whose embeddings are averaged),
+    ``classes`` (``labels``, the values of the column label, or ``imagenet``) and ``captions`` (``all`` of
+    the test rows, in their order).
+    """
+    return {name: make(line, table) for name, make in _MAKERS.items() if name in line}
+
+
+def _words(setting: str) -> Callable[[Mapping, pd.DataFrame], TextSet]:
+    return lambda line, table: TextSet(tuple(line[setting]), (line.get("template", "{}"),))
+
+
+def _prompts(line: Mapping, table: pd.DataFrame) -> TextSet:
+    return TextSet(tuple(prompt if isinstance(prompt, str) else tuple(prompt) for prompt in line["prompts"]))
+
+
+def _classes(line: Mapping, table: pd.DataFrame) -> TextSet:
+    names = prompts.IMAGENET if line["classes"] == prompts.IMAGENET else tuple(table["label"].cat.categories)
+    templates = line["templates"] if isinstance(line["templates"], str) else tuple(line["templates"])
+    return TextSet(names, templates, canonical=True)
+
+
+def _captions(line: Mapping, table: pd.DataFrame) -> TextSet:
+    rows = table.loc[test_rows(line, table), "captions"]
+    return TextSet(tuple(caption for captions in rows for caption in captions))
+
+
+_MAKERS = {
+    "attributes": _words("attributes"),
+    "occupations": _words("occupations"),
+    "neutral": lambda line, table: TextSet((line["neutral"],)),
+    "prompts": _prompts,
+    "classes": _classes,
+    "captions": _captions,
+}
