@@ -19,14 +19,16 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 
 from clipfair import paths
 from clipfair.console import one_line_errors
-from clipfair.data.missing import check_data
+from clipfair.data.missing import check_data, stop_for
 from clipfair.provenance import put_code_first
 from clipfair.registry import load_registry
 
 put_code_first()
 
 with one_line_errors():
-    REGISTRY = check_data(load_registry(config))
+    REGISTRY, MISSING = check_data(load_registry(config))
+if MISSING:
+    print(f"clipfair: {MISSING}", file=sys.stderr)
 
 
 wildcard_constraints:
@@ -51,6 +53,12 @@ include: "workflow/rules/tables.smk"
 
 localrules:
     all,
+
+
+# A dry run plans what cannot be started yet.
+onstart:
+    with one_line_errors():
+        stop_for(MISSING)
 
 
 # What was built stays; what could not be is said last, where a person looks.

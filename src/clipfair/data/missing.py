@@ -3,29 +3,32 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from clipfair import paths
 from clipfair.catalogue import Dataset
 from clipfair.console import UserError
 from clipfair.data.fetch import MANIFEST, in_mirror, mirror_folder, missing_line
 from clipfair.registry import Registry
 
 
-def check_data(registry: Registry) -> Registry:
-    """The study as far as its data can be had, before any job.
+def check_data(registry: Registry) -> tuple[Registry, str]:
+    """The study as far as its data can be had, and :func:`missing_message` if it must not start without more.
 
-    Raises
-    ------
-    UserError
-        With :func:`missing_message`, if something is missing and ``missing_data`` says to stop.
+    The message is empty if nothing is missing, or if what is missing is left out. A plan (a dry run) can be
+    made with data missing, so that is for the caller to stop.
     """
     needed, mirror = registry.datasets_needed(), mirror_folder(registry.mirror)
-    raw_dirs = {
-        name: paths.RAW.format(dataset=name, version=registry.datasets[name].version) for name in needed
-    }
+    raw_dirs = {name: registry.raw_of(name) for name in needed}
     missing = missing_datasets(registry.datasets, needed, raw_dirs=raw_dirs, mirror=mirror)
-    if missing and registry.missing_data == "stop":
-        raise UserError(missing_message(registry.datasets, missing, mirror=mirror))
-    return registry.without(missing) if missing else registry
+    if not missing:
+        return registry, ""
+    if registry.missing_data == "leave_out":
+        return registry.without(missing), ""
+    return registry, missing_message(registry.datasets, missing, mirror=mirror)
+
+
+def stop_for(message: str) -> None:
+    """Raise :class:`UserError` if data are missing; the message itself was told before the plan."""
+    if message:
+        raise UserError("nothing was started: data are missing, as the message before the plan says")
 
 
 def missing_datasets(
