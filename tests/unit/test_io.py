@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from clipfair.io import atomic_path, read_json, sha256_of, write_json, write_text
+from clipfair.io import atomic_folder, atomic_path, read_json, sha256_of, write_json, write_text
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path):
@@ -13,6 +13,22 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
         raise RuntimeError("in the middle")
     assert target.read_text() == "whole"
     assert [path.name for path in target.parent.iterdir()] == ["file.txt"]
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "deep" / "folder"
+    (target.parent / ".folder.partial").mkdir(parents=True)
+    (target.parent / ".folder.partial" / "of a killed process").touch()
+    with atomic_folder(target) as temporary:
+        (temporary / "first").touch()
+    with pytest.raises(RuntimeError, match="in the middle"), atomic_folder(target) as temporary:
+        (temporary / "half").touch()
+        raise RuntimeError("in the middle")
+    assert [path.name for path in target.iterdir()] == ["first"]
+    with atomic_folder(target) as temporary:
+        (temporary / "second").touch()
+    assert [path.name for path in target.iterdir()] == ["second"]
+    assert [path.name for path in target.parent.iterdir()] == ["folder"]
 
 
 def test_json_has_no_nan(tmp_path):

@@ -1,12 +1,11 @@
 """Fetch a dataset from a mirror folder or its owner: whole and verified, or not at all."""
 
-import contextlib
 import hashlib
 import math
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ from urllib3.util import Retry
 from clipfair.catalogue import Archive, Dataset, File, Layout
 from clipfair.console import UserError, progress
 from clipfair.data.unpack import unpack
-from clipfair.io import sha256_of, write_json
+from clipfair.io import atomic_folder, sha256_of, write_json
 
 MANIFEST = "manifest.json"
 MIB = 2**20
@@ -79,7 +78,7 @@ def fetch_dataset(
     """
     source = _mirror_folder(dataset, mirror)
     layout = _layout_in(dataset, source)
-    with _whole_folder(out_dir) as folder:
+    with atomic_folder(out_dir) as folder:
         if layout is not None:
             place = str(source)
             origins = _take_layout(layout, source, folder)
@@ -383,20 +382,3 @@ def _check_layout(dataset: Dataset, layout: Layout, folder: Path, *, place: str,
     if not subset:
         for file in layout.files:
             _verify(folder / file.name, file, where=f"{dataset.id}: {file.name} in {place}")
-
-
-@contextlib.contextmanager
-def _whole_folder(path: str) -> Iterator[Path]:
-    """Yield an empty folder beside ``path`` that takes its place if the block succeeds."""
-    target = Path(path)
-    # One fixed name: what a killed process left is cleared by the next.
-    temporary = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        if target.exists():
-            shutil.rmtree(target)
-        temporary.replace(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

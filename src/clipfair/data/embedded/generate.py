@@ -1,8 +1,6 @@
 """The embedded world's one entry: a part, its settings and a seed to a folder."""
 
-import contextlib
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from clipfair.data.embedded.scenes import generate_scenes
 from clipfair.data.embedded.textures import generate_textures
 from clipfair.data.embedded.web import generate_web
 from clipfair.data.embedded.world import SETTINGS, Settings
+from clipfair.io import atomic_folder
 
 GENERATORS: dict[str, Callable[[Path, Any, np.random.Generator], None]] = {
     "web": generate_web,
@@ -57,20 +56,5 @@ def generate_world(part: str, settings: Settings, seed: int, out_dir: str | Path
         raise UserError(f"{part}: expected {SETTINGS[part].__name__}, got {type(settings).__name__}")
     if seed < 0:
         raise UserError(f"{part}: the seed is {seed}; expected 0 or more")
-    with _whole_folder(Path(out_dir)) as folder:
+    with atomic_folder(out_dir) as folder:
         GENERATORS[part](folder, settings, np.random.default_rng([seed, *part.encode()]))
-
-
-@contextlib.contextmanager
-def _whole_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside ``target`` that takes its place if the block succeeds."""
-    temporary = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        if target.exists():
-            shutil.rmtree(target)
-        temporary.replace(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
