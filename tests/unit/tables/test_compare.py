@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from clipfair.console import UserError
-from clipfair.tables.compare import LIMIT, ROUNDING_STD, compare, read_published
+from clipfair.tables.compare import FINE_ROUNDING_STD, LIMIT, ROUNDING_STD, compare, read_published
 
 
 def ours(mean, std, published_row="Baseline"):
@@ -59,6 +59,18 @@ def test_nothing_of_an_incomparable_table_looks_like_a_reproduction():
     assert list(frame["verdict"]) == ["not comparable: partial data"]
 
 
+def test_a_single_repeat_is_no_verdict():
+    line = compare(ours(15.0, np.nan), published(14.5, 0.4)).iloc[0]
+    assert line["verdict"] == "not comparable: no standard deviation of ours"
+    assert line["difference"] == pytest.approx(0.5)
+
+
+def test_the_rounding_of_the_published_value_can_be_finer():
+    line = compare(ours(20.01, 0.0), published(20.0, np.nan), rounding_std=FINE_ROUNDING_STD).iloc[0]
+    assert line["combined_std"] == pytest.approx(0.01 / 12**0.5)
+    assert line["verdict"] == "differs"
+
+
 def test_published_values_are_read_by_table(tmp_path):
     path = tmp_path / "m4.csv"
     path.write_text(
@@ -69,5 +81,6 @@ def test_published_values_are_read_by_table(tmp_path):
     frame = read_published(str(path), "table2")
     assert frame.to_dict("records")[0]["published_mean"] == 28.4
     assert np.isnan(frame["published_std"][0])
+    assert frame["published_source"][0] == "Table 2"
     with pytest.raises(UserError, match="no table 'table6'; known: table2, table5"):
         read_published(str(path), "table6")
