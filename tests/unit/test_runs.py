@@ -14,7 +14,12 @@ CONFIG = {
     "models": {
         "small": {"width": 8, "r": 4, "weights": None},
         "large": {"width": 16, "r": 4, "weights": None},
-        "baseline": {"like": "small", "weights": {"run": {"dataset": "cc12m", "balance": "baseline", "model": "small", "method": "clip"}}},
+        "baseline": {
+            "like": "small",
+            "weights": {
+                "run": {"dataset": "cc12m", "balance": "baseline", "model": "small", "method": "clip"}
+            },
+        },
     },
     "recipes": {"fast": {"examples": 10}, "fine": {"epochs": 2}},
     "methods": {
@@ -30,24 +35,51 @@ CONFIG = {
     },
     "training": {
         "single": {
-            "dataset": "webli", "balances": ["baseline", "balanced"], "models": ["small", "large"], "methods": ["clip"],
-            "attrs": ["none"], "lams": ["0"], "recipe": "fast", "seeds": [0, 1], "evaluations": ["faces"],
+            "dataset": "webli",
+            "balances": ["baseline", "balanced"],
+            "models": ["small", "large"],
+            "methods": ["clip"],
+            "attrs": ["none"],
+            "lams": ["0"],
+            "recipe": "fast",
+            "seeds": [0, 1],
+            "evaluations": ["faces"],
         },
         "stages": {
-            "dataset": "webli", "balances": ["baseline", "balanced-10-baseline"], "models": ["small"], "methods": ["clip"],
-            "attrs": ["none"], "lams": ["0"], "recipe": "fast", "seeds": [1, 2], "evaluations": ["objects"],
+            "dataset": "webli",
+            "balances": ["baseline", "balanced-10-baseline"],
+            "models": ["small"],
+            "methods": ["clip"],
+            "attrs": ["none"],
+            "lams": ["0"],
+            "recipe": "fast",
+            "seeds": [1, 2],
+            "evaluations": ["objects"],
         },
         "eyes": {
-            "dataset": "fundus", "balances": ["none"], "models": ["baseline"], "methods": ["fair", "as-is"],
-            "attrs": ["race"], "lams": ["1e-7"], "recipe": "fine", "seeds": [0], "evaluations": ["eyes"],
+            "dataset": "fundus",
+            "balances": ["none"],
+            "models": ["baseline"],
+            "methods": ["fair", "as-is"],
+            "attrs": ["race"],
+            "lams": ["1e-7"],
+            "recipe": "fine",
+            "seeds": [0],
+            "evaluations": ["eyes"],
         },
     },
     "run_tables": {
         "m4/figure2": {"builder": "b", "figure": None, "grids": ["single"]},
         "m4/figure3": {"builder": "b", "figure": None, "grids": ["stages"], "settings": {"metric": "parity"}},
-        "fairclip/table5": {"builder": "b", "figure": None, "grids": ["eyes"], "published": "fairclip/table5", "needs": ["epochs"]},
+        "fairclip/table5": {
+            "builder": "b",
+            "figure": None,
+            "grids": ["eyes"],
+            "published": "fairclip/table5",
+            "needs": ["epochs"],
+        },
     },
-}  # fmt: skip
+}
 SHARED = Run("cc12m", "baseline", "small", "clip")
 
 
@@ -104,19 +136,27 @@ def test_a_start_that_the_study_does_not_train_is_named():
 
 
 def test_an_unknown_run_is_named():
-    with pytest.raises(UserError, match="has no run .*add it to a grid"):
+    with pytest.raises(UserError, match=r"has no run .*add it to a grid"):
         runs_of().seeds_of(Run("cc12m", "balanced", "small", "fair"))
 
 
 def test_settings_of_a_run_name_nothing_of_the_others():
     settings = runs_of().train_settings(SHARED)
     assert settings == {
-        "run": {"dataset": "cc12m", "balance": "baseline", "model": "small", "method": "clip", "attr": "none", "lam": "0", "seed": 0},
+        "run": {
+            "dataset": "cc12m",
+            "balance": "baseline",
+            "model": "small",
+            "method": "clip",
+            "attr": "none",
+            "lam": "0",
+            "seed": 0,
+        },
         "model": {"width": 8, "r": 4, "weights": None},
         "recipe": {"examples": 10},
         "method": {"kind": "pretrain", "settings": {"loss": "softmax"}},
         "stages": [{"balance": "baseline", "share": 1}],
-    }  # fmt: skip
+    }
 
 
 def test_a_table_is_told_its_own_settings_and_what_its_grids_name():
