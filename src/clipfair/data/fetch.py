@@ -16,17 +16,12 @@ from urllib3.util import Retry
 
 from clipfair.catalogue import Archive, Dataset, File, Layout
 from clipfair.console import UserError, progress
+from clipfair.data.instructions import missing_line
 from clipfair.data.unpack import unpack
 from clipfair.io import atomic_folder, sha256_of, write_json
 
 MANIFEST = "manifest.json"
 MIB = 2**20
-WHY = {
-    "open": "not fetched",
-    "request": "its owner grants it on request",
-    "login": "its owner asks for a login",
-    "private": "its owner keeps it private",
-}
 BROKEN_STREAM = (requests.exceptions.ChunkedEncodingError, requests.ConnectionError, requests.Timeout)
 
 
@@ -115,50 +110,17 @@ def in_mirror(dataset: Dataset, *, mirror: str | None) -> bool:
     return _layout_in(dataset, source) is not None or (bool(archives) and all(archives))
 
 
-def missing_line(dataset: Dataset, *, mirror: str | None = None, reason: str | None = None) -> str:
-    """One line for a person who lacks ``dataset``: why, and how to get it, under which licence."""
-    why = reason or WHY[dataset.access]
-    what = f"{dataset.id} ({dataset.title}, {_size_words(dataset)}, {dataset.licence}) is missing: {why}"
-    return "; ".join([what, *_ways(dataset, mirror)])
+def lacking_in_mirror(dataset: Dataset, *, mirror: str | None) -> list[str]:
+    """What the dataset's folder in the mirror lacks of the layout that it is nearest to.
 
-
-def _ways(dataset: Dataset, mirror: str | None) -> list[str]:
-    ways = []
-    addresses = [archive.url for archive in dataset.archives if archive.url]
-    if dataset.access == "open" and addresses:
-        ways.append(f"download {_and(addresses)}")
-    if dataset.how_to_get:
-        ways.append(f"{dataset.how_to_get} ({dataset.homepage})")
-    forms = [_and([archive.file for archive in dataset.archives])] if dataset.archives else []
-    forms += [_and([file.name for file in layout.files]) for layout in dataset.layouts]
-    if forms:
-        place = f"{mirror}/{dataset.id}" if mirror else f"<mirror>/{dataset.id}"
-        # An archive that is used as it is, is a layout too.
-        ways.append(f"put {', or '.join(dict.fromkeys(forms))} into {place}")
-        if not mirror:
-            ways.append("name the mirror folder in CLIPFAIR_MIRROR or with --config mirror=...")
-        ways.append(f"it will be checked by {_check_words(dataset)}")
-    return ways
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-
-
-def _size_words(dataset: Dataset) -> str:
-    sizes = [archive.size for archive in dataset.archives]
-    if not sizes or None in sizes:
-        return "size not published"
-    return f"{sum(sizes) / 1e6:,.1f} MB"
-
-
-def _check_words(dataset: Dataset) -> str:
-    known = {
-        "sha256": any(archive.sha256 for archive in dataset.archives),
-        "md5": any(archive.md5 and not archive.sha256 for archive in dataset.archives),
-        "its expected counts": dataset.expected.rows is not None,
-    }
-    return " and ".join(name for name, is_known in known.items() if is_known) or "its file names alone"
+    Empty where there is no folder: then all is lacking, which needs no list.
+    """
+    source = _mirror_folder(dataset, mirror)
+    if source is None:
+        return []
+    forms = [_absent(layout, source) for layout in dataset.layouts]
+    forms.append([archive.file for archive in dataset.archives if not (source / archive.file).is_file()])
+    return min(filter(None, forms), key=len, default=[])
 
 
 def _mirror_folder(dataset: Dataset, mirror: str | None) -> Path | None:

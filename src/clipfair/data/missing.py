@@ -5,7 +5,8 @@ from pathlib import Path
 
 from clipfair.catalogue import Dataset
 from clipfair.console import UserError
-from clipfair.data.fetch import MANIFEST, in_mirror, mirror_folder, missing_line
+from clipfair.data.fetch import MANIFEST, in_mirror, lacking_in_mirror, mirror_folder
+from clipfair.data.instructions import NAME_THE_MIRROR, missing_block
 from clipfair.registry import Registry
 
 
@@ -60,20 +61,24 @@ def missing_datasets(
 def missing_message(
     datasets: Mapping[str, Dataset], missing: Mapping[str, Sequence[str]], *, mirror: str | None
 ) -> str:
-    """One message, with a line for each dataset: what needs it, how to get it, how it will be checked.
+    """One message, with a paragraph for each dataset: what needs it, how to get it, how it will be checked.
 
     Parameters
     ----------
     missing
         As :func:`missing_datasets` gives it; not empty.
     """
-    return "\n".join(
+    told = [
+        missing_block(
+            datasets[name], tables, mirror=mirror, lacking=lacking_in_mirror(datasets[name], mirror=mirror)
+        )
+        for name, tables in missing.items()
+    ]
+    place = f"the mirror folder is {mirror}" if mirror else NAME_THE_MIRROR
+    return "\n\n".join(
         [
-            f"{len(missing)} of the datasets that this study needs must be got by a person first, or what "
-            "needs them left out with --config missing_data=leave_out:",
-            *(
-                f"- {missing_line(datasets[name], mirror=mirror)}; needed by {', '.join(tables)}"
-                for name, tables in missing.items()
-            ),
+            f"missing are {len(missing)} of the datasets of this study, which only a person can get:",
+            *told,
+            f"{place}; or build all that can be built without them: --config missing_data=leave_out",
         ]
     )

@@ -18,7 +18,8 @@ import pytest
 
 from clipfair.catalogue import Archive, Dataset, File, Layout, load_catalogue
 from clipfair.console import UserError
-from clipfair.data.fetch import Patience, fetch_dataset, in_mirror, missing_line
+from clipfair.data.fetch import Patience, fetch_dataset, in_mirror
+from clipfair.data.instructions import missing_line
 
 ROOT = Path(__file__).parents[3]
 MIB = 2**20

@@ -40,14 +40,26 @@ def test_what_was_fetched_or_lies_in_the_mirror_is_not_missing(find, tmp_path):
 
 def test_one_message_names_every_set_and_its_tables(catalogue, find):
     missing = find()
-    first, *lines = missing_message(catalogue, missing, mirror=None).splitlines()
-    assert "4 of the datasets" in first
-    assert "missing_data=leave_out" in first
-    assert len(lines) == len(missing)
-    for line, (name, tables) in zip(lines, missing.items(), strict=True):
-        assert line.startswith(f"- {name} ({catalogue[name].title}")
-        assert catalogue[name].how_to_get in line
-        assert line.endswith(f"needed by {', '.join(tables)}")
+    first, *told, last = missing_message(catalogue, missing, mirror=None).split("\n\n")
+    assert "missing are 4 of the datasets" in first
+    assert "CLIPFAIR_MIRROR" in last
+    assert "missing_data=leave_out" in last
+    for paragraph, (name, tables) in zip(told, missing.items(), strict=True):
+        assert paragraph.startswith(f"{name} ({catalogue[name].title}")
+        assert catalogue[name].how_to_get in paragraph
+        assert paragraph.endswith(f"\n  for:   {', '.join(tables)}")
+
+
+def test_a_folder_that_lacks_files_is_told_what_it_lacks(catalogue, find, tmp_path):
+    folder = tmp_path / "mirror/imagenet"
+    folder.mkdir(parents=True)
+    (folder / "ILSVRC2012_img_val.tar").touch()
+    mirror = str(tmp_path / "mirror")
+    message = missing_message(catalogue, find(mirror), mirror=mirror)
+    # Of the three layouts the nearest is that of the validation images alone.
+    assert f"  lacks: ILSVRC2012_devkit_t12.tar.gz ({mirror}/imagenet is there)\n" in message
+    assert message.count("lacks:") == 1
+    assert f"the mirror folder is {mirror}" in message
 
 
 def test_the_private_corpus_names_its_stand_ins(catalogue, error_of, tmp_path):
@@ -59,7 +71,7 @@ def test_the_private_corpus_names_its_stand_ins(catalogue, error_of, tmp_path):
         out_dir=str(tmp_path / "out"),
     )
     assert "its owner keeps it private" in message
-    assert "cc12m" in message
+    assert "stand_ins: {webli: cc12m}" in message
     assert list(tmp_path.iterdir()) == []
 
 
