@@ -1,0 +1,369 @@
+"""What the tables of the FairCLIP reproduction share: rows of methods, metrics of groups, page, intervals.
+
+A row is a model, a method and the attribute it is trained for; each of its numbers is the mean over
+seeds with their standard deviation (ddof 1). A table's own settings say which methods are its rows,
+and beside which published row each stands::
+
+    rows:
+      clip-ft: {name: CLIP-FT, published: CLIP-FT}
+      fairclip: {name: FairCLIP, published: "FairCLIP-{attr}"}
+    encoders: {vit-b-16: ViT-B/16}     # model -> its name in print; a model that is not named has its id
+    evaluation: fairvlmed-test         # where its grids have several of one kind
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from clipfair.console import UserError
+from clipfair.paths import RUN_LEVELS
+from clipfair.tables.compare import FINE_ROUNDING_STD, REPRODUCED, compare
+from clipfair.tables.page import markdown_table, with_notes
+from clipfair.tables.records import check_complete
+
+NONE = "none"
+CONFIDENCE = 0.95
+ROW = ["dataset", "balance", "model", "encoder", "row", "method", "attr", "lam"]
+CELL = ["metric", "measure", "attribute", "group"]
+
+PERCENT = "%"
+# What metrics.json calls a measure -> its name in print and its unit. Shares are given in percent.
+MEASURES = {
+    "auc": ("AUC", PERCENT),
+    "es_auc": ("ES-AUC", PERCENT),
+    "dpd": ("DPD", PERCENT),
+    "deodds": ("DEOdds", PERCENT),
+    "accuracy": ("accuracy", PERCENT),
+    "es_accuracy": ("ES-accuracy", PERCENT),
+    "selection_rate": ("selection rate", PERCENT),
+    "disparity_std": ("disparity (std)", PERCENT),
+    "disparity_range": ("disparity (range)", PERCENT),
+    "distance_sinkhorn": ("Sinkhorn distance", "score^2"),
+    "distance_wasserstein": ("exact distance", "score^2"),
+    "distance_scale_free": ("scale-free distance", "1"),
+}
+GROUP_MEASURES = tuple(measure for measure in MEASURES if not measure.startswith("distance"))
+FAIRNESS = ("auc", "es_auc", "dpd", "deodds")
+DISTANCES = ("distance_sinkhorn", "distance_wasserstein", "distance_scale_free")
+
+
+# --- which runs, which values -----------------------------------------------------------------
+
+
+def final_values(records: pd.DataFrame, settings: Mapping, kind: str) -> pd.DataFrame:
+    """The values of every run of the table's rows, at the end of its training.
+
+    Parameters
+    ----------
+    records
+        What :func:`clipfair.tables.records.read_records` gives.
+    settings
+        The table's; ``rows`` (method -> name and published row) chooses the methods.
+    kind
+        The kind of evaluation, e.g. ``group_fairness``.
+
+    Returns
+    -------
+    The run levels, ``metric``, ``label`` and ``group`` (empty where there is none), ``value``, ``n``.
+
+    Raises
+    ------
+    UserError
+        If the grids have no evaluation of this kind or several and none is named, or a run is missing.
+    """
+    evaluation = _evaluation(settings, kind)
+    chosen = records[(records["evaluation"] == evaluation) & records["method"].isin(settings["rows"])]
+    asked = {name: _of_rows(grid, settings) for name, grid in settings["grids"].items()}
+    check_complete(chosen, {**settings, "grids": asked}, [evaluation])
+    if chosen.empty:
+        methods = ", ".join(settings["rows"])
+        raise UserError(
+            f"table {settings['table']}: no grid evaluates one of its rows ({methods}) on {evaluation}; "
+            "name a grid that does in config.yaml"
+        )
+    last = chosen.groupby(list(RUN_LEVELS))["examples"].transform("max")
+    final = chosen.loc[chosen["examples"] == last, [*RUN_LEVELS, "metric", "label", "group", "value", "n"]]
+    return final.fillna({"label": "", "group": ""}).reset_index(drop=True)
+
+
+def _of_rows(grid: Mapping, settings: Mapping) -> dict:
+    """A grid less the methods that are no row of the table."""
+    return {**grid, "methods": [method for method in grid["methods"] if method in settings["rows"]]}
+
+
+def _evaluation(settings: Mapping, kind: str) -> str:
+    of_kind = [name for name, line in settings["evaluations"].items() if line["kind"] == kind]
+    chosen = settings.get("evaluation", of_kind[0] if len(of_kind) == 1 else None)
+    if chosen not in of_kind:
+        known = ", ".join(of_kind) or "none"
+        raise UserError(
+            f"table {settings['table']}: its grids must have one evaluation of kind {kind}, or its settings "
+            f"name it (evaluation: <id>); found {chosen or known!r}, of this kind are: {known}"
+        )
+    return chosen
+
+
+# --- means over seeds -------------------------------------------------------------------------
+
+
+def summarise(values: pd.DataFrame, settings: Mapping, measures: Sequence[str]) -> pd.DataFrame:
+    """Mean and standard deviation over seeds of every measure of every row.
+
+    Returns
+    -------
+    One line per row (the run levels less the seed; ``encoder`` and ``row``, its model and method in
+    print) and metric (its name in print, unique within a row; ``measure``, ``attribute`` and ``group``
+    say what it is made of): ``unit``, ``mean``, ``std`` (ddof 1), ``n`` (seeds with a value), ``size``
+    (examples that it is measured on), ``published_dataset``, ``published_row``.
+    """
+    chosen = values[values["metric"].isin(measures)]
+    keys = [*RUN_LEVELS[:-1], "metric", "label", "group"]
+    cells = chosen.groupby(keys, sort=False).agg(
+        mean=("value", "mean"), std=("value", "std"), n=("value", "count"), size=("n", "max")
+    )
+    cells = cells.reset_index().rename(columns={"metric": "measure", "label": "attribute"})
+    names, units = (cells["measure"].map({key: MEASURES[key][place] for key in measures}) for place in (0, 1))
+    scale = np.where(units == PERCENT, 100.0, 1.0)
+    cells["mean"], cells["std"] = cells["mean"] * scale, cells["std"] * scale
+    cells["unit"] = units
+    cells["metric"] = [
+        metric_name(*parts) for parts in zip(cells["attribute"], names, cells["group"], strict=True)
+    ]
+    cells = cells.assign(**describe_rows(cells, settings))
+    ordered = in_order(
+        cells,
+        {
+            "model": list(settings.get("encoders", {})),
+            "method": list(settings["rows"]),
+            "attr": [NONE],
+            "dataset": [],
+            "balance": [],
+            "lam": sorted(set(cells["lam"]), key=float, reverse=True),
+            "attribute": [""],
+            "measure": list(measures),
+        },
+    )
+    columns = [*ROW, *CELL, "unit", "mean", "std", "n", "size", "published_dataset", "published_row"]
+    return ordered[columns]
+
+
+def metric_name(attribute: str, measure: str, group: str) -> str:
+    """``race: AUC asian``: a metric in print, as the published tables spell it too."""
+    return f"{attribute}: {measure} {group}".removeprefix(": ").rstrip()
+
+
+def describe_rows(cells: pd.DataFrame, settings: Mapping) -> dict[str, list]:
+    """The names of rows in print, and of the published rows beside them.
+
+    What a method is trained on and with is told where it has several.
+    """
+    rows, encoders = settings["rows"], settings.get("encoders", {})
+    told = {"dataset": "on {}", "balance": "{}", "lam": "λ = {}"}
+    alike = cells.groupby(["model", "method", "attr"])
+    several = pd.DataFrame({level: alike[level].transform("nunique") > 1 for level in told})
+    named, published = [], []
+    for line, differs in zip(cells.itertuples(), several.itertuples(), strict=True):
+        parts = [] if line.attr == NONE else [line.attr]
+        parts += [told[level].format(getattr(line, level)) for level in told if getattr(differs, level)]
+        name, beside = rows[line.method]["name"], rows[line.method].get("published")
+        named.append(f"{name} ({', '.join(parts)})" if parts else name)
+        published.append(beside.format(attr=line.attr) if beside else None)
+    printed = [encoders.get(model, model) for model in cells["model"]]
+    return {"row": named, "encoder": printed, "published_row": published, "published_dataset": printed}
+
+
+def in_order(frame: pd.DataFrame, orders: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Sort by several columns, each by a list of values; what a list lacks follows as it appears."""
+    keys = []
+    for column, order in orders.items():
+        places = {value: place for place, value in enumerate(dict.fromkeys([*order, *frame[column]]))}
+        keys.append(frame[column].map(places).to_numpy())
+    return frame.iloc[np.lexsort(keys[::-1])].reset_index(drop=True)
+
+
+def beside_published(
+    table: pd.DataFrame, published: pd.DataFrame | None, settings: Mapping
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """The table without its links to the published one, and the two beside each other.
+
+    Without a published table there is nothing to compare: None.
+    """
+    own = table.drop(columns=["published_dataset", "published_row"])
+    if published is None:
+        return own, None
+    compared = compare(
+        table, published, incomparable=settings["incomparable"], rounding_std=FINE_ROUNDING_STD
+    )
+    return own, compared
+
+
+# --- differences and their intervals ----------------------------------------------------------
+
+
+class Interval(NamedTuple):
+    """A mean with its confidence interval, the number of values it is of, and the p-value of zero."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    p: float
+
+
+def mean_interval(values: Iterable[float]) -> Interval:
+    """The mean of ``values`` with its t interval at 95% and the two-sided p-value of the mean being zero.
+
+    Undefined values are left out. The interval needs two values; values that are all equal have one of no
+    width.
+    """
+    array = np.asarray(list(values), dtype=float)
+    array = array[~np.isnan(array)]
+    n = len(array)
+    mean = float(array.mean()) if n else np.nan
+    if n < 2:
+        return Interval(mean, np.nan, np.nan, n, np.nan)
+    error = float(array.std(ddof=1) / np.sqrt(n))
+    if error == 0:
+        return Interval(mean, mean, mean, n, float(mean == 0))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error
+    p = float(2 * stats.t.sf(abs(mean) / error, n - 1))
+    return Interval(mean, mean - half, mean + half, n, p)
+
+
+def by_seed(values: pd.DataFrame, measure: str, attribute: str = "", **levels: str) -> pd.Series:
+    """One measure of the runs at ``levels`` (e.g. ``method="clip-ft"``), by seed.
+
+    Of a measure of groups it is the mean over the groups of ``attribute``.
+    """
+    chosen = values[(values["metric"] == measure) & (values["label"] == attribute)]
+    for level, value in levels.items():
+        chosen = chosen[chosen[level] == value]
+    return chosen.groupby("seed")["value"].mean()
+
+
+# --- the page ---------------------------------------------------------------------------------
+
+
+def make_group_table(
+    records: pd.DataFrame,
+    published: pd.DataFrame | None,
+    settings: Mapping,
+    *,
+    kind: str,
+    title: str,
+    intro: str,
+    per_target: bool = False,
+) -> tuple[pd.DataFrame, pd.DataFrame | None, str]:
+    """A table of group fairness: every method against every attribute's measures.
+
+    Parameters
+    ----------
+    records, published, settings
+        What a builder is given.
+    kind
+        The kind of evaluation.
+    per_target
+        Show a method trained for an attribute on that attribute only.
+
+    Returns
+    -------
+    The table of :func:`summarise`, the same beside the published values (None if there are none), the page.
+    """
+    values = final_values(records, settings, kind)
+    table = summarise(values, settings, GROUP_MEASURES)
+    if per_target:
+        on_target = (
+            (table["attr"] == NONE) | (table["attribute"] == "") | (table["attribute"] == table["attr"])
+        )
+        table = table[on_target].reset_index(drop=True)
+    own, compared = beside_published(table, published, settings)
+    shown = own if compared is None else compared
+    blocks = attribute_blocks(shown, [*FAIRNESS, "accuracy", "selection_rate"])
+    return own, compared, make_page(title, intro, shown, settings, blocks)
+
+
+def make_page(
+    title: str,
+    intro: str,
+    table: pd.DataFrame,
+    settings: Mapping,
+    blocks: Sequence[tuple[str, Sequence[str]]],
+    *,
+    more: Sequence[str] = (),
+) -> str:
+    """The table for people: below the title what must be known, then a block per encoder and heading.
+
+    Parameters
+    ----------
+    table
+        The table, or what :func:`beside_published` made of it.
+    blocks
+        Heading and metrics, in order; a block without any value is left out.
+    more
+        Lines at the end.
+    """
+    lines = [f"# {title}", "", intro]
+    if settings["incomparable"]:
+        lines += ["", f"**Not comparable with the published values: {settings['incomparable']}.**"]
+    cells = {(line.encoder, line.row, line.metric): _cell(line) for line in table.itertuples()}
+    for encoder, part in table.groupby("encoder", sort=False):
+        rows = list(dict.fromkeys(part["row"]))
+        present = set(part["metric"])
+        for heading, metrics in blocks:
+            shown = [metric for metric in metrics if metric in present]
+            if not shown:
+                continue
+            head = ["method", *(metric.removeprefix(f"{heading}: ") for metric in shown)]
+            body = [[row, *(cells.get((encoder, row, metric), "-") for metric in shown)] for row in rows]
+            lines += ["", f"## {encoder}: {heading}", "", *markdown_table(head, body)]
+    lines += _provenance(table)
+    lines += ["", *more] if more else []
+    return with_notes("\n".join(lines) + "\n", settings["notes"])
+
+
+def attribute_blocks(table: pd.DataFrame, measures: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """A block ``overall`` and one per attribute, each with the metrics of ``measures`` in the table's order.
+
+    Of groups only AUC and distances are shown.
+    """
+    hidden = (table["group"] != "") & table["measure"].isin(["accuracy", "selection_rate"])
+    chosen = table[table["measure"].isin(measures) & ~hidden]
+    return [
+        (str(attribute) or "overall", list(dict.fromkeys(part["metric"])))
+        for attribute, part in chosen.groupby("attribute", sort=False)
+    ]
+
+
+def show(value: float, unit: str) -> str:
+    """A number of a table: percent with two decimals, others with three significant digits."""
+    if pd.isna(value):
+        return "-"
+    return f"{value:.2f}" if unit == PERCENT else f"{value:.3g}"
+
+
+def spread(mean: float, std: float, unit: str) -> str:
+    """``69.44 ± 1.66``; without the deviation if there is none."""
+    return show(mean, unit) if pd.isna(std) else f"{show(mean, unit)} ± {show(std, unit)}"
+
+
+def _cell(line) -> str:
+    ours = spread(line.mean, line.std, line.unit)
+    if pd.isna(getattr(line, "published_mean", np.nan)):
+        return ours
+    ours = f"**{ours}**" if line.verdict == REPRODUCED else ours
+    return f"{ours} ({spread(line.published_mean, line.published_std, line.unit)})"
+
+
+def _provenance(table: pd.DataFrame) -> list[str]:
+    """Where the published values come from: what a reader must know before holding ours against them."""
+    if "published_source" not in table or table["published_source"].isna().all():
+        return []
+    beside = table.dropna(subset=["published_source"])
+    rows = [
+        [str(source), ", ".join(dict.fromkeys(part["encoder"] + " " + part["published_row"]))]
+        for source, part in beside.groupby("published_source", sort=False)
+    ]
+    return ["", "## Where the published values come from", "", *markdown_table(["source", "rows"], rows)]
