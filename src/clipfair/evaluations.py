@@ -5,17 +5,25 @@ them) choose the examples evaluated, ``support`` those that something is fitted 
 many of the first are drawn. Embedding and evaluating ask here, and so agree.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from clipfair import prompts
 from clipfair.console import UserError
 from clipfair.prompts import TextSet
 
+# Columns of a prepared table that only those who open its pictures need.
+OF_PICTURES = ("image_bytes", "boxes")
 # Read off every checkpoint of a run, not only the last (Figures 2 and 4: examples seen).
 AT_EVERY_CHECKPOINT = ("representation", "association")
+
+
+def read_table(path: str, *, less: Collection[str] = ()) -> pd.DataFrame:
+    """A prepared table, ``less`` some of its columns."""
+    return pd.read_parquet(path, columns=[name for name in pq.read_schema(path).names if name not in less])
 
 
 def test_rows(line: Mapping, table: pd.DataFrame) -> np.ndarray:
@@ -57,9 +65,10 @@ def text_sets(line: Mapping, table: pd.DataFrame) -> dict[str, TextSet]:
     """The texts that the evaluation compares the images of its test rows with, by name.
 
     Each is there if the line has the setting of its name: ``attributes`` and ``occupations`` (lists of
-    words), ``neutral`` (one text), ``prompts`` (texts, or lists of texts whose embeddings are averaged),
-    ``classes`` (``labels``, the values of the column label, or ``imagenet``) and ``captions`` (``all`` of
-    the test rows, in their order).
+    words) and ``groups`` (word -> value of the attribute), put into the sentence ``template``;
+    ``neutral`` (one text); ``prompts`` (texts, or lists of texts whose embeddings are averaged);
+    ``classes`` (``labels``, the values of the column label, or ``imagenet``), put into ``templates`` (a
+    list, or ``clip``); and ``captions`` (``all`` of the test rows, in their order).
     """
     return {name: make(line, table) for name, make in _MAKERS.items() if name in line}
 
@@ -86,6 +95,7 @@ def _captions(line: Mapping, table: pd.DataFrame) -> TextSet:
 _MAKERS = {
     "attributes": _words("attributes"),
     "occupations": _words("occupations"),
+    "groups": _words("groups"),
     "neutral": lambda line, table: TextSet((line["neutral"],)),
     "prompts": _prompts,
     "classes": _classes,

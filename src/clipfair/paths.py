@@ -78,6 +78,7 @@ AUDIT = f"{CONDITION}/audit.json"
 
 TRAIN = f"results/train/{{study}}/{_KEY.key}"
 MODEL = f"{TRAIN}/model.safetensors"
+MODEL_SPEC = f"{TRAIN}/spec.json"
 SNAPSHOTS = f"{TRAIN}/snapshots"
 EPOCHS = f"{TRAIN}/epochs.csv"
 SCRATCH = f"scratch/{{study}}/{_KEY.key}"

@@ -354,6 +354,12 @@ class Registry:
         """All that decides a trained model besides the files and the code."""
         return {**self.runs.train_settings(run), "version": self.datasets[run.dataset].version}
 
+    def evaluated_tables(self, batch: Run) -> dict[str, dict[str, str]]:
+        """The datasets that a batch is evaluated on: id -> prepared table and folder of the files."""
+        lines = self.runs.evaluations_of(batch).values()
+        names = dict.fromkeys(line["dataset"] for line in lines)
+        return {name: {"table": self.prepared_of(name), "raw": self.raw_of(name)} for name in names}
+
     def data_table_arguments(self, table: str) -> dict[str, object]:
         """The files that a table about the data is made from, by its builder's parameters."""
         entry = self.data_tables[table]

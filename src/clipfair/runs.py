@@ -156,13 +156,27 @@ class Runs:
             return None
         return paths.WEIGHTS.format(weights=self.models[run.model].get("like", run.model))
 
+    def path_of(self, template: str, run: Run) -> str:
+        """``template`` (with {study} and the levels of the run key) for a run or a batch."""
+        return template.format(study=self.study, **asdict(run))
+
     def model_file(self, run: Run) -> str:
         """The trained model of a run."""
-        return paths.MODEL.format(study=self.study, **asdict(run))
+        return self.path_of(paths.MODEL, run)
 
-    def folders(self, template: str, batches: Iterable[Run]) -> list[str]:
-        """``template`` for each batch."""
-        return [template.format(study=self.study, **asdict(batch)) for batch in batches]
+    def embedded_models(self, batch: Run) -> list[dict]:
+        """What the models of a batch are embedded from: their files, None for what a model does not have."""
+        return [self._embedded_model(run) for run in self.runs_of(batch)]
+
+    def _embedded_model(self, run: Run) -> dict:
+        trained = self.is_trained(run)
+        return {
+            "run": asdict(run),
+            "line": dict(self.models[run.model]),
+            "weights": self.model_file(run) if trained else self.weights_file(run),
+            "snapshots": self.path_of(paths.SNAPSHOTS, run) if trained else None,
+            "spec": self.path_of(paths.MODEL_SPEC, run) if trained else None,
+        }
 
     def compared_tables(self) -> list[str]:
         """The tables that stand beside a published one."""
@@ -180,14 +194,14 @@ class Runs:
 
     def table_records(self, table: str) -> list[str]:
         """The folders of evaluations that a table is made from."""
-        return self.folders(paths.EVALUATE, self.table_batches(table))
+        return [self.path_of(paths.EVALUATE, batch) for batch in self.table_batches(table)]
 
     def table_epochs(self, table: str) -> dict[str, str]:
         """The key of every run that a table reads -> its epochs; empty if the table does not ask."""
         if "epochs" not in self.tables[table].needs:
             return {}
         return {
-            run.key: paths.EPOCHS.format(study=self.study, **asdict(run))
+            run.key: self.path_of(paths.EPOCHS, run)
             for batch in self.table_batches(table)
             for run in self.runs_of(batch)
             if self.methods[run.method]["kind"] == "finetune"

@@ -136,6 +136,35 @@ def get_scratch(wildcards):
     return paths.SCRATCH.format(**dict(wildcards.items()))
 
 
+def get_embedded_models(wildcards):
+    return REGISTRY.runs.embedded_models(get_run(wildcards))
+
+
+def get_embedded_files(wildcards):
+    files = [
+        model[part]
+        for model in get_embedded_models(wildcards)
+        for part in ("weights", "snapshots", "spec")
+    ]
+    return [file for file in files if file]
+
+
+def get_evaluations(wildcards):
+    return REGISTRY.runs.evaluations_of(get_run(wildcards))
+
+
+def get_evaluated_datasets(wildcards):
+    return REGISTRY.evaluated_tables(get_run(wildcards))
+
+
+def get_evaluated_tables(wildcards):
+    return [places["table"] for places in get_evaluated_datasets(wildcards).values()]
+
+
+def get_evaluated_raw(wildcards):
+    return [places["raw"] for places in get_evaluated_datasets(wildcards).values()]
+
+
 # --- Tables and figures ---
 
 
