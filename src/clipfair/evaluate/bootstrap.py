@@ -1,0 +1,65 @@
+"""95% intervals by resampling examples: percentiles over 1,000 resamples, all of them at once.
+
+A resample of a mean is a product of how often each example was drawn with its value, so one matrix of
+counts serves every quantity of the same examples. It is made in blocks, so that memory does not grow
+with the examples.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+REPLICATES = 1000
+LEVELS = (2.5, 97.5)
+_BLOCK = 4_000_000  # draws at once
+
+
+def draws(n: int, rng: np.random.Generator, *, replicates: int = REPLICATES) -> Iterator[np.ndarray]:
+    """How often each of ``n`` examples is drawn: blocks of (b, n) float32, ``replicates`` rows in all."""
+    block = max(1, _BLOCK // n)
+    for start in range(0, replicates, block):
+        b = min(block, replicates - start)
+        drawn = rng.integers(0, n, size=(b, n))
+        drawn += np.arange(b)[:, None] * n
+        yield np.bincount(drawn.ravel(), minlength=b * n).reshape(b, n).astype(np.float32)
+
+
+def means(values: np.ndarray, rng: np.random.Generator, *, replicates: int = REPLICATES) -> np.ndarray:
+    """The mean of each column in each resample.
+
+    Parameters
+    ----------
+    values
+        (n, k), n >= 1.
+
+    Returns
+    -------
+    (replicates, k) float64.
+    """
+    # Of what deviates from the mean: counts and values are single precision in the product.
+    centre = values.mean(axis=0)
+    deviations = (values - centre).astype(np.float32)
+    blocks = [counts @ deviations / len(values) for counts in draws(len(values), rng, replicates=replicates)]
+    return centre + np.concatenate(blocks).astype(np.float64)
+
+
+def medians(values: np.ndarray, rng: np.random.Generator, *, replicates: int = REPLICATES) -> np.ndarray:
+    """The median in each resample of (n,) values; (replicates,)."""
+    ordered = np.sort(values)
+    middle = (len(values) - 1) // 2, len(values) // 2
+    blocks = []
+    for counts in draws(len(values), rng, replicates=replicates):
+        upto = counts.cumsum(axis=1)
+        blocks.append(np.mean([ordered[(upto > place).argmax(axis=1)] for place in middle], axis=0))
+    return np.concatenate(blocks)
+
+
+def interval(replicates: np.ndarray) -> tuple[float, float]:
+    """The 2.5th and the 97.5th percentile."""
+    low, high = np.percentile(replicates, LEVELS)
+    return float(low), float(high)
+
+
+def intervals(replicates: np.ndarray) -> list[tuple[float, float]]:
+    """The same of each column."""
+    return [tuple(pair) for pair in np.percentile(replicates, LEVELS, axis=0).T.tolist()]
