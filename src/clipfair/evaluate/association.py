@@ -11,16 +11,38 @@ Settings: ``attribute`` (a column), ``groups`` (two words -> values of the colum
 - The attribute is recognised by the softmax over the two words alone (section 4.3); a tie is half right.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from clipfair.evaluate.bootstrap import interval, intervals, means
+from clipfair.evaluate.bootstrap import interval, means
 from clipfair.evaluate.protocol import Embedded, Result, row
 from clipfair.evaluate.similarity import cosines, probabilities
 
-SUMMARIES = {"mean": np.mean, "median": np.median, "max": np.max}
+SUMMARIES = {
+    "association": {"mean": np.mean, "median": np.median, "max": np.max},
+    "pairwise": {"mean": np.mean, "max": np.max},
+}
+
+
+@dataclass(frozen=True)
+class Means:
+    """Means over the images of one group, by column, and the same over each resample; NaN without images.
+
+    Attributes
+    ----------
+    n : how many images.
+    p : of an occupation's probability; (k,), resampled (replicates, k).
+    placement : of the share of the other group's images that fit an occupation less; as ``p``.
+    recognition : of being recognised (1, 0, a tie 0.5) and of the log-loss; (2,), resampled (replicates, 2).
+    """
+
+    n: int
+    p: tuple[np.ndarray, np.ndarray]
+    placement: tuple[np.ndarray, np.ndarray]
+    recognition: tuple[np.ndarray, np.ndarray]
 
 
 def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) -> Result:
@@ -29,20 +51,23 @@ def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) ->
     Gives ``association`` = p(y | first) - p(y | second) and ``pairwise`` = |2 AUC - 1| (label = occupation),
     ``association_mean``, ``_median`` and ``_max`` of the absolute values, ``pairwise_mean`` and ``_max``;
     ``probability`` (label = occupation, by group); ``gender_accuracy`` and ``gender_log_loss`` (nats), of
-    all and by group. What needs both groups is undefined where one has no image.
+    all and by group. What needs images that are not there is undefined. Images are resampled within their
+    group.
     """
     names, occupations = list(settings["groups"]), list(settings["occupations"])
-    table, images = embedded.test.table, embedded.test.images
+    table, images, texts = embedded.test.table, embedded.test.images, embedded.texts
     group = _group(table[settings["attribute"]], settings["groups"])
-    p = occupation_probabilities(
-        images, embedded.texts["occupations"], embedded.texts["neutral"], scale=embedded.scale
+    p = occupation_probabilities(images, texts["occupations"], texts["neutral"], scale=embedded.scale)
+    fits = cosines(images, texts["occupations"])
+    of_group = probabilities(images, texts["groups"], scale=embedded.scale)
+    recognition = _recognition(of_group, group)
+    parts = [group == code for code in range(len(names))]
+    first, second = (
+        _means(p[mine], placements(fits[mine], fits[other]), recognition[mine], rng)
+        for mine, other in (parts, parts[::-1])
     )
-    fits = cosines(images, embedded.texts["occupations"])
-    of_group = probabilities(images, embedded.texts["groups"], scale=embedded.scale)
-    rows = [
-        *_associations(p, fits, group, names, occupations, rng),
-        *_recognition(of_group, group, names, rng),
-    ]
+    found = dict(zip(names, (first, second), strict=True))
+    rows = [*_associations(found, occupations), *_by_group(found, occupations), *_overall(found)]
     scores = pd.DataFrame(
         {
             "key": table["key"],
@@ -70,17 +95,19 @@ def occupation_probabilities(
 
 
 def placements(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The share of ``second`` that each of ``first`` is above, ties as halves.
+    """The share of ``second`` that each of ``first`` is above, ties as halves, column by column.
 
     Parameters
     ----------
     first, second
-        (n, k) and (m, k): column by column.
+        (n, k) and (m, k).
 
     Returns
     -------
-    (n, k); its mean is the AUC of ``first`` against ``second``.
+    (n, k), NaN if m is 0; the mean of a column is the AUC of ``first`` against ``second``.
     """
+    if not len(second):
+        return np.full(first.shape, np.nan)
     placed = np.empty(first.shape)
     for column in range(first.shape[1]):
         ordered = np.sort(second[:, column])
@@ -90,99 +117,81 @@ def placements(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return placed
 
 
-def _associations(
-    p: np.ndarray,
-    fits: np.ndarray,
-    group: np.ndarray,
-    names: list[str],
-    occupations: list[str],
-    rng: np.random.Generator,
-) -> list[dict]:
-    n = int((group >= 0).sum())
-    parts = [group == 0, group == 1]
-    if not all(part.any() for part in parts):
-        return [*_undefined(names, parts, occupations, n), *_probabilities(p, parts, names, occupations)]
-    first, second = (p[part] for part in parts)
-    above, below = placements(fits[parts[0]], fits[parts[1]]), placements(fits[parts[1]], fits[parts[0]])
-    # Resampled by its projection on each group, which is exact but for terms of order 1/n.
-    resampled = [
-        means(np.hstack([p[part], place]), rng) for part, place in zip(parts, (above, -below), strict=True)
-    ]
-    k = len(occupations)
-    signed, signed_again = first.mean(0) - second.mean(0), resampled[0][:, :k] - resampled[1][:, :k]
-    pair = np.abs(2 * above.mean(0) - 1)
-    pair_again = np.abs(2 * (resampled[0][:, k:] + resampled[1][:, k:] + below.mean(0)) - 1)
-    return [
-        *_by_occupation("association", signed, signed_again, occupations, n),
-        *_by_occupation("pairwise", pair, pair_again, occupations, n),
-        *_summaries("association", np.abs(signed), np.abs(signed_again), ("mean", "median", "max"), n),
-        *_summaries("pairwise", pair, pair_again, ("mean", "max"), n),
-        *_probabilities(p, parts, names, occupations),
-    ]
+def _recognition(of_group: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Whether each image's group is recognised, and the log-loss; of images of no group it means nothing."""
+    rows = np.arange(len(group))
+    right, wrong = of_group[rows, group], of_group[rows, 1 - group]
+    loss = -np.log(np.maximum(right, np.finfo(float).tiny))
+    return np.column_stack([(right > wrong) + (right == wrong) / 2, loss])
 
 
-def _by_occupation(
-    metric: str, values: np.ndarray, resampled: np.ndarray, occupations: list[str], n: int
-) -> list[dict]:
-    found = zip(occupations, values, intervals(resampled), strict=True)
-    return [row(metric, value, n=n, label=label, interval=between) for label, value, between in found]
+def _means(p: np.ndarray, placed: np.ndarray, recognition: np.ndarray, rng: np.random.Generator) -> Means:
+    values = np.hstack([p, placed, recognition])
+    n, width = values.shape
+    mean = values.mean(axis=0) if n else np.full(width, np.nan)
+    again = means(values, rng) if n else np.full((1, width), np.nan)
+    k = p.shape[1]
+    parts = [(mean[part], again[:, part]) for part in (slice(k), slice(k, 2 * k), slice(2 * k, None))]
+    return Means(n, *parts)
 
 
-def _summaries(
-    metric: str, values: np.ndarray, resampled: np.ndarray, which: tuple[str, ...], n: int
-) -> list[dict]:
-    return [
-        row(
-            f"{metric}_{name}",
-            SUMMARIES[name](values),
-            n=n,
-            interval=interval(SUMMARIES[name](resampled, axis=1)),
-        )
-        for name in which
-    ]
-
-
-def _undefined(names: list[str], parts: list[np.ndarray], occupations: list[str], n: int) -> list[dict]:
-    missing = " or ".join(name for name, part in zip(names, parts, strict=True) if not part.any())
-    reason = f"no image of {missing}"
-    overall = ("association_mean", "association_median", "association_max", "pairwise_mean", "pairwise_max")
-    return [
-        *(
-            row(metric, None, n=n, label=label, reason=reason)
-            for metric in ("association", "pairwise")
-            for label in occupations
-        ),
-        *(row(metric, None, n=n, reason=reason) for metric in overall),
-    ]
-
-
-def _probabilities(
-    p: np.ndarray, parts: list[np.ndarray], names: list[str], occupations: list[str]
-) -> list[dict]:
+def _associations(found: Mapping[str, Means], occupations: Sequence[str]) -> list[dict]:
+    first, second = found.values()
+    n, reason = first.n + second.n, _lacking(found)
+    # The AUC is resampled by its projection on each group, exact but for terms of order 1 / n.
+    differences = {
+        "association": [one - other for one, other in zip(first.p, second.p, strict=True)],
+        "pairwise": [
+            np.abs(2 * (one - other + second.placement[0]) - 1)
+            for one, other in zip(first.placement, second.placement, strict=True)
+        ],
+    }
     rows = []
-    for name, part in zip(names, parts, strict=True):
-        reason = None if part.any() else f"no image of {name}"
-        values = p[part].mean(axis=0) if part.any() else [None] * len(occupations)
-        for label, value in zip(occupations, values, strict=True):
-            rows.append(row("probability", value, n=part.sum(), label=label, group=name, reason=reason))
+    for metric, (value, again) in differences.items():
+        rows += [
+            _row(metric, value[k], again[:, k], n=n, label=name, reason=reason)
+            for k, name in enumerate(occupations)
+        ]
+        for name, summary in SUMMARIES[metric].items():
+            overall, overall_again = summary(np.abs(value)), summary(np.abs(again), axis=1)
+            rows.append(_row(f"{metric}_{name}", overall, overall_again, n=n, reason=reason))
     return rows
 
 
-def _recognition(
-    of_group: np.ndarray, group: np.ndarray, names: list[str], rng: np.random.Generator
-) -> list[dict]:
-    known = np.flatnonzero(group >= 0)
-    right = of_group[known, group[known]]
-    wrong = of_group[known, 1 - group[known]]
-    values = np.column_stack([(right > wrong) + (right == wrong) / 2, -np.log(np.maximum(right, 1e-300))])
+def _by_group(found: Mapping[str, Means], occupations: Sequence[str]) -> list[dict]:
     rows = []
-    for name, code in ((None, None), *zip(names, (0, 1), strict=True)):
-        part = values if code is None else values[group[known] == code]
-        if len(part):
-            found = zip(part.mean(axis=0), intervals(means(part, rng)), strict=True)
-            reason = None
-        else:
-            found, reason = [(None, None)] * 2, f"no image of {name or 'either group'}"
-        for metric, (value, between) in zip(("gender_accuracy", "gender_log_loss"), found, strict=True):
-            rows.append(row(metric, value, n=len(part), group=name, interval=between, reason=reason))
+    for name, part in found.items():
+        told = {"n": part.n, "group": name, "reason": f"no image of {name}"}
+        rows += [
+            _row("probability", part.p[0][k], part.p[1][:, k], label=label, **told)
+            for k, label in enumerate(occupations)
+        ]
+        rows += _recognitions(*part.recognition, **told)
     return rows
+
+
+def _overall(found: Mapping[str, Means]) -> list[dict]:
+    """Recognition of the images of both groups together."""
+    n = sum(part.n for part in found.values())
+    there = [part for part in found.values() if part.n]
+    value, again = (
+        sum(part.n * part.recognition[which] for part in there) / n if n else np.full((1, 2), np.nan)
+        for which in range(2)
+    )
+    return _recognitions(value.ravel(), again, n=n, reason=_lacking(found))
+
+
+def _recognitions(value: np.ndarray, again: np.ndarray, **told: object) -> list[dict]:
+    metrics = ("gender_accuracy", "gender_log_loss")
+    return [_row(metric, value[k], again[:, k], **told) for k, metric in enumerate(metrics)]
+
+
+def _lacking(found: Mapping[str, Means]) -> str:
+    return f"no image of {' or '.join(name for name, part in found.items() if not part.n)}"
+
+
+def _row(metric: str, value: float, again: np.ndarray, *, reason: str, **told: object) -> dict:
+    """A value with its interval, or the reason why it is undefined."""
+    if np.isnan(value):
+        return row(metric, None, reason=reason, **told)
+    return row(metric, value, interval=interval(again), **told)
