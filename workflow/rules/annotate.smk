@@ -33,6 +33,7 @@ rule fit_annotator:
     input:
         raw=ancient(get_raw),
         encoder=get_encoder,
+        vocabularies=get_vocabularies,
     output:
         f"{paths.ANNOTATIONS}/annotator.npz",
     log:
@@ -46,7 +47,11 @@ rule fit_annotator:
         runtime=30,
     params:
         annotation=get_annotation,
-        code=code_digest("clipfair.annotate.fit", "clipfair.annotate.encoders"),
+        code=code_digest(
+            "clipfair.annotate.fit",
+            "clipfair.annotate.labels",
+            "clipfair.annotate.encoders",
+        ),
     script:
         "../scripts/fit_annotator.py"
 

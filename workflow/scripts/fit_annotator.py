@@ -1,25 +1,26 @@
 """fit_annotator: what sees attributes in pictures, from the labelled pairs of the first shards."""
 
-from pathlib import Path
-
 from clipfair.annotate.encoders import encoder_of
 from clipfair.annotate.fit import fit_annotator
-from clipfair.annotate.labels import read_labels
+from clipfair.annotate.labels import labels_of
 from clipfair.annotate.shards import shard_paths
+from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.console import job_log
 
 with job_log(snakemake.log[0]):
-    annotation = snakemake.params.annotation
-    annotator = annotation["annotator"]
+    annotation, raw = snakemake.params.annotation, snakemake.input.raw
+    annotator, max_bad_share = annotation["annotator"], annotation["max_bad_share"]
+    shards = shard_paths(raw, annotation["shards"])[: annotator["labelled_shards"]]
+    labels = labels_of(
+        annotator["labels"],
+        folder=raw,
+        shards=shards,
+        vocabularies=[load_vocabulary(path) for path in snakemake.input.vocabularies],
+        categories=annotator["categories"],
+        flags=annotator["flags"],
+        max_bad_share=max_bad_share,
+    )
+    encoder = encoder_of(annotation["encoder"], snakemake.input.encoder)
     fit_annotator(
-        encoder_of(annotation["encoder"], snakemake.input.encoder),
-        shard_paths(snakemake.input.raw, annotation["shards"])[: annotator["labelled_shards"]],
-        read_labels(
-            Path(snakemake.input.raw, annotator["labels"]),
-            categories=annotator["categories"],
-            flags=annotator["flags"],
-        ),
-        snakemake.output[0],
-        kind=annotator["kind"],
-        max_bad_share=annotation["max_bad_share"],
+        encoder, shards, labels, snakemake.output[0], kind=annotator["kind"], max_bad_share=max_bad_share
     )

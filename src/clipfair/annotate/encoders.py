@@ -152,10 +152,15 @@ def make_encoder(kind: str, settings: Mapping[str, Any]) -> Encoder:
 
 
 def encoder_of(line: Mapping[str, Any], file: str | Path) -> Encoder:
-    """The encoder of an annotation's line in the configuration, with its fitted or downloaded ``file``."""
-    if line["kind"] == "linear":
-        return make_encoder("linear", {"file": file})
-    return make_encoder(line["kind"], {"model": line["model"], "checkpoint": file})
+    """The encoder of an annotation's line in the configuration, with its fitted or fetched ``file``.
+
+    Of the line it takes what the kind has a setting for; where the file comes from is the registry's.
+    """
+    kind = line["kind"]
+    if kind == "linear":
+        return make_encoder(kind, {"file": file, **_some(line, ("batch_size",))})
+    chosen = _some(line, ("model", "tag", "batch_size", "device"))
+    return make_encoder(kind, {"checkpoint": file, **chosen})
 
 
 def load_open_clip(
@@ -178,6 +183,8 @@ def load_open_clip(
     tag
         open_clip's name of the published weights (``openai``), if the file has such: how their pictures
         are prepared and which activation they need goes by it.
+    device
+        As torch names it (``cpu``, ``cuda``), or ``auto``: a GPU if there is one.
 
     Raises
     ------
@@ -197,6 +204,8 @@ def load_open_clip(
             "choose a model with open_clip's own, such as ViT-B-16"
         )
     prepared = _published(model, tag)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     path = None if checkpoint is None else _checkpoint(checkpoint)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -305,6 +314,10 @@ def fit_encoder(
     )
     with atomic_path(out_path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, **dict(zip(_FITTED, fitted, strict=True)))
+
+
+def _some(line: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: line[name] for name in names if name in line}
 
 
 _FITTED = tuple(field.name for field in fields(LinearEncoder) if field.name != "batch_size")

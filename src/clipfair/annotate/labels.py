@@ -1,4 +1,4 @@
-"""Labels of pictures: which values of each attribute an example truly has."""
+"""Labels of pictures: which values of each attribute an example truly has, or is said to have."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,9 +6,81 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from clipfair.console import UserError
+from clipfair.annotate.shards import read_shards
+from clipfair.annotate.text import annotate_captions
+from clipfair.annotate.vocabulary import Vocabulary
+from clipfair.console import UserError, progress
+
+CAPTIONS = "captions"
 
 _PREFIX = "image."
+
+
+def labels_of(
+    source: str,
+    *,
+    folder: str | Path,
+    shards: Sequence[str | Path],
+    vocabularies: Sequence[Vocabulary],
+    categories: Sequence[str],
+    flags: Mapping[str, str],
+    max_bad_share: float,
+) -> pd.DataFrame:
+    """The labels that an annotation's line names: a parquet in the dataset's ``folder``, or ``captions``.
+
+    As :func:`read_labels` gives them; the other parameters are its and those of :func:`caption_labels`.
+    """
+    if source == CAPTIONS:
+        return caption_labels(
+            shards, vocabularies, categories=categories, flags=flags, max_bad_share=max_bad_share
+        )
+    return read_labels(Path(folder, source), categories=categories, flags=flags)
+
+
+def caption_labels(
+    shards: Sequence[str | Path],
+    vocabularies: Sequence[Vocabulary],
+    *,
+    categories: Sequence[str],
+    flags: Mapping[str, str],
+    max_bad_share: float,
+) -> pd.DataFrame:
+    """Labels where nobody looked at the pictures: what their captions mention.
+
+    A caption tells only a part of what is shown. If it tells a share c of it, whatever else is shown,
+    precision against captions is c times the true one and recall is the true one. The threshold of the
+    largest F1 is then that of the true F-measure with beta^2 = c: precision counts for more, the more is
+    left untold.
+
+    Parameters
+    ----------
+    categories
+        Attributes of the vocabularies of which each value is a label.
+    flags
+        Attributes of which any value makes one label, by its name: ``{"human=person": "human"}``.
+
+    Returns
+    -------
+    As :func:`read_labels`, one row an example of the shards.
+
+    Raises
+    ------
+    UserError
+        If no vocabulary has an attribute, or a shard cannot be read or has too many bad examples.
+    """
+    known = {vocabulary.attribute: vocabulary for vocabulary in vocabularies}
+    missing = [name for name in (*categories, *flags.values()) if name not in known]
+    if missing:
+        raise UserError(
+            f"labels from captions: no vocabulary of {', '.join(missing)}; there are those of "
+            f"{', '.join(known)}"
+        )
+    examples = progress(read_shards(shards, max_bad_share=max_bad_share), what="reading captions")
+    keys, captions = zip(*((example.key, example.caption) for example in examples), strict=True)
+    labels = annotate_captions(captions, *(known[name] for name in categories))
+    for label, name in flags.items():
+        labels[label] = annotate_captions(captions, known[name]).any(axis=1)
+    return pd.concat([pd.Series(keys, name="key", dtype="str"), labels], axis=1)
 
 
 def read_labels(

@@ -17,6 +17,7 @@ from clipfair.annotate.image import Encoder, ImageAnnotator
 from clipfair.annotate.text import annotate_captions
 from clipfair.annotate.vocabulary import Vocabulary
 from clipfair.console import UserError, progress
+from clipfair.images import DAMAGE
 from clipfair.io import write_json, write_parquet
 
 MODALITIES = ("text", "image")
@@ -162,27 +163,6 @@ def read_shards(shards: Sequence[str | Path], *, max_bad_share: float) -> Iterat
         _check_share(shard, bad, good=good, max_bad_share=max_bad_share)
 
 
-def check_duplicate_keys(paths: Sequence[str | Path]) -> None:
-    """Raise if two of the annotations share a key.
-
-    Raises
-    ------
-    UserError
-        Naming the first key that is there twice, and where.
-    """
-    keys = pd.concat(
-        [pd.read_parquet(path, columns=["key"]).assign(path=str(path)) for path in paths], ignore_index=True
-    )
-    twice = keys["key"].duplicated()
-    if twice.any():
-        key = keys["key"][twice.idxmax()]
-        places = keys["path"][keys["key"] == key]
-        raise UserError(
-            f"key {key!r} is in {places.iloc[0]} and in {places.iloc[1]} ({twice.sum()} repeated in all): "
-            "every example of a dataset needs its own key; give the shards keys that do not overlap"
-        )
-
-
 def _report(
     shard: str | Path, out_path: str | Path, bad: BadExamples, *, good: int, max_bad_share: float
 ) -> None:
@@ -265,7 +245,7 @@ def _check_json(data: bytes, fields: Sequence[str]) -> None:
 def _open_image(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data)).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except DAMAGE:
         raise BadExampleError("image that does not open") from None
 
 

@@ -13,7 +13,14 @@ from safetensors.torch import save_file
 from scipy.signal import correlate
 from sklearn.metrics import roc_auc_score
 
-from clipfair.annotate.encoders import LinearEncoder, fit_encoder, load_linear, load_open_clip, make_encoder
+from clipfair.annotate.encoders import (
+    LinearEncoder,
+    encoder_of,
+    fit_encoder,
+    load_linear,
+    load_open_clip,
+    make_encoder,
+)
 from clipfair.annotate.image import prompts_for, zero_shot
 from clipfair.console import UserError
 
@@ -201,6 +208,29 @@ def test_open_clip_weights_come_from_the_file(tiny, tmp_path, suffix):
     embeddings = loaded.encode_images(images)
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, rtol=1e-5)
     assert not np.allclose(untrained.encode_images(images), embeddings)
+
+
+def test_an_annotations_line_names_its_encoder(tiny, tmp_path, monkeypatch):
+    model = open_clip.create_model(tiny)
+    path = tmp_path / "weights.safetensors"
+    save_file({name: weights.contiguous() for name, weights in model.state_dict().items()}, path)
+    line = {"kind": "open_clip", "model": tiny, "weights": "any", "batch_size": 3, "device": "auto"}
+    found = encoder_of(line, path)
+    assert found.batch_size == 3
+    assert found.device == ("cuda" if torch.cuda.is_available() else "cpu")
+    torch.testing.assert_close(found.model.logit_scale.cpu(), model.logit_scale)
+    asked = []
+    monkeypatch.setattr("clipfair.annotate.encoders.make_encoder", lambda *given: asked.append(given))
+    encoder_of({"kind": "open_clip", "model": "ViT-B-16", "tag": "openai", "device": "cuda"}, path)
+    assert asked == [
+        ("open_clip", {"checkpoint": path, "model": "ViT-B-16", "tag": "openai", "device": "cuda"})
+    ]
+
+
+def test_a_linear_encoder_is_that_of_its_file(linear, tmp_path):
+    found = encoder_of({"kind": "linear", "fit_shards": 2, "batch_size": 7}, tmp_path / "encoder.npz")
+    assert isinstance(found, LinearEncoder)
+    assert found.batch_size == 7
 
 
 def test_untrained_models_are_the_same_every_time(tiny):

@@ -1,10 +1,23 @@
-"""Labels of pictures from a parquet."""
+"""Labels of pictures from a parquet, or from their captions."""
 
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
+from sklearn.metrics import fbeta_score
 
-from clipfair.annotate.labels import read_labels
+from clipfair.annotate.image import ImageAnnotator, calibrate
+from clipfair.annotate.labels import caption_labels, labels_of, read_labels
+from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.console import UserError
+
+VOCABULARIES = [
+    load_vocabulary(Path(__file__).parents[3] / f"resources/vocabulary/{name}.yaml")
+    for name in ("gender", "humans", "objects")
+]
+CAPTIONS = ["a man with his dog", "two women", "a child beside a horse", "a tree"]
 
 TRUTH = pd.DataFrame(
     {
@@ -68,3 +81,62 @@ def test_files_that_are_no_labels(tmp_path):
     (tmp_path / "bad.parquet").write_text("key\n")
     with pytest.raises(UserError, match="cannot be read as parquet"):
         read_labels(tmp_path / "bad.parquet")
+
+
+@pytest.fixture
+def shards(write_shard):
+    pairs = [(f"{place}", Image.new("RGB", (4, 4)), caption) for place, caption in enumerate(CAPTIONS)]
+    return [write_shard("0", pairs[:3]), write_shard("1", pairs[3:])]
+
+
+CHOSEN = {"categories": ["gender", "object"], "flags": {"human=person": "human"}, "max_bad_share": 0.0}
+
+
+def test_labels_from_captions(shards):
+    found = caption_labels(shards, VOCABULARIES, **CHOSEN).set_index("key")
+    assert found.index.tolist() == ["0", "1", "2", "3"]
+    assert found["gender=man"].tolist() == [True, False, False, False]
+    assert found["gender=woman"].tolist() == [False, True, False, False]
+    assert found["object=dog"].tolist() == [True, False, False, False]
+    assert found["object=horse"].tolist() == [False, False, True, False]
+    # Whichever keyword there is, it makes one label.
+    assert found["human=person"].tolist() == [True, True, True, False]
+    assert found.shape[1] == 2 + 80 + 1
+    assert set(map(str, found.dtypes)) == {"bool"}
+
+
+def test_labels_are_those_that_the_line_names(shards, tmp_path):
+    TRUTH.to_parquet(tmp_path / "truth.parquet")
+    of_file = labels_of(
+        "truth.parquet",
+        folder=tmp_path,
+        shards=shards,
+        vocabularies=VOCABULARIES,
+        **{**CHOSEN, "categories": ["object"], "flags": {"human=person": "person"}},
+    )
+    assert of_file["human=person"].tolist() == [True, False, True]
+    of_captions = labels_of("captions", folder=tmp_path, shards=shards, vocabularies=VOCABULARIES, **CHOSEN)
+    pd.testing.assert_frame_equal(of_captions, caption_labels(shards, VOCABULARIES, **CHOSEN))
+
+
+def test_an_attribute_without_vocabulary(shards):
+    with pytest.raises(UserError, match="no vocabulary of proxy; there are those of gender, human, object"):
+        caption_labels(shards, VOCABULARIES, **{**CHOSEN, "categories": ["proxy"]})
+
+
+def test_calibrated_on_captions_precision_counts_more():
+    """Where captions tell a share c of what is shown, their largest F1 is the largest F with beta^2 = c."""
+    rng = np.random.default_rng(0)
+    n, c = 4000, 0.3
+    shown = rng.random(n) < 0.4
+    scores = rng.normal(size=n) + 1.5 * shown
+    told = np.zeros(n, dtype=bool)
+    # Of any run of pictures with similar scores the captions tell the same share.
+    order = np.flatnonzero(shown)[scores[shown].argsort()]
+    told[order[np.arange(len(order)) % 10 < 10 * c]] = True
+    one = ImageAnnotator(("object=dog",), np.ones((1, 1)), np.zeros(1), np.zeros(1))
+    (threshold,) = calibrate(one, scores[:, None], pd.DataFrame({"object=dog": told})).thresholds
+    best = max(fbeta_score(shown, scores >= other, beta=c**0.5) for other in np.linspace(-1, 4, 200))
+    assert fbeta_score(shown, scores >= threshold, beta=c**0.5) == pytest.approx(best, abs=0.003)
+    (all_told,) = calibrate(one, scores[:, None], pd.DataFrame({"object=dog": shown})).thresholds
+    assert threshold > all_told + 0.2

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from clipfair.annotate.image import zero_shot
-from clipfair.annotate.shards import annotate_shard, check_duplicate_keys
+from clipfair.annotate.shards import annotate_shard
 from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.console import UserError
 
@@ -188,12 +188,3 @@ def test_missing_shard(encoder, tmp_path):
             annotators=[],
             max_bad_share=0.0,
         )
-
-
-def test_duplicate_keys_across_shards(tmp_path):
-    paths = [tmp_path / f"{number}.parquet" for number in range(3)]
-    for path, keys in zip(paths, (["a", "b"], ["c"], ["d", "b", "a"]), strict=True):
-        pd.DataFrame({"key": keys}).to_parquet(path)
-    check_duplicate_keys(paths[:2])
-    with pytest.raises(UserError, match=r"key 'b' is in .*0\.parquet and in .*2\.parquet \(2 repeated"):
-        check_duplicate_keys(paths)

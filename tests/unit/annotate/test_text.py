@@ -11,7 +11,7 @@ from clipfair.annotate.text import annotate_captions, annotate_substrings
 from clipfair.annotate.vocabulary import load_vocabulary
 
 FOLDER = Path(__file__).parents[3] / "resources/vocabulary"
-NAMES = ("gender", "occupations", "proxies", "humans")
+NAMES = ("gender", "occupations", "proxies", "humans", "objects")
 VOCABULARIES = {name: load_vocabulary(FOLDER / f"{name}.yaml") for name in NAMES}
 FORMS = [(name, phrase, value) for name in NAMES for phrase, value in VOCABULARIES[name].phrases.items()]
 
@@ -129,5 +129,5 @@ def test_whole_words_are_found_among_substrings():
 
 
 def test_no_captions_give_no_rows():
-    assert annotate_captions([], *VOCABULARIES.values()).shape == (0, 2 + 60 + 42 + 24)
+    assert annotate_captions([], *VOCABULARIES.values()).shape == (0, 2 + 60 + 42 + 24 + 80)
     assert annotate_substrings([], VOCABULARIES["humans"]).shape == (0, 24)

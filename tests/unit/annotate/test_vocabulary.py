@@ -100,6 +100,7 @@ def test_missing_and_unreadable_files(tmp_path):
         ("occupations", "occupation", 60),
         ("proxies", "proxy", 42),
         ("humans", "human", 24),
+        ("objects", "object", 80),
     ],
 )
 def test_our_files_load(name, attribute, values):
@@ -109,13 +110,16 @@ def test_our_files_load(name, attribute, values):
 
 
 def test_every_value_is_found_by_its_own_name():
-    for name in ("occupations", "proxies", "humans", "gender"):
+    # "Orange" is mostly a colour, and "mouse" an animal: of the objects these need another word.
+    ambiguous = ("orange", "mouse")
+    for name in ("occupations", "proxies", "humans", "gender", "objects"):
         vocabulary = load_vocabulary(FOLDER / f"{name}.yaml")
         for index, value in enumerate(vocabulary.values):
-            assert [found for *_, found in vocabulary.find(["a", *words(value)])] == [index], value
+            found = [found for *_, found in vocabulary.find(["a", *words(value)])]
+            assert found == ([] if value in ambiguous else [index]), value
 
 
-@pytest.mark.parametrize("name", ["gender", "occupations", "proxies", "humans"])
+@pytest.mark.parametrize("name", ["gender", "occupations", "proxies", "humans", "objects"])
 def test_no_form_is_there_in_vain(name):
     """No phrase in which a shorter one, and nothing else, is found for the same value."""
     phrases = load_vocabulary(FOLDER / f"{name}.yaml").phrases
