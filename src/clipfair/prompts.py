@@ -1,11 +1,14 @@
 """The texts that zero-shot evaluations compare images with."""
 
 import hashlib
+import importlib.util
 import json
 import re
+import runpy
 import string
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 
 import yaml
 
@@ -69,17 +72,20 @@ def _parts(name: str | tuple[str, ...]) -> tuple[str, ...]:
 def _names(texts: TextSet) -> Sequence[str | tuple[str, ...]]:
     if texts.names != IMAGENET:
         return texts.names
-    from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
-
-    return IMAGENET_CLASSNAMES
+    return _published()["IMAGENET_CLASSNAMES"]
 
 
 def _templates(texts: TextSet) -> Sequence[str]:
     if texts.templates != CLIP:
         return texts.templates
-    from open_clip.zero_shot_metadata import OPENAI_IMAGENET_TEMPLATES
+    return [*(template("{}") for template in _published()["OPENAI_IMAGENET_TEMPLATES"]), *BARE]
 
-    return [*(template("{}") for template in OPENAI_IMAGENET_TEMPLATES), *BARE]
+
+@cache
+def _published() -> dict:
+    """open_clip's module of texts, run alone: the import of the whole package takes seconds."""
+    [package] = importlib.util.find_spec("open_clip").submodule_search_locations
+    return runpy.run_path(f"{package}/zero_shot_metadata.py")
 
 
 def occupations(chosen: str | Sequence[str]) -> tuple[str, ...]:

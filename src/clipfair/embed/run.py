@@ -5,7 +5,7 @@ picture is opened once for all of them. Pictures are gone through in chunks that
 of each chunk through the checkpoints, whose weights follow each other in one network.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from clipfair import models as architectures
-from clipfair.console import UserError, progress
-from clipfair.embed.towers import encode_images, encode_texts, temperature
+from clipfair.console import progress
+from clipfair.embed.towers import Sentences, encode_images, encode_texts, temperature, tokenise
 from clipfair.embeddings import Checkpoint, halves, write_checkpoint, write_images
 from clipfair.evaluations import AT_EVERY_CHECKPOINT, read_table, support_rows, test_rows, text_sets
 from clipfair.images import open_image
 from clipfair.io import read_json, sha256_of
+from clipfair.models import build, load_weights, pixels_of
 from clipfair.paths import Run
-from clipfair.prompts import TextSet, expand
+from clipfair.prompts import expand
 from clipfair.provenance import settings_digest
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor
 
 # The prepared pictures that are held at once.
-CHUNK_BYTES = 2**30
+CHUNK_BYTES = 2**29
 # What says where a picture lies (clipfair.images.open_image).
 PLACE = ("key", "image", "image_bytes", "offset", "size")
 
@@ -103,7 +103,8 @@ def embed(
     tables = {name: read_table(place["table"]) for name, place in datasets.items()}
     digests = {name: sha256_of(place["table"]) for name, place in datasets.items()}
     network = Network(sources[0].line)
-    checkpoints = [_write_texts(source, network, evaluations, tables, out_dir) for source in sources]
+    texts = Texts(evaluations, tables, network.built.tokenizer)
+    checkpoints = [_write_texts(source, network, texts, out_dir) for source in sources]
     for name, table in tables.items():
         lines = [line for line in evaluations.values() if line["dataset"] == name]
         wanted = Wanted(_rows(lines, table), _rows(filter(_is_on_the_way, lines), table))
@@ -137,7 +138,7 @@ def _is_on_the_way(line: Mapping) -> bool:
     return line["kind"] in AT_EVERY_CHECKPOINT
 
 
-def _rows(lines: Iterator[Mapping], table: pd.DataFrame) -> np.ndarray:
+def _rows(lines: Iterable[Mapping], table: pd.DataFrame) -> np.ndarray:
     rows = np.zeros(len(table), dtype=bool)
     for line in lines:
         rows |= test_rows(line, table) | support_rows(line, table)
@@ -150,48 +151,54 @@ class Network:
     def __init__(self, line: Mapping):
         import torch
 
-        self.line = line
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.built = build(line, None, 0)
+        self.built.model.to(self.device).eval()
         self.source: Source | None = None
 
     def put(self, source: Source) -> Any:
         """The network with the weights of ``source``, in evaluation mode."""
-        if self.source is None or source.weights is None:
-            self.built = architectures.build(self.line, source.weights, source.run.seed)
-            self.built.model.to(self.device).eval()
-        elif source != self.source:
-            self._load(source.weights)
-        self.source = source
+        if source != self.source:
+            if source.weights is None:
+                drawn = build(source.line, None, source.run.seed).model
+                self.built.model.load_state_dict(drawn.state_dict())
+            else:
+                load_weights(self.built.model, source.weights)
+                self.built.model.to(self.device)
+            self.source = source
         return self.built.model
 
-    def _load(self, weights: str) -> None:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
 
-        try:
-            self.built.model.load_state_dict(load_file(weights, device=self.device))
-        except (SafetensorError, RuntimeError, OSError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"{weights}: not the weights of this model ({reason}); train it again") from None
+class Texts:
+    """The texts of all evaluations, each set tokenised once."""
+
+    def __init__(
+        self,
+        evaluations: Mapping[str, Mapping],
+        tables: Mapping[str, pd.DataFrame],
+        tokenizer: Callable[[list[str]], "Tensor"],
+    ):
+        self.all: dict[str, Sentences] = {}
+        self.on_the_way: dict[str, Sentences] = {}
+        for line in evaluations.values():
+            for texts in text_sets(line, tables[line["dataset"]]).values():
+                if texts.digest not in self.all:
+                    self.all[texts.digest] = tokenise(tokenizer, expand(texts))
+                if _is_on_the_way(line):
+                    self.on_the_way[texts.digest] = self.all[texts.digest]
+
+    def of(self, source: Source) -> dict[str, Sentences]:
+        """What a checkpoint embeds, by the digest of the set."""
+        return self.all if source.final else self.on_the_way
 
 
-def _write_texts(
-    source: Source,
-    network: Network,
-    evaluations: Mapping[str, Mapping],
-    tables: Mapping[str, pd.DataFrame],
-    out_dir: str,
-) -> Checkpoint:
+def _write_texts(source: Source, network: Network, texts: Texts, out_dir: str) -> Checkpoint:
     model = network.put(source)
     scale, bias = temperature(model)
     checkpoint = Checkpoint(source.run, source.examples, source.final, source.digest, scale, bias)
-    sets: dict[str, TextSet] = {}
-    for line in evaluations.values():
-        if source.final or _is_on_the_way(line):
-            sets |= {texts.digest: texts for texts in text_sets(line, tables[line["dataset"]]).values()}
     embedded = {
-        digest: encode_texts(model, network.built.tokenizer, expand(texts), device=network.device)
-        for digest, texts in sets.items()
+        digest: encode_texts(model, sentences, device=network.device)
+        for digest, sentences in texts.of(source).items()
     }
     write_checkpoint(out_dir, checkpoint, embedded)
     return checkpoint
@@ -206,22 +213,21 @@ class Pictures:
     threads: int
     what: str
 
-    def chunks(self, rows: np.ndarray, prepare: Any) -> Iterator[tuple[np.ndarray, "torch.Tensor"]]:
-        """The pictures of the chosen ``rows`` (positions), prepared: positions and pixels, chunk by chunk."""
+    def chunks(self, rows: np.ndarray, resize: Any) -> Iterator[tuple[np.ndarray, "Tensor"]]:
+        """The pictures of the chosen ``rows`` (positions), resized: positions and uint8 pixels, by chunk."""
         import torch
 
         columns = [name for name in PLACE if name in self.table]
         examples = self.table.iloc[rows][columns].to_dict("records")
 
-        def open_and_prepare(example: Mapping) -> "torch.Tensor":
-            return prepare(open_image(example, folder=self.folder))
+        def open_and_resize(example: Mapping) -> "Tensor":
+            return pixels_of(resize(open_image(example, folder=self.folder)))
 
-        first = open_and_prepare(examples[0])
-        size = max(1, CHUNK_BYTES // (first.numel() * first.element_size()))
+        size = max(1, CHUNK_BYTES // open_and_resize(examples[0]).numel())
         with ThreadPoolExecutor(self.threads) as pool:
             for start in progress(range(0, len(rows), size), unit="chunk", what=self.what):
-                opened = list(pool.map(open_and_prepare, examples[start : start + size]))
-                yield rows[start : start + size], torch.stack(opened)
+                opened = pool.map(open_and_resize, examples[start : start + size])
+                yield rows[start : start + size], torch.stack(list(opened))
 
 
 def _see_all(
@@ -229,12 +235,14 @@ def _see_all(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Embeddings and pre-logits by each checkpoint, of the rows that it embeds."""
     parts: list[list] = [[] for _ in sources]
-    for rows, pixels in pictures.chunks(np.flatnonzero(wanted.rows), network.built.preprocess):
+    for rows, pixels in pictures.chunks(np.flatnonzero(wanted.rows), network.built.resize):
         for source, part in zip(sources, parts, strict=True):
             mine = wanted.of(source)[rows]
             if mine.any():
                 chosen = pixels if mine.all() else pixels[mine]
-                seen = encode_images(network.put(source), chosen, device=network.device)
+                seen = encode_images(
+                    network.put(source), chosen, normalise=network.built.normalise, device=network.device
+                )
                 part.append([halves(values) for values in seen])
     return [_joined(part) for part in parts]
 

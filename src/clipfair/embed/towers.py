@@ -3,7 +3,8 @@
 torch is imported where it computes, since importing it takes seconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +12,14 @@ import numpy as np
 from clipfair.console import UserError
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor
 
 IMAGES_AT_ONCE, TEXTS_AT_ONCE = 256, 1024
 
 
-def encode_images(model: Any, pixels: "torch.Tensor", *, device: str) -> tuple[np.ndarray, np.ndarray]:
+def encode_images(
+    model: Any, pixels: "Tensor", *, normalise: Callable[["Tensor"], "Tensor"], device: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings and pre-logits, in one pass.
 
     Parameters
@@ -24,7 +27,9 @@ def encode_images(model: Any, pixels: "torch.Tensor", *, device: str) -> tuple[n
     model
         An open_clip model in evaluation mode on ``device``.
     pixels
-        (n, 3, H, W) float32, prepared.
+        (n, 3, H, W) uint8.
+    normalise
+        Pixels to what the model is given.
 
     Returns
     -------
@@ -41,12 +46,12 @@ def encode_images(model: Any, pixels: "torch.Tensor", *, device: str) -> tuple[n
     if visual is None:
         raise UserError("the model has no image tower, which every evaluation needs; choose another model")
     with torch.inference_mode():
-        parts = [_see(visual, batch.to(device)) for batch in pixels.split(IMAGES_AT_ONCE)]
+        parts = [_see(visual, normalise(batch.to(device))) for batch in pixels.split(IMAGES_AT_ONCE)]
     images, features = (torch.cat(part).float().cpu().numpy() for part in zip(*parts, strict=True))
     return images, features
 
 
-def _see(visual: Any, pixels: "torch.Tensor") -> tuple["torch.Tensor", "torch.Tensor"]:
+def _see(visual: Any, pixels: "Tensor") -> tuple["Tensor", "Tensor"]:
     import torch
 
     if hasattr(visual, "trunk") and hasattr(visual, "head"):  # open_clip's wrapper of timm
@@ -60,7 +65,7 @@ def _see(visual: Any, pixels: "torch.Tensor") -> tuple["torch.Tensor", "torch.Te
     return torch.nn.functional.normalize(images, dim=-1), features
 
 
-def _see_less_projection(visual: Any, pixels: "torch.Tensor") -> tuple["torch.Tensor", "torch.Tensor"]:
+def _see_less_projection(visual: Any, pixels: "Tensor") -> tuple["Tensor", "Tensor"]:
     """The tower without its projection, which is then applied: one pass instead of two."""
     projection = visual.proj
     visual.proj = None
@@ -71,10 +76,32 @@ def _see_less_projection(visual: Any, pixels: "torch.Tensor") -> tuple["torch.Te
     return features @ projection, features
 
 
-def encode_texts(
-    model: Any, tokenizer: Any, sentences: Sequence[Sequence[str]], *, device: str
-) -> np.ndarray:
-    """One embedding for each of ``sentences``: of a sentence, or the mean over several, of unit length.
+@dataclass(frozen=True)
+class Sentences:
+    """Tokenised sentences, of which one or several make one embedding.
+
+    Attributes
+    ----------
+    tokens : (m, length), of distinct sentences.
+    members : places in ``tokens`` of the sentences of the first embedding, then of the second, ...
+    starts : (k,) where each embedding's members start.
+    """
+
+    tokens: "Tensor"
+    members: np.ndarray
+    starts: np.ndarray
+
+
+def tokenise(tokenizer: Callable[[list[str]], "Tensor"], sentences: Sequence[Sequence[str]]) -> Sentences:
+    """``sentences`` of k embeddings, each sentence tokenised once."""
+    places: dict[str, int] = {}
+    members = [places.setdefault(text, len(places)) for several in sentences for text in several]
+    starts = np.cumsum([0, *(len(several) for several in sentences)])[:-1]
+    return Sentences(tokenizer(list(places)), np.array(members), starts)
+
+
+def encode_texts(model: Any, sentences: Sentences, *, device: str) -> np.ndarray:
+    """One embedding of unit length for each text, or the mean of several brought to unit length again.
 
     Returns
     -------
@@ -89,21 +116,13 @@ def encode_texts(
 
     if not hasattr(model, "encode_text"):
         raise UserError("the model has no text tower, which this evaluation needs; choose another model")
-    flat = list(dict.fromkeys(text for texts in sentences for text in texts))
     with torch.inference_mode():
         parts = [
-            model.encode_text(tokenizer(flat[start : start + TEXTS_AT_ONCE]).to(device), normalize=True)
-            for start in range(0, len(flat), TEXTS_AT_ONCE)
+            model.encode_text(tokens.to(device), normalize=True)
+            for tokens in sentences.tokens.split(TEXTS_AT_ONCE)
         ]
-    return _average(torch.cat(parts).float().cpu().numpy(), flat, sentences)
-
-
-def _average(embeddings: np.ndarray, texts: Sequence[str], sentences: Sequence[Sequence[str]]) -> np.ndarray:
-    """The mean of the embeddings of each of ``sentences``, at unit length again, as in big_vision."""
-    place_of = {text: place for place, text in enumerate(texts)}
-    members = [place_of[text] for several in sentences for text in several]
-    starts = np.cumsum([0, *(len(several) for several in sentences)])[:-1]
-    sums = np.add.reduceat(embeddings[members], starts, axis=0)
+    embeddings = torch.cat(parts).float().cpu().numpy()
+    sums = np.add.reduceat(embeddings[sentences.members], sentences.starts, axis=0)
     return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-8)
 
 

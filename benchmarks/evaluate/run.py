@@ -1,0 +1,65 @@
+"""Time and memory of the two evaluations that are large: few-shot ridge regression and retrieval.
+
+    python benchmarks/evaluate/run.py few_shot | retrieval
+
+Embeddings are drawn at random: the work is the same whatever they are.
+"""
+
+import argparse
+import resource
+import time
+
+import numpy as np
+import pandas as pd
+
+from clipfair.evaluate import few_shot, retrieval
+from clipfair.evaluate.protocol import Embedded, Sample
+
+CLASSES, FEATURES, SUPPORT, TEST = 1000, 768, 65, 50_000
+IMAGES, CAPTIONS, SIZE = 5000, 25_010, 768
+
+
+def halves(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    """Rows of unit length that 16-bit floats hold exactly, as they are stored; (rows, columns) float32."""
+    values = rng.standard_normal((rows, columns), dtype=np.float32)
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    return values.astype(np.float16).astype(np.float32)
+
+
+def sample(rng: np.random.Generator, per_class: int) -> Sample:
+    """``per_class`` examples of each class, with features alone."""
+    labels = np.repeat(np.arange(CLASSES), per_class)
+    table = pd.DataFrame({"key": np.arange(len(labels)).astype(str)})
+    table["label"] = pd.Categorical.from_codes(labels, [str(name) for name in range(CLASSES)])
+    return Sample(table, np.empty((len(labels), 0), dtype=np.float32), halves(rng, len(labels), FEATURES))
+
+
+def measure_few_shot(rng: np.random.Generator) -> None:
+    """Few-shot of ImageNet's size: 4 numbers of shots, 3 draws each, tested on 50,000 images."""
+    embedded = Embedded(sample(rng, TEST // CLASSES), sample(rng, SUPPORT), {}, 1.0)
+    few_shot.evaluate(embedded, {"shots": [1, 5, 10, 25], "seeds": [0, 1, 2]}, rng)
+
+
+def measure_retrieval(rng: np.random.Generator) -> None:
+    """Retrieval of COCO's size: 5,000 images, 25,010 captions."""
+    of_image = np.full(IMAGES, 5)
+    of_image[: CAPTIONS - 5 * IMAGES] += 1
+    table = pd.DataFrame({"key": np.arange(IMAGES).astype(str), "captions": [["a"] * n for n in of_image]})
+    test = Sample(table, halves(rng, IMAGES, SIZE), np.empty((IMAGES, 0), dtype=np.float32))
+    retrieval.evaluate(Embedded(test, None, {"captions": halves(rng, CAPTIONS, SIZE)}, 1.0), {}, rng)
+
+
+def main() -> None:
+    """Time one of the two and print its peak memory, the libraries and the embeddings among it."""
+    measures = {"few_shot": measure_few_shot, "retrieval": measure_retrieval}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=measures)
+    what = parser.parse_args().what
+    start, cpu = time.perf_counter(), time.process_time()
+    measures[what](np.random.default_rng(0))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    print(f"{what}: {time.perf_counter() - start:.1f} s, {time.process_time() - cpu:.1f} s of CPU, {memory:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
