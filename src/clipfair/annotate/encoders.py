@@ -1,4 +1,4 @@
-"""Encoders of pictures and captions: any open_clip checkpoint, and one that is fitted in seconds.
+"""Encoders of pictures and captions: any model of the catalogue, and one that is fitted in seconds.
 
 The module names torch only where it computes, since importing it takes seconds.
 """
@@ -22,7 +22,6 @@ from clipfair.io import atomic_path
 if TYPE_CHECKING:
     import torch
 
-_CHECKPOINTS = (".safetensors", ".pt", ".pth", ".bin")
 # The convolutions: the first 5 x 5 with a stride, the second 3 x 3; biases spread the points where their
 # rectifiers bend.
 _SIZE_1, _SIZE_2 = 5, 3
@@ -32,14 +31,14 @@ _BIAS_SCALE = 0.1
 
 
 @dataclass(frozen=True)
-class OpenClipEncoder:
-    """An open_clip model with its image transform and its tokenizer.
+class ClipEncoder:
+    """A CLIP with what its inputs are made with.
 
     The model must be in evaluation mode and on ``device``; ``batch_size`` examples are encoded at once.
     """
 
     model: "torch.nn.Module"
-    transform: Callable[[Image.Image], "torch.Tensor"]
+    preprocess: Callable[[Image.Image], "torch.Tensor"]
     tokenizer: Callable[[list[str]], "torch.Tensor"]
     batch_size: int = 256
     device: str = "cpu"
@@ -51,7 +50,7 @@ class OpenClipEncoder:
         return _in_batches(
             images,
             lambda batch: self.model.encode_image(
-                torch.stack([self.transform(image) for image in batch]).to(self.device), normalize=True
+                torch.stack([self.preprocess(image) for image in batch]).to(self.device), normalize=True
             ),
             self.batch_size,
         )
@@ -121,113 +120,43 @@ class LinearEncoder:
         return np.hstack([np.zeros((len(texts), len(self.mean))), _unit(vectors)], dtype=np.float32)
 
 
-def make_encoder(kind: str, settings: Mapping[str, Any]) -> Encoder:
-    """An encoder from a line of the configuration.
-
-    Parameters
-    ----------
-    kind
-        ``open_clip`` or ``linear``.
-    settings
-        The parameters of :func:`load_open_clip` or of :func:`load_linear`.
-
-    Raises
-    ------
-    UserError
-        If the kind or a setting is unknown, or what it names cannot be loaded.
-    """
-    if kind not in _KINDS:
-        raise UserError(f"unknown kind of encoder {kind!r}; known: {', '.join(_KINDS)}")
-    make, required, optional = _KINDS[kind]
-    wrong = [f"no {name}" for name in required if name not in settings]
-    wrong += [f"unknown setting {name!r}" for name in settings if name not in required + optional]
-    if wrong:
-        raise UserError(
-            f"encoder {kind}: {', '.join(wrong)}; expected {', '.join(required)} and, where wanted, "
-            f"{', '.join(optional)}"
-        )
-    if settings.get("batch_size", 1) < 1:
-        raise UserError(f"encoder {kind}: batch_size is {settings['batch_size']}; expected 1 or more")
-    return make(**settings)
-
-
 def encoder_of(line: Mapping[str, Any], file: str | Path) -> Encoder:
-    """The encoder of an annotation's line in the configuration, with its fitted or fetched ``file``.
-
-    Of the line it takes what the kind has a setting for; where the file comes from is the registry's.
-    """
-    kind = line["kind"]
-    if kind == "linear":
-        return make_encoder(kind, {"file": file, **_some(line, ("batch_size",))})
-    chosen = _some(line, ("model", "tag", "batch_size", "device"))
-    return make_encoder(kind, {"checkpoint": file, **chosen})
-
-
-def load_open_clip(
-    model: str,
-    checkpoint: str | Path | None,
-    *,
-    tag: str | None = None,
-    batch_size: int = 256,
-    device: str = "cpu",
-) -> OpenClipEncoder:
-    """An open_clip model with the weights of a local file; nothing is downloaded, no code is unpickled.
+    """The encoder of an annotation's line in the configuration.
 
     Parameters
     ----------
-    model
-        A name that open_clip knows, with open_clip's own tokenizer (``ViT-B-16``).
-    checkpoint
-        A .safetensors file, or a .pt, .pth or .bin file that holds tensors only. Without one the model
-        is untrained, with the same weights every time: to try things, not to annotate.
-    tag
-        open_clip's name of the published weights (``openai``), if the file has such: how their pictures
-        are prepared and which activation they need goes by it.
+    line
+        ``kind``: ``linear``, or ``clip`` with ``model``, its line in the catalogue of models; and where
+        wanted ``batch_size``, and ``device`` for ``clip``.
+    file
+        What :func:`fit_encoder` wrote, or the weights of the model.
+    """
+    if line["kind"] == "linear":
+        return load_linear(file, **_some(line, "batch_size"))
+    return load_clip(line["model"], file, **_some(line, "batch_size", "device"))
+
+
+def load_clip(
+    model: Mapping[str, Any], weights: str | Path | None, *, batch_size: int = 256, device: str = "cpu"
+) -> ClipEncoder:
+    """A model of the catalogue with the weights of a local file.
+
+    Parameters
+    ----------
+    model, weights
+        As :func:`clipfair.models.build` takes them. Without weights they are random, and the same every
+        time: to try things, not to annotate.
     device
         As torch names it (``cpu``, ``cuda``), or ``auto``: a GPU if there is one.
-
-    Raises
-    ------
-    UserError
-        If open_clip does not know the model or the tag, the model's tokenizer would be downloaded, or
-        the file is missing, damaged or another model's.
     """
-    import open_clip
     import torch
 
-    # Asked first, since get_model_config would look a name such as hf-hub:... up in the net.
-    if model not in open_clip.list_models():
-        raise UserError(f"encoder: open_clip knows no model {model!r}; open_clip.list_models() names them")
-    if {"hf_tokenizer_name", "hf_model_name"} & set(open_clip.get_model_config(model)["text_cfg"]):
-        raise UserError(
-            f"encoder: {model}: its tokenizer is not part of open_clip and nothing is downloaded here; "
-            "choose a model with open_clip's own, such as ViT-B-16"
-        )
-    prepared = _published(model, tag)
+    from clipfair.models import build
+
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    path = None if checkpoint is None else _checkpoint(checkpoint)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        try:
-            network, _, transform = open_clip.create_model_and_transforms(
-                model,
-                pretrained=path,
-                device=device,
-                image_mean=prepared.get("mean"),
-                image_std=prepared.get("std"),
-                image_interpolation=prepared.get("interpolation"),
-                image_resize_mode=prepared.get("resize_mode"),
-                force_quick_gelu=prepared.get("quick_gelu", False),
-                weights_only=True,
-            )
-        except Exception as error:
-            # Each kind of file is refused in its reader's own way; anything else is our bug.
-            if path is None:
-                raise
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise UserError(f"{path}: not a checkpoint of {model} ({reason}); fetch it again") from None
-    return OpenClipEncoder(network.eval(), transform, open_clip.get_tokenizer(model), batch_size, device)
+    built = build(model, None if weights is None else str(weights), seed=0)
+    return ClipEncoder(built.model.eval().to(device), built.preprocess, built.tokenizer, batch_size, device)
 
 
 def load_linear(file: str | Path, *, batch_size: int = 256) -> LinearEncoder:
@@ -316,15 +245,11 @@ def fit_encoder(
         np.savez(stream, **dict(zip(_FITTED, fitted, strict=True)))
 
 
-def _some(line: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+def _some(line: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: line[name] for name in names if name in line}
 
 
 _FITTED = tuple(field.name for field in fields(LinearEncoder) if field.name != "batch_size")
-_KINDS = {
-    "open_clip": (load_open_clip, ("model", "checkpoint"), ("tag", "batch_size", "device")),
-    "linear": (load_linear, ("file",), ("batch_size",)),
-}
 
 
 def _in_batches(items: Sequence, encode: Callable[[Sequence], "torch.Tensor"], batch_size: int) -> np.ndarray:
@@ -338,30 +263,6 @@ def _in_batches(items: Sequence, encode: Callable[[Sequence], "torch.Tensor"], b
                 for start in range(0, len(items), batch_size)
             ]
         )
-
-
-def _published(model: str, tag: str | None) -> Mapping[str, Any]:
-    """How open_clip prepares pictures for the published weights of this name."""
-    from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
-
-    if tag is None:
-        return {}
-    tags = list_pretrained_tags_by_model(model)
-    if tag not in tags:
-        raise UserError(
-            f"encoder: {model}: open_clip knows no weights {tag!r}; known: {', '.join(tags) or 'none'}"
-        )
-    return get_pretrained_cfg(model, tag)
-
-
-def _checkpoint(path: str | Path) -> str:
-    """The absolute path: open_clip would take a bare name for a tag and download."""
-    path = Path(path)
-    if path.suffix not in _CHECKPOINTS:
-        raise UserError(f"{path}: expected a checkpoint that ends in {', '.join(_CHECKPOINTS)}")
-    if not path.is_file():
-        raise UserError(f"{path}: no such checkpoint; fetch it and put it there")
-    return str(path.absolute())
 
 
 def _convolutions(channels: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, ...]:

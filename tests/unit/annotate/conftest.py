@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from clipfair.annotate.encoders import OpenClipEncoder
+from clipfair.annotate.encoders import ClipEncoder
 
 
 class ColourModel(torch.nn.Module):
@@ -33,7 +33,7 @@ def named_colours(texts):
 
 @pytest.fixture
 def encoder():
-    return OpenClipEncoder(ColourModel().eval(), mean_colour, named_colours, batch_size=4)
+    return ClipEncoder(ColourModel().eval(), mean_colour, named_colours, batch_size=4)
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Encoders: the linear one against its formulas, open_clip ones from files, and what is refused."""
 
-import json
-import pickle
 from collections import Counter
 
 import numpy as np
@@ -17,12 +15,12 @@ from clipfair.annotate.encoders import (
     LinearEncoder,
     encoder_of,
     fit_encoder,
+    load_clip,
     load_linear,
-    load_open_clip,
-    make_encoder,
 )
 from clipfair.annotate.image import prompts_for, zero_shot
 from clipfair.console import UserError
+from clipfair.models import build
 
 COLOURS = ("red", "green", "blue")
 SMALL = {"side": 8, "grid": 2, "channels": (4, 6), "penalty": 5.0, "min_captions": 3}
@@ -154,138 +152,72 @@ def test_files_that_are_no_linear_encoder(tmp_path):
         load_linear(path)
 
 
-@pytest.mark.parametrize(
-    ("kind", "settings", "told"),
-    [
-        ("linaer", {}, "unknown kind of encoder 'linaer'; known: open_clip, linear"),
-        ("linear", {}, "encoder linear: no file; expected file and, where wanted, batch_size"),
-        ("linear", {"file": "x", "bach_size": 1}, "unknown setting 'bach_size'"),
-        ("open_clip", {"model": "ViT-B-16"}, "no checkpoint"),
-        ("linear", {"file": "x", "batch_size": 0}, "batch_size is 0"),
-    ],
-)
-def test_settings_that_are_wrong(kind, settings, told):
-    with pytest.raises(UserError, match=told):
-        make_encoder(kind, settings)
+# A model of the catalogue, small enough to be tested.
+LINE = {"kind": "small", "size": 32, "width": 4, "dim": 8, "length": 12, "words": "embedded"}
 
 
-def test_linear_encoder_from_its_settings(linear, tmp_path):
-    found = make_encoder("linear", {"file": tmp_path / "encoder.npz", "batch_size": 5})
-    assert isinstance(found, LinearEncoder)
-    assert found.batch_size == 5
+def save(model, path):
+    save_file({name: weights.contiguous() for name, weights in model.state_dict().items()}, path)
+    return path
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    """The name of a small model that open_clip knows from here on."""
+def test_a_model_of_the_catalogue_with_the_weights_of_a_file(tmp_path):
+    model = build(LINE, None, seed=5).model.eval()
+    path = save(model, tmp_path / "weights.safetensors")
+    line = {"kind": "clip", "model": LINE, "batch_size": 2, "device": "cpu"}
+    encoder = encoder_of(line, path)
+    assert not encoder.model.training
+    assert encoder.batch_size == 2
+    images = [Image.new("RGB", (40, 40), colour) for colour in COLOURS]
+    preprocess = build(LINE, None, seed=0).preprocess
+    with torch.inference_mode():
+        expected = model.encode_image(torch.stack([preprocess(image) for image in images]))
+    expected = torch.nn.functional.normalize(expected, dim=1)
+    np.testing.assert_allclose(encoder.encode_images(images), expected, atol=1e-5)
+    texts = encoder.encode_texts(["a photo of a nurse.", "a man"])
+    np.testing.assert_allclose(np.linalg.norm(texts, axis=1), 1, rtol=1e-5)
+    assert zero_shot(encoder, prompts_for("gender", ["man", "woman"])).annotate(expected.numpy()).shape == (
+        3,
+        2,
+    )
+
+
+def test_open_clips_models_are_in_the_catalogue(monkeypatch):
     config = {
         "embed_dim": 16,
         "vision_cfg": {"image_size": 32, "patch_size": 16, "width": 32, "layers": 1, "head_width": 16},
         "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
     }
-    path = tmp_path_factory.mktemp("models") / "tiny-for-tests.json"
-    path.write_text(json.dumps(config))
-    open_clip.add_model_config(path)
-    return path.stem
-
-
-@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
-def test_open_clip_weights_come_from_the_file(tiny, tmp_path, suffix):
-    untrained = load_open_clip(tiny, None)
-    model = open_clip.create_model(tiny)
-    path = tmp_path / f"weights{suffix}"
-    if suffix == ".pt":
-        torch.save({"state_dict": model.state_dict()}, path)
-    else:
-        save_file({name: weights.contiguous() for name, weights in model.state_dict().items()}, path)
-    settings = {"model": tiny, "checkpoint": path, "batch_size": 2, "device": "cpu"}
-    loaded = make_encoder("open_clip", settings)
-    assert not loaded.model.training
-    assert set(loaded.model.state_dict()) == set(model.state_dict())
-    for name, weights in model.state_dict().items():
-        torch.testing.assert_close(loaded.model.state_dict()[name], weights)
-    images = [Image.new("RGB", (40, 40), colour) for colour in COLOURS]
-    embeddings = loaded.encode_images(images)
+    monkeypatch.setattr(open_clip, "get_model_config", lambda name: {"tiny": config}[name])
+    encoder = load_clip({"kind": "open_clip", "name": "tiny"}, None)
+    embeddings = encoder.encode_images([Image.new("RGB", (40, 30), colour) for colour in COLOURS])
+    assert embeddings.shape == (3, 16)
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, rtol=1e-5)
-    assert not np.allclose(untrained.encode_images(images), embeddings)
+    assert encoder.encode_texts(["a nurse"]).shape == (1, 16)
 
 
-def test_an_annotations_line_names_its_encoder(tiny, tmp_path, monkeypatch):
-    model = open_clip.create_model(tiny)
-    path = tmp_path / "weights.safetensors"
-    save_file({name: weights.contiguous() for name, weights in model.state_dict().items()}, path)
-    line = {"kind": "open_clip", "model": tiny, "weights": "any", "batch_size": 3, "device": "auto"}
-    found = encoder_of(line, path)
-    assert found.batch_size == 3
-    assert found.device == ("cuda" if torch.cuda.is_available() else "cpu")
-    torch.testing.assert_close(found.model.logit_scale.cpu(), model.logit_scale)
-    asked = []
-    monkeypatch.setattr("clipfair.annotate.encoders.make_encoder", lambda *given: asked.append(given))
-    encoder_of({"kind": "open_clip", "model": "ViT-B-16", "tag": "openai", "device": "cuda"}, path)
-    assert asked == [
-        ("open_clip", {"checkpoint": path, "model": "ViT-B-16", "tag": "openai", "device": "cuda"})
-    ]
+def test_the_device_may_be_left_to_the_machine():
+    encoder = load_clip(LINE, None, device="auto")
+    assert encoder.device == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_untrained_models_are_the_same_every_time():
+    before = torch.get_rng_state()
+    texts = [load_clip(LINE, None).encode_texts(["a nurse"]) for _ in range(2)]
+    np.testing.assert_array_equal(*texts)
+    torch.testing.assert_close(torch.get_rng_state(), before)
+
+
+def test_weights_that_are_refused(tmp_path):
+    (tmp_path / "bad.safetensors").write_bytes(b"no weights")
+    save_file({"logit_scale": torch.ones(())}, tmp_path / "other.safetensors")
+    for name in ("none", "bad", "other"):
+        with pytest.raises(UserError, match=rf"{name}\.safetensors: not the weights of this model") as error:
+            load_clip(LINE, tmp_path / f"{name}.safetensors")
+        assert "\n" not in str(error.value)
 
 
 def test_a_linear_encoder_is_that_of_its_file(linear, tmp_path):
     found = encoder_of({"kind": "linear", "fit_shards": 2, "batch_size": 7}, tmp_path / "encoder.npz")
     assert isinstance(found, LinearEncoder)
     assert found.batch_size == 7
-
-
-def test_untrained_models_are_the_same_every_time(tiny):
-    before = torch.get_rng_state()
-    texts = [load_open_clip(tiny, None).encode_texts(["a nurse"]) for _ in range(2)]
-    np.testing.assert_array_equal(*texts)
-    torch.testing.assert_close(torch.get_rng_state(), before)
-
-
-def test_a_tag_tells_how_pictures_are_prepared():
-    prepared = load_open_clip("RN50", None, tag="openai")
-    assert any(module.__class__.__name__ == "QuickGELU" for module in prepared.model.modules())
-
-
-class Harmful:
-    """Unpickled, it writes a file."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return (open, (str(self.path), "w"))
-
-
-def test_checkpoints_that_are_refused(tiny, tmp_path):
-    with pytest.raises(UserError, match="no such checkpoint"):
-        load_open_clip(tiny, tmp_path / "none.pt")
-    with pytest.raises(UserError, match=r"expected a checkpoint that ends in \.safetensors"):
-        load_open_clip(tiny, tmp_path / "weights.npz")
-    for name in ("bad.safetensors", "bad.pt"):
-        (tmp_path / name).write_bytes(b"no weights")
-        with pytest.raises(UserError, match=rf"{name}: not a checkpoint of {tiny}"):
-            load_open_clip(tiny, tmp_path / name)
-    save_file({"logit_scale": torch.ones(())}, tmp_path / "other.safetensors")
-    with pytest.raises(UserError, match=rf"other\.safetensors: not a checkpoint of {tiny}") as error:
-        load_open_clip(tiny, tmp_path / "other.safetensors")
-    assert "\n" not in str(error.value)
-
-
-def test_no_code_is_unpickled(tiny, tmp_path):
-    harmful = pickle.dumps(Harmful(tmp_path / "harm"))
-    (tmp_path / "harmful.pt").write_bytes(harmful)
-    torch.save({"state_dict": Harmful(tmp_path / "harm")}, tmp_path / "harmful.bin")
-    for name in ("harmful.pt", "harmful.bin"):
-        with pytest.raises(UserError, match="not a checkpoint"):
-            load_open_clip(tiny, tmp_path / name)
-    assert not (tmp_path / "harm").exists()
-
-
-def test_models_that_are_refused(tiny):
-    with pytest.raises(UserError, match="open_clip knows no model 'ViT-B-61'"):
-        load_open_clip("ViT-B-61", None)
-    with pytest.raises(UserError, match="open_clip knows no model 'hf-hub:someone/model'"):
-        load_open_clip("hf-hub:someone/model", None)
-    with pytest.raises(UserError, match="nothing is downloaded"):
-        load_open_clip("ViT-B-16-SigLIP", None)
-    with pytest.raises(UserError, match=r"knows no weights 'opanai'; known: openai, "):
-        load_open_clip("ViT-B-32", None, tag="opanai")

@@ -13,7 +13,6 @@ from sklearn.metrics import f1_score, precision_score, recall_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from clipfair.annotate.encoders import OpenClipEncoder
 from clipfair.annotate.image import (
     ImageAnnotator,
     calibrate,
@@ -142,19 +141,3 @@ def test_bad_annotator_files(tmp_path):
     np.savez(path, columns=np.array(["a"]))
     with pytest.raises(UserError, match="not an image annotator"):
         load_annotator(path)
-
-
-def test_open_clip_models_fit_the_interface():
-    open_clip = pytest.importorskip("open_clip")
-    model = open_clip.CLIP(
-        embed_dim=16,
-        vision_cfg={"image_size": 32, "patch_size": 16, "width": 32, "layers": 1, "head_width": 16},
-        text_cfg={"context_length": 8, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
-    ).eval()
-    transform = open_clip.image_transform(32, is_train=False)
-    encoder = OpenClipEncoder(model, transform, open_clip.SimpleTokenizer(context_length=8), batch_size=2)
-    images = encoder.encode_images([picture("red"), picture("green"), picture("blue")])
-    texts = encoder.encode_texts(["a photo of a nurse."])
-    assert images.shape == (3, 16)
-    np.testing.assert_allclose(np.linalg.norm(np.vstack([images, texts]), axis=1), 1, rtol=1e-5)
-    assert zero_shot(encoder, prompts_for("gender", ["man", "woman"])).annotate(images).shape == (3, 2)
