@@ -1,0 +1,133 @@
+"""The predictions of one model, and everything that is computed from them.
+
+One row an example: ``key``, ``label`` (0 or 1), a column for each sensitive attribute, ``p`` (the probability
+of 1), ``prediction`` and, for models that compare an image with its own text, ``score``. These are the
+columns of scores.parquet, so that :func:`measure_scores` computes every figure of metrics.json from it again.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from clipfair.console import UserError
+from clipfair.evaluate.fair_distances import distances_to
+from clipfair.evaluate.protocol import row
+from clipfair.fairness import Measure, measure, predict, resample
+
+
+def labels_of(table: pd.DataFrame, label: str, positive: str | None = None) -> np.ndarray:
+    """The column ``label`` as 0 and 1; (n,) int64.
+
+    Parameters
+    ----------
+    positive
+        The value that is 1, of a column of two categories; None for a column that is 0 and 1 already.
+
+    Raises
+    ------
+    UserError
+        If there is no such column, or it has other values.
+    """
+    column = _column(table, label)
+    if positive is not None:
+        values = column.cat.categories if hasattr(column, "cat") else column.unique()
+        if positive not in values or len(values) != 2:
+            raise UserError(
+                f"column {label!r}: expected two values, one of them {positive!r}; found "
+                f"{', '.join(map(str, values))}; check the evaluation in config.yaml"
+            )
+        return (column == positive).to_numpy().astype(np.int64)
+    if not column.isin([0, 1]).all():
+        raise UserError(
+            f"column {label!r} is not 0 and 1; name the value that is 1 (positive: <value>) in config.yaml"
+        )
+    return column.to_numpy().astype(np.int64)
+
+
+def make_scores(
+    table: pd.DataFrame,
+    p: np.ndarray,
+    *,
+    labels: np.ndarray,
+    sensitive: Sequence[str],
+    score: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """The predictions for the rows of ``table`` (columns above).
+
+    Raises
+    ------
+    UserError
+        If an attribute is no column, or a probability is not finite.
+    """
+    if not np.isfinite(p).all():
+        raise UserError(
+            "a prediction is not finite: the model diverged; train it with a smaller learning rate"
+        )
+    attributes = {name: _column(table, name).astype("category") for name in sensitive}
+    own = {} if score is None else {"score": np.asarray(score, dtype=np.float32)}
+    return pd.DataFrame(
+        {"key": table["key"], "label": labels, **attributes, "p": p, "prediction": predict(p), **own}
+    )
+
+
+def measure_scores(
+    scores: pd.DataFrame,
+    *,
+    sensitive: Sequence[str],
+    distances: Sequence[str],
+    rng: np.random.Generator,
+) -> list[dict]:
+    """The rows of metrics.json: :func:`clipfair.fairness.measure` and the ``distances`` of every group.
+
+    Parameters
+    ----------
+    scores
+        What :func:`make_scores` gave, also when it was written and read again.
+    distances
+        Among :data:`clipfair.evaluate.fair_distances.DISTANCES`; each needs the column ``score``.
+    rng
+        Draws the resamples of the intervals.
+    """
+    measures = measure(
+        scores["label"].to_numpy(),
+        scores["p"].to_numpy(),
+        sensitive_features={name: scores[name] for name in sensitive},
+        counts=resample(len(scores), rng),
+    )
+    if distances:
+        measures += _distances(scores, sensitive, tuple(distances))
+    return [row(**_arguments(found)) for found in measures]
+
+
+def _arguments(found: Measure) -> dict:
+    told = found._asdict()
+    low, high = told.pop("low"), told.pop("high")
+    return {**told, "interval": None if low is None else (low, high)}
+
+
+def _distances(scores: pd.DataFrame, sensitive: Sequence[str], names: tuple[str, ...]) -> list[Measure]:
+    everybody = scores["score"].to_numpy()
+    functions = distances_to(everybody, names)
+    found = []
+    for attribute in sensitive:
+        for group in scores[attribute].cat.categories:
+            of = (scores[attribute] == group).to_numpy()
+            for name, function in functions.items():
+                value = function(everybody[of]) if of.any() else np.nan
+                found.append(_measure(f"distance_{name}", attribute, str(group), value, int(of.sum())))
+    return found
+
+
+def _measure(metric: str, attribute: str, group: str, value: float, n: int) -> Measure:
+    if not n:
+        return Measure(metric, attribute, group, None, n, None, None, f"{attribute} {group}: no example")
+    if np.isnan(value):
+        return Measure(metric, attribute, group, None, n, None, None, "all scores are equal")
+    return Measure(metric, attribute, group, value, n, None, None, None)
+
+
+def _column(table: pd.DataFrame, name: str) -> pd.Series:
+    if name not in table:
+        raise UserError(f"no column {name!r}; known: {', '.join(table.columns)}; check config.yaml")
+    return table[name]
