@@ -14,9 +14,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from clipfair.console import UserError
-from clipfair.evaluate.fair_scores import labels_of, make_scores, measure_scores
 from clipfair.evaluate.protocol import Embedded, Result
 from clipfair.evaluate.similarity import probabilities
+from clipfair.fairness import labels_of, make_scores, measure_scores
 
 
 def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) -> Result:
@@ -38,7 +38,8 @@ def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) ->
         sensitive=sensitive,
         score=own_text_scores(embedded) if distances else None,
     )
-    return Result(measure_scores(scores, sensitive=sensitive, distances=distances, rng=rng), scores)
+    measures = measure_scores(scores, sensitive=sensitive, distances=distances, rng=rng)
+    return Result([found._asdict() for found in measures], scores)
 
 
 def own_text_scores(embedded: Embedded) -> np.ndarray:

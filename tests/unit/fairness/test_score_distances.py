@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.stats import wasserstein_distance
 
-from clipfair.evaluate.fair_distances import (
+from clipfair.fairness.score_distances import (
     ReleasedSinkhorn,
     distances_to,
     half_squared_wasserstein,

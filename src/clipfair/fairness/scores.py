@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 
 from clipfair.console import UserError
-from clipfair.evaluate.fair_distances import distances_to
-from clipfair.evaluate.protocol import row
-from clipfair.fairness import Measure, measure, predict, resample
+from clipfair.fairness.metrics import Measure, measure, predict, resample
+from clipfair.fairness.score_distances import distances_to
 
 
 def labels_of(table: pd.DataFrame, label: str, positive: str | None = None) -> np.ndarray:
@@ -77,15 +76,15 @@ def measure_scores(
     sensitive: Sequence[str],
     distances: Sequence[str],
     rng: np.random.Generator,
-) -> list[dict]:
-    """The rows of metrics.json: :func:`clipfair.fairness.measure` and the ``distances`` of every group.
+) -> list[Measure]:
+    """The values of metrics.json: :func:`clipfair.fairness.measure` and the ``distances`` of every group.
 
     Parameters
     ----------
     scores
         What :func:`make_scores` gave, also when it was written and read again.
     distances
-        Among :data:`clipfair.evaluate.fair_distances.DISTANCES`; each needs the column ``score``.
+        Among :data:`clipfair.fairness.score_distances.DISTANCES`; each needs the column ``score``.
     rng
         Draws the resamples of the intervals.
     """
@@ -97,13 +96,7 @@ def measure_scores(
     )
     if distances:
         measures += _distances(scores, sensitive, tuple(distances))
-    return [row(**_arguments(found)) for found in measures]
-
-
-def _arguments(found: Measure) -> dict:
-    told = found._asdict()
-    low, high = told.pop("low"), told.pop("high")
-    return {**told, "interval": None if low is None else (low, high)}
+    return measures
 
 
 def _distances(scores: pd.DataFrame, sensitive: Sequence[str], names: tuple[str, ...]) -> list[Measure]:
