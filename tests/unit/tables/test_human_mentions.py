@@ -17,10 +17,12 @@ COCO = [
 IMAGENET = [("x", "golden retriever"), ("y", "<PERSON> of a man | a horse")]
 
 
-def write(path, captions):
+def write(path, captions, texts="captions"):
     frame = pd.DataFrame(captions, columns=["key", "caption"])
+    frame["key"] += "#" + frame.groupby("key").cumcount().astype(str)
     for keyword in KEYWORDS:
         frame[f"text.human={keyword}"] = [keyword in caption.split() for caption in frame["caption"]]
+    frame.attrs["captions"] = texts
     frame.to_parquet(path, index=False)
     return str(path)
 
@@ -29,7 +31,7 @@ def write(path, captions):
 def sets(tmp_path):
     return {
         "coco": write(tmp_path / "coco.parquet", COCO),
-        "imagenet": write(tmp_path / "in.parquet", IMAGENET),
+        "imagenet": write(tmp_path / "in.parquet", IMAGENET, "class names"),
     }
 
 
@@ -71,7 +73,7 @@ def test_the_page_has_the_rates_of_both_sets_and_whole_cells(sets):
     _, page = build({"imagenet": sets["imagenet"], "coco": sets["coco"]})
     assert "| man | &lt;PERSON&gt; of a man \\| a horse | 50.0 | 33.3 |" in page
     assert "| **any of these** |  | 50.0 | 66.7 |" in page
-    assert "(imagenet 2, coco 3 images)" in page
+    assert "(imagenet 2 images with class names, coco 3 images with captions)" in page
 
 
 def test_a_set_without_captions_is_refused(tmp_path):
@@ -79,3 +81,8 @@ def test_a_set_without_captions_is_refused(tmp_path):
     pd.read_parquet(path).iloc[:0].to_parquet(path)
     with pytest.raises(UserError, match=r"none\.parquet: it has no rows"):
         build({"coco": path})
+
+
+def test_a_number_sign_within_a_key_is_the_images_own(tmp_path):
+    frame, _ = build({"web": write(tmp_path / "web.parquet", [("a#1", "a man"), ("a#2", "a man")])})
+    assert frame["images"].tolist() == [2] * 4

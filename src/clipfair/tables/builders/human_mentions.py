@@ -10,6 +10,7 @@ from clipfair.tables.annotations import find_bits, read_annotations
 from clipfair.tables.page import markdown_table, percent, plain
 
 ANY = "any"
+_NUMBER = r"#\d+$"  # of a caption, after the key of its image
 
 
 def build(caption_sets: Mapping[str, str], *, seed: int = 0) -> tuple[pd.DataFrame, str]:
@@ -21,15 +22,16 @@ def build(caption_sets: Mapping[str, str], *, seed: int = 0) -> tuple[pd.DataFra
     Parameters
     ----------
     caption_sets
-        Name -> parquet with a row a caption: ``key`` of the image, ``caption``, and booleans
-        ``text.human=<keyword>``. The examples of the page are of the first set.
+        Name -> parquet with a row a caption: ``key`` (the image's, # and the caption's number),
+        ``caption``, and booleans ``text.human=<keyword>``; ``attrs["captions"]`` says what the captions
+        are, such as class names. The examples of the page are of the first set.
     seed
         Of the choice of examples, which is by a hash of the caption and so the same in any order.
 
     Returns
     -------
-    One line per keyword and set, the keyword ``any`` last: ``keyword, set, images, mentioned, rate,
-    example``; then the page.
+    One line per keyword and set, the keyword ``any`` last: ``keyword, set, texts, images, mentioned,
+    rate, example``; then the page.
 
     Raises
     ------
@@ -48,18 +50,21 @@ def build(caption_sets: Mapping[str, str], *, seed: int = 0) -> tuple[pd.DataFra
 def _count(path: str, name: str, seed: int) -> pd.DataFrame:
     bits = find_bits([path], "human", modalities=["text"])["human"]
     (captions,) = read_annotations([path], ["key", "caption", *(bit.column for bit in bits)])
-    # Of the key of a caption, <image>#<number>, what is before the number sign is the image's.
-    captions["key"] = captions["key"].str.partition("#")[0]
+    texts = captions.attrs.get("captions", "captions")
+    captions["key"] = captions["key"].str.replace(_NUMBER, "", regex=True)
     captions = captions.iloc[hash_keys(captions["caption"].to_numpy(), seed=seed).argsort(kind="stable")]
     mentions = {bit.value: captions[bit.column].to_numpy(bool) for bit in bits}
     mentions[ANY] = np.any(list(mentions.values()), axis=0)
     images = captions["key"].nunique()
     rows = [
-        (keyword, name, images, captions["key"][mentioned].nunique(), _first(captions["caption"][mentioned]))
+        (
+            *(keyword, name, texts, images),
+            *(captions["key"][mentioned].nunique(), _first(captions["caption"][mentioned])),
+        )
         for keyword, mentioned in mentions.items()
     ]
-    frame = pd.DataFrame(rows, columns=["keyword", "set", "images", "mentioned", "example"])
-    frame.insert(4, "rate", frame["mentioned"] / frame["images"])
+    frame = pd.DataFrame(rows, columns=["keyword", "set", "texts", "images", "mentioned", "example"])
+    frame.insert(5, "rate", frame["mentioned"] / frame["images"])
     return frame
 
 
@@ -76,14 +81,15 @@ def _page(frame: pd.DataFrame, names: list[str]) -> str:
         for keyword in keywords
     ]
     rows.append(["**any of these**", "", *(percent(rates.loc[ANY, name]) for name in names)])
-    images = frame.drop_duplicates("set").set_index("set")["images"]
-    sizes = ", ".join(f"{name} {images[name]}" for name in names)
+    sets = frame.drop_duplicates("set").set_index("set")
+    sizes = ", ".join(f"{name} {sets['images'][name]:,} images with {sets['texts'][name]}" for name in names)
     lines = [
         "# Table 7 of CLIP the Bias: captions with human mentions",
         "",
-        f"Share of images, in percent, with a caption that has the keyword as a whole word ({sizes} "
-        f"images); the examples are of {names[0]}. The paper finds human mentions for about 40% of "
-        "COCO's images, and for few of ImageNet's.",
+        f"Share of images, in percent, with a text that has the keyword as a whole word ({sizes}); the "
+        f"examples are of {names[0]}. The paper finds human mentions for about 40% of COCO's images, and for "
+        "few of ImageNet's; what texts it took of ImageNet it does not say, here they are the names of the "
+        "classes.",
         "",
         *markdown_table(["keyword", "example", *(f"{name} (%)" for name in names)], rows),
     ]
