@@ -3,7 +3,7 @@
 # out:   results/balance/<study>/dataset~<dataset>/balance~<balance>/
 #          keep.parquet           the keys that are kept, with new text where the condition rewrites
 #          audit.json, audit.md   biases before, after and in the sample; certificate; rate; what gave way
-#          dual.json              for M4: all that is needed to weigh further examples
+#          dual.json              for M4: all that is needed to weigh further examples; null for others
 # steps: make_condition
 
 
@@ -15,6 +15,7 @@ rule make_condition:
         keep=f"{paths.CONDITION}/keep.parquet",
         audit=f"{paths.CONDITION}/audit.json",
         page=f"{paths.CONDITION}/audit.md",
+        dual=f"{paths.CONDITION}/dual.json",
         spec=f"{paths.CONDITION}/spec.json",
     log:
         "logs/make_condition/{study}/{dataset}-{balance}.log",

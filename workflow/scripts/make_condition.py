@@ -1,7 +1,5 @@
 """make_condition: the keep-list of one condition on one dataset, and its audit."""
 
-from pathlib import Path
-
 from clipfair.balance.conditions import make_condition
 from clipfair.console import job_log
 from clipfair.provenance import write_spec
@@ -15,7 +13,7 @@ with job_log(snakemake.log[0]):
         seed=balance["seed"],
         keep_path=snakemake.output.keep,
         audit_path=snakemake.output.audit,
-        dual_path=Path(snakemake.output.keep).with_name("dual.json"),
+        dual_path=snakemake.output.dual,
         rewritten=snakemake.input.rewritten or None,
     )
     write_spec(

@@ -174,7 +174,7 @@ def make_condition(
     seed: int,
     keep_path: str | Path,
     audit_path: str | Path,
-    dual_path: str | Path | None = None,
+    dual_path: str | Path,
     rewritten: Sequence[str | Path] | None = None,
 ) -> None:
     """Write the keep-list of a condition, and what it does to the data.
@@ -203,7 +203,8 @@ def make_condition(
         A .json; the same for a reader is beside it as .md. Versions are ``before``, ``after`` (weighted)
         and ``sample`` (what is kept).
     dual_path
-        For ``m4``, gets what :func:`clipfair.balance.fit.read_dual` reads: all to weigh more examples.
+        For ``m4``, gets what :func:`clipfair.balance.fit.read_dual` reads: all to weigh more examples. For
+        the other kinds, which solve nothing, null.
     rewritten
         For ``neutralise``: for each annotations a parquet with ``key`` and ``text``.
 
@@ -223,7 +224,9 @@ def make_condition(
     data = measure(tables, condition)
     rule = _RULES[kind](tables, condition, data)
     kept = _write_keep_list(tables, rule, data.layout, seed=seed, keep_path=keep_path, rewritten=rewritten)
-    if rule.weigher is not None and dual_path is not None:
+    if rule.weigher is None:
+        write_json(dual_path, None)
+    else:
         write_dual(dual_path, rule.weigher)
     audited = {"kind": kind, "settings": asdict(condition), "seed": seed} | _audit(data, kept, rule)
     write_json(audit_path, audited)

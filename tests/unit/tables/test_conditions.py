@@ -35,6 +35,7 @@ def audits(tmp_path):
             seed=0,
             keep_path=folder / "keep.parquet",
             audit_path=folder / "audit.json",
+            dual_path=folder / "dual.json",
         )
         paths.append(str(folder / "audit.json"))
     return paths

@@ -29,6 +29,7 @@ def audit(annotated, tmp_path):
         seed=0,
         keep_path=tmp_path / "keep.parquet",
         audit_path=tmp_path / "audit.json",
+        dual_path=tmp_path / "dual.json",
     )
     return str(tmp_path / "audit.json")
 
