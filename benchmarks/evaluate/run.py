@@ -57,8 +57,9 @@ def main() -> None:
     what = parser.parse_args().what
     start, cpu = time.perf_counter(), time.process_time()
     measures[what](np.random.default_rng(0))
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-    print(f"{what}: {time.perf_counter() - start:.1f} s, {time.process_time() - cpu:.1f} s of CPU, {memory:.0f} MB")
+    print(f"{what}: {seconds:.1f} s, {cpu:.1f} s of CPU, {memory:.0f} MB")
 
 
 if __name__ == "__main__":

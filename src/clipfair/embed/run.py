@@ -6,8 +6,8 @@ of each chunk through the checkpoints, whose weights follow each other in one ne
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -224,10 +224,10 @@ class Pictures:
             return pixels_of(resize(open_image(example, folder=self.folder)))
 
         size = max(1, CHUNK_BYTES // open_and_resize(examples[0]).numel())
-        with ThreadPoolExecutor(self.threads) as pool:
+        with ThreadPool(self.threads) as pool:
             for start in progress(range(0, len(rows), size), unit="chunk", what=self.what):
                 opened = pool.map(open_and_resize, examples[start : start + size])
-                yield rows[start : start + size], torch.stack(list(opened))
+                yield rows[start : start + size], torch.stack(opened)
 
 
 def _see_all(

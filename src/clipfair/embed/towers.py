@@ -129,4 +129,4 @@ def encode_texts(model: Any, sentences: Sentences, *, device: str) -> np.ndarray
 def temperature(model: Any) -> tuple[float, float]:
     """exp(logit_scale), and the sigmoid loss's bias (0 without)."""
     bias = getattr(model, "logit_bias", None)
-    return float(model.logit_scale.exp()), 0.0 if bias is None else float(bias)
+    return float(model.logit_scale.detach().exp()), 0.0 if bias is None else float(bias.detach())

@@ -1,0 +1,37 @@
+# Embed: images and texts of every evaluation, once per checkpoint and dataset; every metric reads them.
+# One job is a batch: all its seeds, their snapshots for the bias evaluations.
+# in:    results/train/<study>/<run key>/{model.safetensors,snapshots/,spec.json} or data/weights/,
+#        data/prepared/<dataset>/<version>/table.parquet, data/raw/<dataset>/<version>/
+# out:   results/embed/<study>/<run key less its seed>/
+#          seed~<s>/examples~<n>/record.json      checkpoint, its digest, its temperature and bias
+#          seed~<s>/examples~<n>/texts.npz        a set of texts an array
+#          seed~<s>/examples~<n>/<dataset>.npz    keys, images, features (pre-logits), 16-bit
+#          spec.json                              what made it
+# steps: embed_split
+
+
+rule embed_split:
+    input:
+        models=get_embedded_files,
+        tables=get_evaluated_tables,
+        raw=ancient(get_evaluated_raw),
+    output:
+        directory(paths.EMBED),
+    log:
+        "logs/embed_split/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}.log",
+    benchmark:
+        "logs/embed_split/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}.benchmark.tsv"
+    conda:
+        "../../envs/clip.yaml"
+    threads: get_embed_threads
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=get_embed_gpus,
+    params:
+        models=get_embedded_models,
+        evaluations=get_evaluations,
+        datasets=get_evaluated_datasets,
+        code=code_digest("clipfair.embed.run"),
+    script:
+        "../scripts/embed_split.py"

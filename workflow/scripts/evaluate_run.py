@@ -1,0 +1,19 @@
+"""evaluate_run: all seeds of one batch on all its evaluations."""
+
+from clipfair.console import job_log
+from clipfair.evaluate.run import evaluate_runs
+from clipfair.provenance import write_spec
+
+with job_log(snakemake.log[0]):
+    settings = {name: snakemake.params[name] for name in ("runs", "evaluations", "datasets")}
+    tables = {name: places["table"] for name, places in settings["datasets"].items()}
+    evaluate_runs(
+        snakemake.input.embeddings, tables, settings["evaluations"], settings["runs"], snakemake.output[0]
+    )
+    write_spec(
+        f"{snakemake.output[0]}/spec.json",
+        made_by=snakemake.rule,
+        code=snakemake.params.code,
+        settings=settings,
+        inputs={**tables, "embeddings": f"{snakemake.input.embeddings}/spec.json"},
+    )
