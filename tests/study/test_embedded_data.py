@@ -54,13 +54,15 @@ def test_without_humans_none_is_kept_and_rewriting_keeps_all(built):
 
 
 def test_text_is_annotated_without_error_and_pictures_far_above_chance(built):
-    quality = pd.DataFrame(read_json(built.folder / WEB / "quality.json"))
+    record = read_json(built.folder / WEB / "quality.json")
+    quality = pd.DataFrame(record["values"])
     whole = quality[quality["group"] == "all"].set_index(["modality", "value"])
     text = whole.loc["text"].dropna(subset=["precision", "recall"])
     assert text[["precision", "recall"]].min(axis=None) == 1
     man = whole.loc["image", "gender=man"]
     assert man["precision"] > 1.5 * man["true"] / man["n"]
     assert man["recall"] > 0.5
+    assert record["similarity_auc"] > 0.7
 
 
 def test_keys_of_a_condition_are_those_of_the_shards(built):

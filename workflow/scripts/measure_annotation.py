@@ -1,4 +1,4 @@
-"""measure_annotation: precision and recall of annotations against the known truth, by group."""
+"""measure_annotation: how well annotations and similarities agree with the known truth."""
 
 from pathlib import Path
 
@@ -12,6 +12,7 @@ with job_log(snakemake.log[0]):
         Path(snakemake.input.raw, annotator["labels"]),
         snakemake.output[0],
         group="gender",
+        mismatched="mismatched",
         categories=annotator["categories"],
         flags=annotator["flags"],
     )

@@ -19,10 +19,14 @@ def quality_of(
     out_path: str | Path,
     *,
     group: str | None = None,
+    mismatched: str | None = None,
     categories: Sequence[str] = (),
     flags: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the :func:`annotation_quality` of annotated shards as JSON, a list with one object a row.
+    """Write how good the annotations of shards are as JSON.
+
+    Under ``values`` is the :func:`annotation_quality`, a list with one object a row; under
+    ``similarity_auc`` the :func:`similarity_auc`, null without ``mismatched``.
 
     Parameters
     ----------
@@ -32,24 +36,31 @@ def quality_of(
         A parquet with ``key`` and columns of 0 and 1 ``modality.attribute=value``.
     group
         The column of the truth that names each example's group, missing for none.
+    mismatched
+        The column of 0 and 1 or booleans that tells which captions are another picture's.
     categories, flags
         Further columns of the truth that tell what pictures show, as :func:`read_labels` takes them.
 
     Raises
     ------
     UserError
-        As :func:`annotation_quality` and :func:`read_labels` do.
+        As :func:`annotation_quality` and :func:`read_labels` do; if the truth lacks a column.
     """
     shown = read_labels(truth, categories=categories, flags=flags).set_index("key").add_prefix("image.")
     known = pd.read_parquet(truth)
-    if group is not None and group not in known:
-        raise UserError(f"{truth}: no column {group}; it has {', '.join(known.columns)}")
+    for name in filter(None, (group, mismatched)):
+        if name not in known:
+            raise UserError(f"{truth}: no column {name}; it has {', '.join(known.columns)}")
     groups = None if group is None else known[group]
-    known = known.drop(columns=shown.columns, errors="ignore").join(shown, on="key")
     found = pd.concat([pd.read_parquet(path) for path in annotations], ignore_index=True)
-    rows = annotation_quality(found, known, groups=groups)
+    real = known.drop(columns=shown.columns, errors="ignore").join(shown, on="key")
+    rows = annotation_quality(found, real, groups=groups)
+    auc = None
+    if mismatched is not None:
+        auc = similarity_auc(found["similarity"], known.set_index("key")[mismatched].loc[found["key"]])
     # JSON has no NaN: a share of nothing is null.
-    write_json(out_path, rows.astype(object).where(rows.notna(), None).to_dict("records"))
+    values = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    write_json(out_path, {"values": values, "similarity_auc": auc})
 
 
 def similarity_auc(similarity: np.ndarray, mismatched: np.ndarray) -> float:

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import precision_score, recall_score
+from sklearn.metrics import precision_score, recall_score, roc_auc_score
 
 from clipfair.annotate.quality import annotation_quality, quality_of, similarity_auc
 from clipfair.console import UserError
@@ -92,18 +92,34 @@ def test_quality_of_files(tmp_path):
         categories=["thing"],
         flags={"human=person": "seen", "object=dog": "image.gender=man"},
     )
-    rows = pd.DataFrame(json.loads((tmp_path / "quality.json").read_text()))
+    record = json.loads((tmp_path / "quality.json").read_text())
+    rows = pd.DataFrame(record["values"])
     expected = annotation_quality(ANNOTATIONS, TRUTH, groups=GROUPS)
     known = rows.merge(expected[["modality", "value"]].drop_duplicates())
     pd.testing.assert_frame_equal(known, expected, check_dtype=False)
     human = rows[(rows["value"] == "human=person") & (rows["group"] == "all")].iloc[0]
     assert (human["true"], human["precision"], human["recall"]) == (2, 1.0, 0.5)
+    assert record["similarity_auc"] is None
 
 
-def test_quality_of_files_names_the_missing_group(tmp_path):
+def test_the_similarity_is_measured_where_mismatches_are_known(tmp_path):
+    # The truth is in another order than the annotations, and has an example more.
+    TRUTH.assign(wrong=TRUTH["key"].isin(["a", "e"])).iloc[::-1].to_parquet(tmp_path / "truth.parquet")
+    found = ANNOTATIONS.assign(similarity=[0.2, 0.1, 0.4, 0.9])
+    found.to_parquet(tmp_path / "0.parquet")
+    quality_of(
+        [tmp_path / "0.parquet"], tmp_path / "truth.parquet", tmp_path / "quality.json", mismatched="wrong"
+    )
+    wrong = found["key"].isin(["a", "e"])
+    expected = roc_auc_score(~wrong, found["similarity"])
+    assert json.loads((tmp_path / "quality.json").read_text())["similarity_auc"] == expected
+
+
+@pytest.mark.parametrize("column", ["group", "mismatched"])
+def test_quality_of_files_names_the_missing_column(tmp_path, column):
     TRUTH.to_parquet(tmp_path / "truth.parquet")
     with pytest.raises(UserError, match=r"truth\.parquet: no column who"):
-        quality_of([], tmp_path / "truth.parquet", tmp_path / "quality.json", group="who")
+        quality_of([], tmp_path / "truth.parquet", tmp_path / "quality.json", **{column: "who"})
 
 
 def test_similarity_auc_is_the_chance_of_the_right_order():

@@ -24,9 +24,9 @@ def world(tmp_path):
     return record(tmp_path, quality), found, truth, groups
 
 
-def record(folder, quality):
+def record(folder, quality, auc=None):
     lines = quality.astype(object).where(quality.notna(), None).to_dict("records")
-    write_json(folder / "quality.json", lines)
+    write_json(folder / "quality.json", {"values": lines, "similarity_auc": auc})
     return str(folder / "quality.json")
 
 
@@ -70,9 +70,16 @@ def test_a_share_of_nothing_is_a_dash(tmp_path):
     frame, page = build(record(tmp_path, annotation_quality(nothing, nothing)))
     assert frame[["precision", "recall"]].isna().all(axis=None)
     assert "| text: gender | - / - |" in page
+    assert "similarity" not in page
+
+
+def test_how_well_the_similarity_tells_mismatches(tmp_path):
+    some = pd.DataFrame({"key": ["a"], "text.gender=man": [True]})
+    _, page = build(record(tmp_path, annotation_quality(some, some), auc=0.8125))
+    assert "another image's with probability 0.812 " in page
 
 
 def test_an_empty_record_is_refused(tmp_path):
-    write_json(tmp_path / "quality.json", [])
+    write_json(tmp_path / "quality.json", {"values": [], "similarity_auc": None})
     with pytest.raises(UserError, match=r"quality\.json: no annotation was compared"):
         build(str(tmp_path / "quality.json"))

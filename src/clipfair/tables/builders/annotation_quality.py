@@ -16,23 +16,25 @@ def build(record: str) -> tuple[pd.DataFrame, str]:
     Parameters
     ----------
     record
-        JSON list with an object per column and group: ``modality, value`` (``attribute=value``), ``group``
-        (``all`` first), ``n, true, annotated, precision, recall``; a share of nothing is null.
+        JSON with ``values``, a list with an object per column and group: ``modality, value``
+        (``attribute=value``), ``group`` (``all`` first), ``n, true, annotated, precision, recall``, a share
+        of nothing being null; and ``similarity_auc``, null if it is not known.
 
     Returns
     -------
     One line per modality, attribute, value and group, the value ``all`` first, which pools the
     decisions on all values: ``modality, attribute, value, group, n, true, annotated, correct,
     precision, recall``. Precision is correct / annotated and recall correct / true, in [0, 1],
-    undefined for a share of nothing. Then the page, which shows the pooled lines and the values in the
-    group ``all``.
+    undefined for a share of nothing. Then the page, which shows the pooled lines, the values in the
+    group ``all``, and how well the similarity of image and text tells mismatched pairs.
 
     Raises
     ------
     UserError
         If the record is empty.
     """
-    lines = pd.DataFrame(read_json(record))
+    content = read_json(record)
+    lines = pd.DataFrame(content["values"])
     if lines.empty:
         raise UserError(f"{record}: no annotation was compared with the truth; make the record again")
     lines[["attribute", "value"]] = lines["value"].str.split("=", n=1, expand=True)
@@ -44,7 +46,7 @@ def build(record: str) -> tuple[pd.DataFrame, str]:
     frame["recall"] = _ratio(frame["correct"], frame["true"])
     frame = _in_order(frame, pooled)
     columns = ["modality", "attribute", "value", "group", *COUNTS, "precision", "recall"]
-    return frame[columns], _page(frame)
+    return frame[columns], _page(frame, content["similarity_auc"])
 
 
 def _ratio(part: pd.Series, whole: pd.Series) -> pd.Series:
@@ -62,7 +64,7 @@ def _blocks(frame: pd.DataFrame) -> list[tuple[str, str]]:
     return list(dict.fromkeys(zip(frame["modality"], frame["attribute"], strict=True)))
 
 
-def _page(frame: pd.DataFrame) -> str:
+def _page(frame: pd.DataFrame, similarity_auc: float | None) -> str:
     groups = list(frame["group"].unique())
     cells = {(line.modality, line.attribute, line.value, line.group): line for line in frame.itertuples()}
     pooled = [
@@ -83,12 +85,24 @@ def _page(frame: pd.DataFrame) -> str:
         "attribute.",
         "",
         *markdown_table(["annotations", *groups], pooled),
+        *_similarity(similarity_auc),
         "",
         "## By value",
         "",
         *markdown_table(["annotations", "value", "truly so", "precision / recall"], values),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _similarity(auc: float | None) -> list[str]:
+    if auc is None:
+        return []
+    return [
+        "",
+        "The similarity of image and text, by which the quality filter of section 4.4 goes, is larger for a "
+        f"pair that belongs together than for one whose text is another image's with probability {auc:.3f} "
+        "(0.5: it tells nothing; 1 cannot be reached where another's text also fits).",
+    ]
 
 
 def _cell(line) -> str:
