@@ -4,6 +4,7 @@ from dataclasses import asdict
 from itertools import product
 
 import numpy as np
+import pandas as pd
 
 from clipfair.io import write_json
 from clipfair.paths import Run
@@ -87,7 +88,11 @@ def write_runs(folder, grids, change=lambda run, rows: rows):
         for evaluation in evaluations:
             line = EVALUATIONS[evaluation]
             record = {"run": asdict(run), "evaluation": evaluation, **line}
-            record |= {"model_digest": "", "data_digest": "", "rows": change(run, make_rows(run, line["kind"]))}
+            record |= {
+                "model_digest": "",
+                "data_digest": "",
+                "rows": change(run, make_rows(run, line["kind"])),
+            }
             write_json(batch / f"seed~{run.seed}" / f"on~{evaluation}" / "metrics.json", record)
     return list(batches)
 
@@ -95,6 +100,31 @@ def write_runs(folder, grids, change=lambda run, rows: rows):
 def read_runs(folder, grids, change=lambda run, rows: rows):
     """The records of made evaluations."""
     return read_records(write_runs(folder, grids, change))
+
+
+def write_epochs(folder, grids, methods=tuple(METHODS), n=6):
+    """The epochs of every run of ``methods``; the key of each run -> its file."""
+    files = {}
+    for run, _ in runs_of(grids):
+        if run.method not in methods or run.method == "clip":
+            continue
+        rng = np.random.default_rng([1, run.seed, *run.key.encode()])
+        lines = []
+        for epoch in range(1, n + 1):
+            for split in ("val", "test"):
+                for row in make_rows(run, "group_fairness"):
+                    value = row["value"]
+                    if row["metric"].startswith("distance"):
+                        value *= float(np.exp(-0.3 * epoch + 0.1 * rng.standard_normal()))
+                    else:
+                        value += 0.01 * float(rng.standard_normal())
+                    named = {name: row[name] for name in ("metric", "label", "group")}
+                    lines.append({"epoch": epoch, "split": split, **named, "value": value})
+        path = folder / run.key / "epochs.csv"
+        path.parent.mkdir(parents=True)
+        pd.DataFrame(lines).to_csv(path, index=False)
+        files[run.key] = str(path)
+    return files
 
 
 def make_rows(run, kind):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.tables.fairness import (
+from clipfair.tables.fair_rows import (
     DISTANCES,
     attribute_blocks,
     beside_published,
@@ -21,9 +21,9 @@ INTRO = (
     "the published value."
 )
 CAVEAT = (
-    "**The published distances are of another score**, diag(L L) in batches of 32 (some 100 to 1000 times "
-    "larger), of one checkpoint each. Only the scale-free distances and the ratios between methods can "
-    "be read side by side; the verdict of the others says so."
+    "**The published distances are of another score**, diag(L L) in batches of 32 (here thousands of "
+    "times larger), and of one checkpoint each. Only the order of the groups and the ratios between "
+    "methods can be read side by side; no verdict is given."
 )
 OTHER_SCORE = "another score, diag(L L)"
 
@@ -33,11 +33,11 @@ def build(
 ) -> tuple[pd.DataFrame, pd.DataFrame | None, str]:
     """Mean and deviation of the three distances of every group.
 
-    Settings: ``rows``, ``encoders``, ``evaluation`` (:mod:`clipfair.tables.fairness`).
+    Settings: ``rows``, ``encoders``, ``evaluation`` (:mod:`clipfair.tables.fair_rows`).
 
     Returns
     -------
-    The table of :func:`clipfair.tables.fairness.summarise`, the same beside the published values, the page.
+    The table of :func:`clipfair.tables.fair_rows.summarise`, the same beside the published values, the page.
     """
     values = final_values(records, settings, "group_fairness")
     table = summarise(values, settings, DISTANCES)

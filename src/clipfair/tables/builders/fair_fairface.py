@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.tables.fairness import make_group_table
+from clipfair.tables.fair_rows import make_group_table
 
 INTRO = (
     "Mean ± standard deviation over seeds (ddof 1), in percent. The reproduction selects on the split "
@@ -16,9 +16,9 @@ INTRO = (
 def build(
     records: pd.DataFrame, published: pd.DataFrame | None, settings: Mapping
 ) -> tuple[pd.DataFrame, pd.DataFrame | None, str]:
-    """The table of :func:`clipfair.tables.fairness.make_group_table` of the evaluations on faces.
+    """The table of :func:`clipfair.tables.fair_rows.make_group_table` of the evaluations on faces.
 
-    Settings: ``rows``, ``encoders``, ``evaluation`` (:mod:`clipfair.tables.fairness`).
+    Settings: ``rows``, ``encoders``, ``evaluation`` (:mod:`clipfair.tables.fair_rows`).
     """
     title = "FairFace: zero-shot gender, by method, age and race"
     return make_group_table(records, published, settings, kind="group_fairness", title=title, intro=INTRO)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.tables.fairness import make_group_table
+from clipfair.tables.fair_rows import make_group_table
 
 INTRO = (
     "A linear head on frozen image features, chosen by validation AUC. Mean ± standard deviation over "
@@ -16,9 +16,9 @@ INTRO = (
 def build(
     records: pd.DataFrame, published: pd.DataFrame | None, settings: Mapping
 ) -> tuple[pd.DataFrame, pd.DataFrame | None, str]:
-    """The table of :func:`clipfair.tables.fairness.make_group_table` of the linear probes.
+    """The table of :func:`clipfair.tables.fair_rows.make_group_table` of the linear probes.
 
-    Settings: ``rows``, ``encoders``, ``evaluation`` (:mod:`clipfair.tables.fairness`), ``title``.
+    Settings: ``rows``, ``encoders``, ``evaluation`` (:mod:`clipfair.tables.fair_rows`), ``title``.
     """
     title = settings.get("title", "Linear probes, by model and attribute")
     return make_group_table(records, published, settings, kind="linear_probe", title=title, intro=INTRO)

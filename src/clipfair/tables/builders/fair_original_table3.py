@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.tables.fairness import make_group_table
+from clipfair.tables.fair_rows import make_group_table
 
 INTRO = (
     "FairCLIP as released, each model on the attribute that it was trained for; what the paper calls CLIP "
@@ -16,9 +16,9 @@ INTRO = (
 def build(
     records: pd.DataFrame, published: pd.DataFrame | None, settings: Mapping
 ) -> tuple[pd.DataFrame, pd.DataFrame | None, str]:
-    """The table of :func:`clipfair.tables.fairness.make_group_table`, of each method's own attribute only.
+    """The table of :func:`clipfair.tables.fair_rows.make_group_table`, of each method's own attribute only.
 
-    Settings: ``rows``, ``encoders``, ``evaluation`` (:mod:`clipfair.tables.fairness`).
+    Settings: ``rows``, ``encoders``, ``evaluation`` (:mod:`clipfair.tables.fair_rows`).
     """
     return make_group_table(
         records,

@@ -11,6 +11,7 @@ and beside which published row each stands::
     evaluation: fairvlmed-test         # where its grids have several of one kind
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -44,9 +45,19 @@ MEASURES = {
     "distance_sinkhorn": ("Sinkhorn distance", "score^2"),
     "distance_wasserstein": ("exact distance", "score^2"),
     "distance_scale_free": ("scale-free distance", "1"),
+    "distance_laplacian": ("Laplacian MMD", "1"),
+    "validation_auc": ("validation AUC", PERCENT),
 }
-GROUP_MEASURES = tuple(measure for measure in MEASURES if not measure.startswith("distance"))
 FAIRNESS = ("auc", "es_auc", "dpd", "deodds")
+GROUP_MEASURES = (
+    *FAIRNESS,
+    "accuracy",
+    "es_accuracy",
+    "selection_rate",
+    "disparity_std",
+    "disparity_range",
+)
+OVERALL = ("auc", "accuracy", "selection_rate")  # also of everybody, whatever the attribute
 DISTANCES = ("distance_sinkhorn", "distance_wasserstein", "distance_scale_free")
 
 
@@ -106,6 +117,28 @@ def _evaluation(settings: Mapping, kind: str) -> str:
     return chosen
 
 
+def with_mean_distances(values: pd.DataFrame) -> pd.DataFrame:
+    """``values`` and, for every run and attribute, the mean over groups of each distance (group empty)."""
+    distances = values[values["metric"].isin(DISTANCES) & (values["group"] != "")]
+    keys = [*RUN_LEVELS, "metric", "label"]
+    means = distances.groupby(keys, sort=False).agg(value=("value", "mean"), n=("n", "sum")).reset_index()
+    return pd.concat([values, means.assign(group="")], ignore_index=True)
+
+
+def targets(attr: str) -> set[str]:
+    """The attributes that a method is trained for: ``race-gender`` is both, ``none`` none."""
+    return set(re.split(r"[^a-z]+", attr)) - {NONE}
+
+
+def on_target(frame: pd.DataFrame, attribute: str = "attribute") -> pd.Series:
+    """Whether a line is of an attribute that its method is trained for; all are, if it is for none."""
+    kept = [
+        not measured or not targets(attr) or measured in targets(attr)
+        for attr, measured in zip(frame["attr"], frame[attribute], strict=True)
+    ]
+    return pd.Series(kept, index=frame.index, dtype=bool)
+
+
 # --- means over seeds -------------------------------------------------------------------------
 
 
@@ -160,7 +193,7 @@ def describe_rows(cells: pd.DataFrame, settings: Mapping) -> dict[str, list]:
 
     What a method is trained on and with is told where it has several.
     """
-    rows, encoders = settings["rows"], settings.get("encoders", {})
+    rows = settings["rows"]
     told = {"dataset": "on {}", "balance": "{}", "lam": "λ = {}"}
     alike = cells.groupby(["model", "method", "attr"])
     several = pd.DataFrame({level: alike[level].transform("nunique") > 1 for level in told})
@@ -171,8 +204,13 @@ def describe_rows(cells: pd.DataFrame, settings: Mapping) -> dict[str, list]:
         name, beside = rows[line.method]["name"], rows[line.method].get("published")
         named.append(f"{name} ({', '.join(parts)})" if parts else name)
         published.append(beside.format(attr=line.attr) if beside else None)
-    printed = [encoders.get(model, model) for model in cells["model"]]
+    printed = [name_of(model, settings) for model in cells["model"]]
     return {"row": named, "encoder": printed, "published_row": published, "published_dataset": printed}
+
+
+def name_of(model: str, settings: Mapping) -> str:
+    """A model's name in print."""
+    return settings.get("encoders", {}).get(model, model)
 
 
 def in_order(frame: pd.DataFrame, orders: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -233,15 +271,48 @@ def mean_interval(values: Iterable[float]) -> Interval:
     return Interval(mean, mean - half, mean + half, n, p)
 
 
-def by_seed(values: pd.DataFrame, measure: str, attribute: str = "", **levels: str) -> pd.Series:
-    """One measure of the runs at ``levels`` (e.g. ``method="clip-ft"``), by seed.
+def log10(values: pd.Series) -> pd.Series:
+    """Decimal logarithms; NaN for what is not positive (a distance that did not converge can be negative)."""
+    return np.log10(values.where(values > 0))
 
-    Of a measure of groups it is the mean over the groups of ``attribute``.
+
+def per_seed(
+    values: pd.DataFrame,
+    method: str,
+    measure: str,
+    *,
+    on: Iterable[str] | None = None,
+    attr: Iterable[str] | None = None,
+) -> pd.Series:
+    """One number per seed of a method: a measure on the attributes that it is trained for.
+
+    It is the mean over its runs (one for each attribute trained for), attributes and groups. Measures of
+    all examples (no attribute) count as they are.
+
+    Parameters
+    ----------
+    values
+        What :func:`final_values` gives.
+    on
+        Measured on these attributes instead.
+    attr
+        Only the runs that are trained for these.
     """
-    chosen = values[(values["metric"] == measure) & (values["label"] == attribute)]
-    for level, value in levels.items():
-        chosen = chosen[chosen[level] == value]
-    return chosen.groupby("seed")["value"].mean()
+    chosen = values[(values["method"] == method) & (values["metric"] == measure)]
+    if attr is not None:
+        chosen = chosen[chosen["attr"].isin(list(attr))]
+    if measure in DISTANCES:
+        chosen = chosen[chosen["group"] != ""]
+    elif measure in OVERALL:
+        chosen = chosen[(chosen["label"] == "") & (chosen["group"] == "")]
+    else:
+        chosen = chosen[chosen["group"] == ""]
+    if measure not in OVERALL:
+        kept = on_target(chosen, "label") if on is None else chosen["label"].isin(list(on))
+        chosen = chosen[kept]
+    # First within each run and attribute: an attribute with more groups counts no more than another.
+    by_attribute = chosen.groupby(["seed", "attr", "label"])["value"].mean()
+    return by_attribute.groupby("seed").mean()
 
 
 # --- the page ---------------------------------------------------------------------------------
@@ -275,10 +346,7 @@ def make_group_table(
     values = final_values(records, settings, kind)
     table = summarise(values, settings, GROUP_MEASURES)
     if per_target:
-        on_target = (
-            (table["attr"] == NONE) | (table["attribute"] == "") | (table["attribute"] == table["attr"])
-        )
-        table = table[on_target].reset_index(drop=True)
+        table = table[on_target(table)].reset_index(drop=True)
     own, compared = beside_published(table, published, settings)
     shown = own if compared is None else compared
     blocks = attribute_blocks(shown, [*FAIRNESS, "accuracy", "selection_rate"])
@@ -305,19 +373,22 @@ def make_page(
     more
         Lines at the end.
     """
-    lines = [f"# {title}", "", intro]
+    lines = [f"# {title}", "", f"{intro} {_counts(table)}"]
     if settings["incomparable"]:
-        lines += ["", f"**Not comparable with the published values: {settings['incomparable']}.**"]
-    cells = {(line.encoder, line.row, line.metric): _cell(line) for line in table.itertuples()}
+        lines += [
+            "",
+            f"**Not comparable with the published values in brackets: {settings['incomparable']}.**",
+        ]
     for encoder, part in table.groupby("encoder", sort=False):
-        rows = list(dict.fromkeys(part["row"]))
-        present = set(part["metric"])
+        cells = {(line.row, line.metric): _cell(line) for line in part.itertuples()}
         for heading, metrics in blocks:
+            here = part[part["metric"].isin(metrics)]
+            rows, present = dict.fromkeys(here["row"]), set(here["metric"])
             shown = [metric for metric in metrics if metric in present]
             if not shown:
                 continue
             head = ["method", *(metric.removeprefix(f"{heading}: ") for metric in shown)]
-            body = [[row, *(cells.get((encoder, row, metric), "-") for metric in shown)] for row in rows]
+            body = [[row, *(cells.get((row, metric), "-") for metric in shown)] for row in rows]
             lines += ["", f"## {encoder}: {heading}", "", *markdown_table(head, body)]
     lines += _provenance(table)
     lines += ["", *more] if more else []
@@ -355,6 +426,13 @@ def _cell(line) -> str:
         return ours
     ours = f"**{ours}**" if line.verdict == REPRODUCED else ours
     return f"{ours} ({spread(line.published_mean, line.published_std, line.unit)})"
+
+
+def _counts(table: pd.DataFrame) -> str:
+    """How many seeds the cells are of, and how many are not defined in some of theirs."""
+    most, fewer = int(table["n"].max()), int((table["n"] < table["n"].max()).sum())
+    rest = f"; {fewer} of {len(table)} cells have fewer (column n of the csv)" if fewer else ""
+    return f"n = {most} seed{'s' * (most != 1)} in each cell{rest}."
 
 
 def _provenance(table: pd.DataFrame) -> list[str]:

@@ -1,0 +1,17 @@
+"""Table 5 of the FairCLIP reproduction as a picture: the distances of all groups, on logarithmic axes."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from clipfair.tables.fair_panels import Column, draw_grid
+
+COLUMNS = [
+    Column("distance_sinkhorn", "Sinkhorn, as released (score²)", by_group=True, log=True),
+    Column("distance_wasserstein", "exact (score²)", by_group=True, log=True),
+    Column("distance_scale_free", "scale-free (no unit)", by_group=True, log=True),
+]
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """The grid of :func:`clipfair.tables.fair_panels.draw_grid` of the three distances."""
+    return draw_grid(table, COLUMNS)
