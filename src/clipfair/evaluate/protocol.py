@@ -44,6 +44,7 @@ class Embedded:
         :func:`clipfair.evaluations.text_sets` gives (``prompts``, ``occupations``, ``classes``, ...).
     scale : exp(logit_scale) > 0: logits are ``scale * images @ texts.T + bias``; 1 / temperature.
     bias : the sigmoid loss's additive bias; 0 for a model without.
+    seed : of the run, for what an evaluation trains itself.
     """
 
     test: Sample
@@ -51,6 +52,7 @@ class Embedded:
     texts: Mapping[str, np.ndarray]
     scale: float
     bias: float = 0.0
+    seed: int = 0
 
 
 @dataclass(frozen=True)

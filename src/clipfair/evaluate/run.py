@@ -93,6 +93,7 @@ def evaluate_checkpoint(embeddings: str, checkpoint: Checkpoint, chosen: Chosen)
         texts={part: read_texts(embeddings, checkpoint, digest) for part, digest in chosen.texts.items()},
         scale=checkpoint.scale,
         bias=checkpoint.bias,
+        seed=checkpoint.run.seed,
     )
     return chosen.kind.evaluate(embedded, chosen.line, chosen.rng())
 
