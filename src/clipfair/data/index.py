@@ -11,9 +11,20 @@ from pathlib import Path
 
 import pandas as pd
 
+from clipfair.catalogue import Dataset
 from clipfair.console import UserError
 from clipfair.data import table
 
+# What is read of a prepared table, by the kind of its dataset; of several in one place any will do.
+COLUMNS = {
+    "tabular": (),
+    "pairs": ("key", "split", "tar", "parquet"),
+    "people": ("key", "split", "image"),
+    "classification": ("key", "split", "label", ("image", "image_bytes")),
+    "retrieval": ("key", "split", "captions", "image"),
+    "clinical": ("key", "split", "captions", "image", "used"),
+    "annotations": ("key", "split"),
+}
 LEFT_OUT = "left_out"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
@@ -94,6 +105,35 @@ def check_keys(frame: pd.DataFrame, *, name: str) -> None:
             f"{name}: key {key!r} is there {(frame['key'] == key).sum()} times{where}; every example needs "
             "its own: remove all but one"
         )
+
+
+def check_columns(frame: pd.DataFrame, dataset: Dataset) -> None:
+    """Raise :class:`UserError` unless a loader gives what is read of datasets of its kind.
+
+    Those are the columns :data:`COLUMNS`, and the attributes and labels of the catalogue's entry.
+    ``label`` is categorical, without empty cells: its categories, in the order of their codes, are the
+    classes that a zero-shot evaluation names.
+    """
+    wanted = (*COLUMNS[dataset.kind], *dataset.attributes, *dataset.labels)
+    ways = [(name,) if isinstance(name, str) else name for name in wanted]
+    lacking = [" or ".join(way) for way in ways if not set(way) & set(frame)]
+    if lacking:
+        raise UserError(
+            f"{dataset.id}: its loader gives no column {', '.join(lacking)}, which a dataset of kind "
+            f"{dataset.kind} needs; correct {dataset.loader}'s module in src/clipfair/data"
+        )
+    loose = [name for name in ("split", "label", *dataset.attributes) if not _is_closed(frame, name)]
+    if "label" in frame and frame["label"].isna().any():
+        loose.append("label")
+    if loose:
+        raise UserError(
+            f"{dataset.id}: its loader gives {', '.join(loose)} as text or with empty cells, expected "
+            f"categories (clipfair.data.index.labels); correct {dataset.loader}'s module in src/clipfair/data"
+        )
+
+
+def _is_closed(frame: pd.DataFrame, name: str) -> bool:
+    return name not in frame or isinstance(frame[name].dtype, pd.CategoricalDtype)
 
 
 def note_left_out(frame: pd.DataFrame, reason: str, names: Sequence[str]) -> None:

@@ -64,6 +64,7 @@ def prepare_dataset(
         raise UserError(f"dataset {dataset.id!r} has no loader; known: {', '.join(LOADERS)}")
     # Imported here, so that a job loads only what its own dataset needs.
     frame = importlib.import_module(LOADERS[dataset.loader]).load(raw_dir)
+    index.check_columns(frame, dataset)
     if "key" in frame:
         index.check_keys(frame, name=dataset.id)
     _report_left_out(frame, dataset.id)

@@ -24,6 +24,7 @@ from clipfair.data import (
     splits,
     uc_merced,
 )
+from clipfair.data.index import check_columns
 from clipfair.data.prepare import prepare_dataset
 from clipfair.images import open_image
 
@@ -78,7 +79,7 @@ def test_hash_ranks_are_a_permutation_without_pattern():
 # --- folders by class --------------------------------------------------------------------------------
 
 
-def test_colorectal(tree, picture):
+def test_colorectal(tree, picture, catalogue):
     kinds = ("01_TUMOR", "02_STROMA", "10_EMPTY")
     files = {
         f"{colorectal.ROOT}/{k}/{n:05X}_CRC_{n}.tif": picture(n, "tiff") for k in kinds for n in range(5)
@@ -86,6 +87,7 @@ def test_colorectal(tree, picture):
     files |= {f"{colorectal.ROOT}/{k}/Thumbs.db": b"" for k in kinds}
     folder = tree(files)
     frame = colorectal.load(folder)
+    check_columns(frame, catalogue["colorectal"])
     assert list(frame["label"].cat.categories) == ["tumor", "stroma", "empty"]
     assert frame["label"].value_counts().tolist() == [5, 5, 5]
     # The folders hold files of the same names.
@@ -94,9 +96,10 @@ def test_colorectal(tree, picture):
     assert open_image(frame.iloc[0].to_dict(), folder=folder).size == (8, 6)
 
 
-def test_uc_merced_gives_the_same_splits_in_both_trees(tree, picture, tmp_path):
+def test_uc_merced_gives_the_same_splits_in_both_trees(tree, picture, tmp_path, catalogue):
     names = [f"{kind}/{kind}{number:02d}" for kind in ("river", "beach") for number in range(10)]
     original = uc_merced.load(tree({f"UCMerced_LandUse/Images/{name}.tif": b"" for name in names}))
+    check_columns(original, catalogue["uc-merced"])
     copy = tmp_path / "copy"
     for number, name in enumerate(names):
         path = copy / ("test" if number % 5 == 0 else "train") / f"{name}.jpg"
@@ -145,9 +148,10 @@ def caltech(picture):
     return files
 
 
-def test_caltech101(tree, caltech):
+def test_caltech101(tree, caltech, catalogue):
     folder = tree({caltech101.ARCHIVE: tarred(caltech, "w:gz")})
     frame = caltech101.load(folder)
+    check_columns(frame, catalogue["caltech101"])
     assert list(frame["label"].cat.categories) == ["BACKGROUND_Google", "Faces_easy", "accordion"]
     assert frame["key"].is_unique
     sizes = frame.groupby(["label", "split"], observed=True).size()
@@ -228,9 +232,10 @@ def write_cifar(tree, files):
     return tree({f"cifar-100-python/{name}": Python2().dump(value) for name, value in files.items()})
 
 
-def test_cifar100(tree, cifar):
+def test_cifar100(tree, cifar, catalogue):
     folder = write_cifar(tree, cifar)
     frame = cifar100.load(folder)
+    check_columns(frame, catalogue["cifar100"])
     assert frame["key"].tolist() == [*(f"train/0000{n}" for n in range(4)), "test/00000", "test/00001"]
     assert column(frame, "label") == ["bear", "apple", "baby", "apple", "baby", "bear"]
     assert frame["label"].cat.codes.tolist() == [2, 0, 1, 0, 1, 2]
@@ -294,8 +299,9 @@ def write_pets(tree, picture, **lists):
     return tree(files | texts)
 
 
-def test_pets(tree, picture):
+def test_pets(tree, picture, catalogue):
     frame = pets.load(write_pets(tree, picture))
+    check_columns(frame, catalogue["pets"])
     assert frame["key"].tolist() == ["Abyssinian_100", "beagle_32", "american_bulldog_2", "Abyssinian_3"]
     assert list(frame["label"].cat.categories) == ["Abyssinian", "american_bulldog", "beagle"]
     assert column(frame, "label") == ["Abyssinian", "beagle", "american_bulldog", "Abyssinian"]
@@ -333,9 +339,10 @@ def write_cars(tree, picture, train=(("00001.jpg", 2), ("00002.jpg", 1)), test=(
     return tree(files | {"devkit/cars_meta.mat": matlab(class_names=names)})
 
 
-def test_cars(tree, picture):
+def test_cars(tree, picture, catalogue):
     folder = write_cars(tree, picture)
     frame = cars.load(folder)
+    check_columns(frame, catalogue["cars"])
     assert frame["key"].tolist() == ["train/00001", "train/00002", "test/00001"]
     assert frame["label"].cat.codes.tolist() == [1, 0, 1]
     assert column(frame, "label")[1] == "AM General Hummer SUV 2000"
@@ -393,9 +400,10 @@ def write_birds(tree, picture, **lists):
     return tree(files | {f"CUB_200_2011/{name}": "\n".join([*lines, ""]) for name, lines in texts.items()})
 
 
-def test_birds(tree, picture):
+def test_birds(tree, picture, catalogue):
     folder = write_birds(tree, picture)
     frame = birds.load(folder)
+    check_columns(frame, catalogue["birds"])
     assert list(frame["label"].cat.categories) == ["Black_footed_Albatross", "Red_winged_Blackbird"]
     assert frame["label"].cat.codes.tolist() == [0, 0, 1]
     assert frame["split"].tolist() == ["test", "train", "train"]
@@ -447,8 +455,9 @@ def write_dtd(tree, picture, **lists):
     return tree(files | {f"dtd/labels/{name}.txt": "\n".join([*lines, ""]) for name, lines in lists.items()})
 
 
-def test_dtd(tree, picture):
+def test_dtd(tree, picture, catalogue):
     frame = dtd.load(write_dtd(tree, picture))
+    check_columns(frame, catalogue["dtd"])
     assert frame["key"].tolist() == ["banded/banded_0002", "zigzagged/zigzagged_0001", "banded/banded_0009"]
     assert column(frame, "label") == ["banded", "zigzagged", "banded"]
     assert frame["split"].tolist() == ["train", "val", "test"]
@@ -495,9 +504,10 @@ def write_imagenet(tree, picture, val=("1", "3"), train=("n01440764", "n02012849
     )
 
 
-def test_imagenet_in_its_archives(tree, picture):
+def test_imagenet_in_its_archives(tree, picture, catalogue):
     folder = write_imagenet(tree, picture)
     frame = imagenet.load(folder).set_index("key", drop=False)
+    check_columns(frame, catalogue["imagenet"])
     assert list(frame["label"].cat.categories) == ["n01440764", "n02012849", "n02119789"]
     assert frame.loc["val/ILSVRC2012_val_00000001", ["label", "class_name"]].tolist() == [
         "n01440764",

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from clipfair.data import harvard_fairvlmed
+from clipfair.data.index import check_columns
 from clipfair.data.prepare import prepare_dataset
 from clipfair.images import open_image
 
@@ -89,9 +90,10 @@ def write(tree):
     return make
 
 
-def test_fairvlmed(write):
+def test_fairvlmed(write, catalogue):
     folder = write()
     frame = harvard_fairvlmed.load(folder)
+    check_columns(frame, catalogue["harvard-fairvlmed"])
     assert frame["key"].tolist() == [f"data_0000{n}" for n in range(1, 7)]
     assert frame["split"].tolist() == ["train", "train", "val", "val", "test", "test"]
     for name, place in {"race": 2, "gender": 3, "ethnicity": 4, "language": 5}.items():

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from clipfair.data import fairface, fairface_labels, miap, utkface
+from clipfair.data.index import check_columns
 from clipfair.data.prepare import prepare_dataset
 from clipfair.images import open_image
 
@@ -60,9 +61,10 @@ def test_the_reproduction_takes_the_first_by_number(write_fairface, monkeypatch)
     assert frame["key"][frame["fairclip"]].tolist() == ["train/9", "train/1", "val/1"]
 
 
-def test_labels_alone_say_the_same(write_fairface):
+def test_labels_alone_say_the_same(write_fairface, catalogue):
     folder = write_fairface()
     whole = fairface.load(folder)
+    check_columns(whole, catalogue["fairface"])
     shutil.rmtree(folder / "train")
     pd.testing.assert_frame_equal(fairface_labels.load(folder), whole.drop(columns="image"))
 
@@ -99,9 +101,10 @@ NAMES = ("100_1_0_20170112213500903.jpg.chip.jpg", "9_0_4_20170117000000000.jpg.
 
 
 @pytest.mark.parametrize("root", ["", "UTKFace/"])
-def test_utkface(tree, picture, root):
+def test_utkface(tree, picture, root, catalogue):
     folder = tree({root + name: picture() for name in NAMES} | {"manifest.json": "{}", "README": ""})
     frame = utkface.load(folder)
+    check_columns(frame, catalogue["utkface"])
     assert frame["key"].tolist() == ["100_1_0_20170112213500903", "9_0_4_20170117000000000"]
     assert frame["age"].tolist() == [100, 9]
     assert frame["gender"].tolist() == ["female", "male"]
@@ -198,8 +201,9 @@ def test_miap(write_miap):
     ]
 
 
-def test_miap_columns_may_stand_in_another_order(write_miap):
+def test_miap_columns_may_stand_in_another_order(write_miap, catalogue):
     expected = miap.load(write_miap())
+    check_columns(expected, catalogue["miap"])
     turned = {split: [",".join(line.split(",")[::-1]) for line in lines] for split, lines in BOXES.items()}
     pd.testing.assert_frame_equal(miap.load(write_miap(miap.COLUMNS[::-1], **turned)), expected)
 

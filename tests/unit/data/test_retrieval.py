@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from clipfair.data import coco, flickr30k, flickr30k_captions
+from clipfair.data.index import check_columns
 from clipfair.data.prepare import prepare_dataset
 from clipfair.data.table import check_expected
 from clipfair.images import open_image
@@ -44,9 +45,10 @@ def write_coco(tree, picture):
     return write
 
 
-def test_coco(write_coco):
+def test_coco(write_coco, catalogue):
     folder = write_coco()
     frame = coco.load(folder)
+    check_columns(frame, catalogue["coco"])
     assert frame["key"].tolist() == ["391895", "42"]
     assert frame["split"].tolist() == ["test", "test"]
     assert frame["captions"].tolist() == [["A man.", "Zwei Männer"], ["Dogs"] * 6]
@@ -154,18 +156,20 @@ def lines(test="test_2016"):
     ]
 
 
-def test_flickr30k(write_flickr):
+def test_flickr30k(write_flickr, catalogue):
     folder = write_flickr()
     frame = flickr30k.load(folder)
+    check_columns(frame, catalogue["flickr30k"])
     assert frame["key"].tolist() == list(CAPTIONS)
     assert frame["split"].tolist() == ["train", "val", "test"]
     assert frame["captions"].tolist() == [captions for _, captions in CAPTIONS.values()]
     assert open_image(frame.iloc[0].to_dict(), folder=folder).size == (8, 6)
 
 
-def test_both_files_of_captions_give_the_same_frame(write_flickr, tree):
+def test_both_files_of_captions_give_the_same_frame(write_flickr, tree, catalogue):
     folder = write_flickr()
     expected = flickr30k.load(folder).drop(columns="image")
+    check_columns(expected, catalogue["flickr30k-captions"])
     shutil.rmtree(folder / "flickr30k-images")
     pd.testing.assert_frame_equal(flickr30k_captions.load(folder), expected)
     for test in ("test", "test_2016"):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from clipfair.catalogue import Count, Expected, load_catalogue
 from clipfair.console import UserError
 from clipfair.data import adult, credit_default, table
+from clipfair.data.index import COLUMNS, check_columns
 from clipfair.data.prepare import LOADERS, prepare_dataset
 
 ROOT = Path(__file__).parents[3]
@@ -404,6 +405,33 @@ def test_loaders_agree_with_the_catalogue(catalogue, write_adult, write_csv):
             assert set(frame[attribute].cat.categories) == set(values)
         for label, values in catalogue[name].labels.items():
             assert set(frame[label]) == set(range(len(values)))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"split": None}, "no column split, which a dataset of kind classification needs"),
+        ({"image": None}, "no column image or image_bytes"),
+        ({"label": ["dog", "cat"]}, "label as text or with empty cells"),
+        ({"label": pd.Categorical(["dog", None])}, "label as text or with empty cells"),
+        ({"split": ["train", "test"]}, "split as text"),
+    ],
+)
+def test_a_loader_that_gives_less_than_its_kind_needs(catalogue, error_of, change, told):
+    columns = {
+        "key": ["a", "b"],
+        "split": pd.Categorical(["train", "test"]),
+        "image": ["a.jpg", "b.jpg"],
+        "label": pd.Categorical(["dog", "cat"]),
+    } | change
+    frame = pd.DataFrame({name: values for name, values in columns.items() if values is not None})
+    message = error_of(check_columns, frame, catalogue["pets"])
+    assert told in message
+    assert message.startswith("pets: its loader gives ")
+
+
+def test_every_kind_of_the_catalogue_has_its_columns(catalogue):
+    assert set(COLUMNS) == {dataset.kind for dataset in catalogue.values()}
 
 
 # --- the real files ----------------------------------------------------------------------------------
