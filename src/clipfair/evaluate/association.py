@@ -120,7 +120,7 @@ def placements(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def _recognition(of_group: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Whether each image's group is recognised, and the log-loss; of images of no group it means nothing."""
     rows = np.arange(len(group))
-    right, wrong = of_group[rows, group], of_group[rows, 1 - group]
+    right, wrong = of_group[rows, group], of_group[rows, (group == 0).astype(int)]
     loss = -np.log(np.maximum(right, np.finfo(float).tiny))
     return np.column_stack([(right > wrong) + (right == wrong) / 2, loss])
 

@@ -67,8 +67,8 @@ def _lack(support: Sample, classes: np.ndarray, shots: int) -> str | None:
     if not len(short):
         return None
     name = support.table["label"].cat.categories[short[0]]
-    few = f"class {name!r} has {counts.min()} support examples" if len(short) == 1 else ""
-    return few or f"{len(short)} classes have fewer than {shots} support examples, the first {name!r}"
+    lacking = f"{len(short)} of {len(classes)} classes, the first {name!r}"
+    return f"fewer than {shots} support examples in {lacking}"
 
 
 @dataclass(frozen=True)
