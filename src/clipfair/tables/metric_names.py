@@ -37,3 +37,8 @@ NAMES = {
     **{f"text_to_image_recall_{k}": Name(f"text-to-image recall@{k}") for k in (1, 5, 10)},
     **{f"image_to_text_recall_{k}": Name(f"image-to-text recall@{k}") for k in (1, 5, 10)},
 }
+
+
+def name_of(metric: str) -> Name:
+    """The metric's name; of one that is not printed in the paper its own, without a unit."""
+    return NAMES.get(metric, Name(metric.replace("_", " "), ""))

@@ -9,10 +9,12 @@ from clipfair.tables.page import number
 from clipfair.tables.records import check_complete
 
 BASELINE = "baseline"
+# The group of a value of all examples.
+OVERALL = "all"
 
 
 def conditions(settings: Mapping) -> list[str]:
-    """What the models of a table were trained on, less schedules; in the grids' order, or as its line says."""
+    """What a table's models were trained on, less schedules; in the grids' order, or as its line says."""
     named = (balance for grid in settings["grids"].values() for balance in grid["balances"])
     known = [balance for balance in dict.fromkeys(named) if balance not in settings["schedules"]]
     return [balance for balance in settings.get("conditions", known) if balance in known]
@@ -49,36 +51,36 @@ def shown(settings: Mapping) -> dict[str, str]:
 
 
 def values(records: pd.DataFrame, settings: Mapping, metrics: Sequence[str]) -> pd.DataFrame:
-    """The values of ``metrics`` in the evaluations that a table shows.
+    """The values of ``metrics`` in the evaluations that a table shows, of all labels together.
 
     Returns
     -------
-    The records of all its runs with columns panel (the evaluation's label), condition (the balance) and
-    model_label besides, in the order of panels, metrics, models and conditions.
+    The records of all its runs, with columns panel (the evaluation's label), condition (the balance) and
+    model_label besides and group ``all`` for all examples, in the order of groups (the table's ``groups``,
+    else ``all`` alone), metrics, panels, models and conditions.
 
     Raises
     ------
     UserError
-        If a run is missing, runs differ in more than model, balance and seed, or no evaluation has one of
-        the metrics.
+        If a run is missing, runs differ in more than model, balance and seed, no evaluation has a metric
+        (unless one is left out of the study), or two of one metric have the same label.
     """
     labels = shown(settings)
     check_complete(records, settings, labels)
     chosen = records[records["evaluation"].isin(labels) & records["metric"].isin(metrics)]
-    for metric in metrics:
-        if metric not in set(chosen["metric"]):
-            raise UserError(
-                f"table {settings['table']}: no metric {metric!r} in {', '.join(labels)}; choose others in "
-                "its settings in config.yaml"
-            )
+    chosen = chosen[chosen["label"].isna()]
+    _check_metrics(chosen, settings, metrics)
     _check_alike(chosen, settings)
     chosen = chosen.assign(
         panel=chosen["evaluation"].map(labels),
         condition=chosen["balance"],
         model_label=chosen["model"].map(model_labels(settings)),
+        group=chosen["group"].fillna(OVERALL),
     )
-    order = {"panel": labels.values(), "metric": metrics, "model": settings["models"]}
-    return in_order(chosen, order | {"condition": all_balances(settings)})
+    _check_labels(chosen, settings)
+    order = {"group": settings.get("groups", [OVERALL]), "metric": metrics, "panel": labels.values()}
+    order |= {"model": settings["models"], "condition": all_balances(settings)}
+    return in_order(chosen, order)
 
 
 def all_balances(settings: Mapping) -> list[str]:
@@ -131,11 +133,31 @@ def mean_and_std(mean: float, std: float, *, scale: float = 1, decimals: int = 1
     return middle if pd.isna(std) else f"{middle} ± {number(scale * std, decimals=decimals)}"
 
 
-def _check_alike(frame: pd.DataFrame, settings: Mapping) -> None:
+def _check_metrics(chosen: pd.DataFrame, settings: Mapping, metrics: Sequence[str]) -> None:
+    found = set(chosen["metric"])
+    missing = [metric for metric in metrics if metric not in found]
+    left_out = set(settings["shown"]) - set(settings["evaluations"])
+    if missing and not (left_out and found):
+        raise UserError(
+            f"table {settings['table']}: no metric {missing[0]!r} in {', '.join(shown(settings))}; choose "
+            "others in its settings in config.yaml"
+        )
+
+
+def _check_alike(chosen: pd.DataFrame, settings: Mapping) -> None:
     for level in ("dataset", "method", "attr", "lam"):
-        found = sorted(frame[level].unique())
+        found = sorted(chosen[level].unique())
         if len(found) > 1:
             raise UserError(
                 f"table {settings['table']}: its runs have several values of {level} ({', '.join(found)}); "
                 "give it grids that differ in balance, model and seed only"
+            )
+
+
+def _check_labels(chosen: pd.DataFrame, settings: Mapping) -> None:
+    for (panel, metric), names in chosen.groupby(["panel", "metric"], sort=False)["evaluation"]:
+        if names.nunique() > 1:
+            raise UserError(
+                f"table {settings['table']}: {' and '.join(names.unique())} are both shown as {panel!r}, "
+                f"with {metric}; give each evaluation its own label in config.yaml"
             )

@@ -4,15 +4,14 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.tables.metric_names import NAMES
+from clipfair.tables.metric_names import name_of
 from clipfair.tables.page import markdown_table, number
 from clipfair.tables.statistics import p_matrix
-from clipfair.tables.trained import final, mean_and_std, over_seeds, values
+from clipfair.tables.trained import OVERALL, final, mean_and_std, over_seeds, values
 
 KEY = ["panel", "metric", "model", "model_label", "condition", "examples"]
 # What pairs are matched on: everything but the condition.
 MATCHED = ["panel", "model", "examples", "seed"]
-ALL = "all"
 
 
 def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd.DataFrame, None, str]:
@@ -50,7 +49,7 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
 def _tests(chosen: pd.DataFrame) -> pd.DataFrame:
     panels = dict(tuple(chosen.groupby("panel", sort=False)))
     if len(panels) > 1:
-        panels[ALL] = chosen
+        panels[OVERALL] = chosen
     # Conditions in their order, which a pivot would sort.
     names = chosen["condition"].unique()
     return pd.concat(
@@ -65,14 +64,14 @@ def _tests(chosen: pd.DataFrame) -> pd.DataFrame:
 
 
 def _page(chosen: pd.DataFrame, tests: pd.DataFrame, settings: Mapping) -> str:
-    name = NAMES[settings["metric"]]
+    name = name_of(settings["metric"])
     last = over_seeds(final(chosen), KEY)
     names = list(last["condition"].unique())
     lines = [
         f"# {settings['table'].partition('/')[2]}: {name.axis}",
         "",
-        f"Last checkpoint; mean ± standard deviation over {len(settings['seeds'])} seeds. Every checkpoint is "
-        "in the csv. Closer to zero is better.",
+        f"Last checkpoint; mean ± standard deviation over {len(settings['seeds'])} seeds. Every checkpoint "
+        "is in the csv. Closer to zero is better.",
     ]
     for panel, frame in last.groupby("panel", sort=False):
         cells = {

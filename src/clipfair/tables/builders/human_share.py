@@ -6,7 +6,7 @@ import pandas as pd
 
 from clipfair.console import UserError
 from clipfair.tables.builders.quality import compare_conditions
-from clipfair.tables.metric_names import NAMES
+from clipfair.tables.metric_names import name_of
 from clipfair.tables.page import markdown_table, percent
 from clipfair.tables.trained import mean_and_std
 
@@ -49,15 +49,15 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
     head = ["dataset", "metric", "model", *(f"{percent(share, decimals=0)}%" for share in shares)]
     rows = []
     for (panel, metric, label), frame in table.groupby(KEY, sort=False):
-        scale = NAMES[metric].scale
+        scale = name_of(metric).scale
         cells = {r.human_share: mean_and_std(r.mean, r.std, scale=scale) for r in frame.itertuples()}
-        rows.append([panel, NAMES[metric].axis, label, *(cells.get(share, "-") for share in shares)])
+        rows.append([panel, name_of(metric).axis, label, *(cells.get(share, "-") for share in shares)])
     return "\n".join(
         [
             f"# {settings['table'].partition('/')[2]}: quality by the share of human examples kept",
             "",
-            f"Last checkpoint; mean ± standard deviation over {len(settings['seeds'])} seeds. The paper finds "
-            "that with fewer human examples classification improves and retrieval gets worse.",
+            f"Last checkpoint; mean ± standard deviation over {len(settings['seeds'])} seeds. The paper "
+            "finds that with fewer human examples classification improves and retrieval gets worse.",
             "",
             *markdown_table(head, rows),
             "",

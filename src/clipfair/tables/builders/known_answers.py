@@ -93,17 +93,18 @@ def _along(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
 
 
 def _by_condition(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
-    """The mean over evaluations; a line a model and seed, a column a condition."""
+    """A line a model, seed and evaluation, a column a condition."""
     biased = of_grids(records, settings, settings["biased"])
     control = of_grids(records, settings, settings["control"])
     control = control[control["balance"] == BASELINE].assign(balance=CONTROL)
     both = pd.concat([biased[biased["balance"].isin(CONDITIONS)], control])
-    return both.groupby([*RUN, "balance"])["value"].mean().unstack("balance").reindex(columns=CONDITIONS)
+    cells = both.set_index([*RUN, "evaluation", "balance"])["value"]
+    return cells.unstack("balance").reindex(columns=CONDITIONS)
 
 
 def _answer(name: str, measure: pd.DataFrame, condition: str, against: str | None) -> dict:
     other = 0 if against is None else measure[against]
-    numbers = (measure[condition] - other).dropna()
+    numbers = (measure[condition] - other).dropna().groupby(level=RUN).mean()
     low, high = seed_interval(numbers, numbers.index.get_level_values("seed"))
     claim = f"{condition} above zero" if against is None else f"{condition} above {against}"
     return {
@@ -120,7 +121,8 @@ def _answer(name: str, measure: pd.DataFrame, condition: str, against: str | Non
 
 
 def _runs(name: str, measure: pd.DataFrame) -> pd.DataFrame:
-    long = measure.reset_index().melt(RUN, CONDITIONS, var_name="condition").dropna(subset="value")
+    means = measure.groupby(level=RUN).mean()
+    long = means.reset_index().melt(RUN, CONDITIONS, var_name="condition").dropna(subset="value")
     return long.assign(statistic=STATISTICS[name])[["statistic", "condition", "model", "seed", "value"]]
 
 
@@ -138,16 +140,17 @@ def _page(answers: pd.DataFrame, settings: Mapping) -> str:
         [
             "# Known answers: are the planted biases found again?",
             "",
-            "The embedded world has more men than women among owners, and occupations that go with one of them. "
-            "A correct pipeline finds both in a model trained on it, less of them after balancing, and none in "
-            "a world without. Statistics and tests were chosen before the runs: one-sided signed-rank tests "
-            f"over runs matched on model and seed, together at a confidence of {confidence:g} (Holm).",
+            "The embedded world has more men than women among owners, and occupations that go with one "
+            "of them. A correct pipeline finds both in a model trained on it, less of them after "
+            "balancing, and none in a world without. Statistics and tests were chosen before the runs: "
+            "one-sided signed-rank tests over runs matched on model and seed, together at a confidence "
+            f"of {confidence:g} (Holm).",
             "",
             *markdown_table(head, rows),
             "",
-            "The association of each occupation has its sign here and is weighted by what was planted. A mean "
-            "of absolute values, as in the figures, is above zero for any model, also for one trained on an "
-            "unbiased world.",
+            "The association of each occupation has its sign here and is weighted by what was planted. "
+            "A mean of absolute values, as in the figures, is above zero for any model, also for one "
+            "trained on an unbiased world.",
             "",
         ]
     )

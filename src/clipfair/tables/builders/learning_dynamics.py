@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from clipfair.console import UserError
-from clipfair.tables.metric_names import NAMES
+from clipfair.tables.metric_names import name_of
 from clipfair.tables.page import markdown_table, percent
 from clipfair.tables.trained import BASELINE, final, mean_and_std, over_seeds, values
 
@@ -37,6 +37,9 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
     intervention = settings["intervention"]
     places = _places(settings, intervention)
     chosen = final(values(records, settings, [settings["metric"]]))
+    # A model without schedules would be a line from end to end with nothing between.
+    staged = chosen.loc[chosen["balance"].isin(settings["schedules"]), "model"]
+    chosen = chosen[chosen["model"].isin(staged)]
     parts = [
         chosen[chosen["balance"] == balance].assign(order=order, stage_1=share)
         for order, share, balance in places
@@ -76,7 +79,7 @@ def _places(settings: Mapping, intervention: str) -> list[tuple[str, float, str]
 
 
 def _page(table: pd.DataFrame, settings: Mapping) -> str:
-    name = NAMES[settings["metric"]]
+    name = name_of(settings["metric"])
     shares = sorted(table["stage_1"].unique())
     lines = [
         f"# {settings['table'].partition('/')[2]}: {name.axis} after two stages of training",

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.tables.metric_names import NAMES
+from clipfair.tables.metric_names import name_of
 from clipfair.tables.page import markdown_table
-from clipfair.tables.trained import final, in_order, mean_and_std, over_seeds, values
+from clipfair.tables.trained import OVERALL, final, mean_and_std, over_seeds, values
 
 KEY = ["panel", "metric", "group", "model", "model_label", "condition"]
-OVERALL = "all"
 
 
 def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd.DataFrame, None, str]:
@@ -43,12 +42,9 @@ def compare_conditions(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame
 
 
 def chosen_values(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
-    """The values of each run that the table is made from, group ``all`` for those of all examples."""
+    """The values of each run that the table is made from."""
     chosen = final(values(records, settings, settings["metrics"]))
-    chosen = chosen[chosen["label"].isna() & ~chosen["balance"].isin(settings["schedules"])]
-    groups = settings.get("groups", [OVERALL])
-    # Stable: panels, metrics, models and conditions stay in order within each group.
-    return in_order(chosen.assign(group=chosen["group"].fillna(OVERALL)), {"group": groups})
+    return chosen[~chosen["balance"].isin(settings["schedules"])]
 
 
 def _page(table: pd.DataFrame, settings: Mapping) -> str:
@@ -59,7 +55,7 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
         f"Last checkpoint; mean ± standard deviation over {len(settings['seeds'])} seeds.",
     ]
     for (metric, group), frame in table.groupby(["metric", "group"], sort=False):
-        name = NAMES[metric]
+        name = name_of(metric)
         decimals = 1 if name.unit == "%" else 3
         cells = {
             (r.panel, r.model_label, r.condition): mean_and_std(

@@ -1,12 +1,13 @@
 """The tests that CLIP the Bias names in sections 4.3 (recognising attributes) and 4.4 (model quality)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from clipfair.console import UserError
 from clipfair.tables.builders.data_size import p_text
 from clipfair.tables.builders.quality import chosen_values
-from clipfair.tables.metric_names import NAMES
+from clipfair.tables.metric_names import name_of
 from clipfair.tables.page import markdown_table, number
 from clipfair.tables.statistics import p_matrix, sign_test
 
@@ -40,8 +41,15 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
     UserError
         If a run is missing, or no evaluation has one of the metrics.
     """
-    table = pd.concat([_tests(records, claim, settings) for claim in settings["claims"]], ignore_index=True)
-    return table, None, _page(table, settings)
+    # One whose data are left out of the study cannot be tested.
+    claims = [claim for claim in settings["claims"] if set(claim["shown"]) & set(settings["evaluations"])]
+    if not claims:
+        raise UserError(
+            f"table {settings['table']}: no evaluation of its claims is in its grids; add them to `training` "
+            "in config.yaml"
+        )
+    table = pd.concat([_tests(records, claim, settings) for claim in claims], ignore_index=True)
+    return table, None, _page(table, claims)
 
 
 def _tests(records: pd.DataFrame, claim: Mapping, settings: Mapping) -> pd.DataFrame:
@@ -75,7 +83,7 @@ def _agrees(p_value: float, claim: Mapping, settings: Mapping) -> str:
     return "yes" if said else "no"
 
 
-def _page(table: pd.DataFrame, settings: Mapping) -> str:
+def _page(table: pd.DataFrame, claims: Sequence[Mapping]) -> str:
     head = ["section", "quantity", "condition", "against", "mean difference", "p (signed rank)", "p (sign)"]
     rows = [
         [
@@ -86,8 +94,7 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
         for r in table.itertuples()
     ]
     metrics = {
-        claim["quantity"]: ", ".join(NAMES[metric].text for metric in claim["metrics"])
-        for claim in settings["claims"]
+        claim["quantity"]: ", ".join(name_of(metric).text for metric in claim["metrics"]) for claim in claims
     }
     return "\n".join(
         [

@@ -7,7 +7,7 @@ import pandas as pd
 
 from clipfair.console import UserError
 from clipfair.tables.compare import compare
-from clipfair.tables.metric_names import NAMES
+from clipfair.tables.metric_names import name_of
 from clipfair.tables.page import markdown_table, number
 from clipfair.tables.trained import final, mean_and_std, over_seeds, values
 
@@ -44,9 +44,7 @@ def build(
     names = settings["published_datasets"]
     labels = {name: settings["evaluations"].get(name, {}).get("dataset", name) for name in names}
     chosen = final(values(records, {**settings, "shown": labels}, list(settings["published_metrics"])))
-    chosen = chosen[
-        chosen["label"].isna() & chosen["group"].isna() & chosen["balance"].isin(settings["rows"])
-    ]
+    chosen = chosen[chosen["balance"].isin(settings["rows"])]
     _check_one_model(chosen, settings)
     cells = over_seeds(chosen, ["evaluation", *KEY])
     cells[["mean", "std"]] *= 100
@@ -87,7 +85,7 @@ def _page(compared: pd.DataFrame, settings: Mapping) -> str:
         if settings["incomparable"]
         else "Below each row the published one."
     )
-    head = ["trained on", *(f"{dataset}: {NAMES[metric].axis}" for _, dataset, metric in columns)]
+    head = ["trained on", *(f"{dataset}: {name_of(metric).axis}" for _, dataset, metric in columns)]
     return "\n".join(
         [
             f"# {_title(settings)} of CLIP the Bias: {compared['model_label'].iloc[0]}",

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from clipfair.tables.figures import printed
-from clipfair.tables.metric_names import NAMES
+from clipfair.tables.metric_names import name_of
 
 
 @printed.as_printed
@@ -44,7 +44,7 @@ def draw(table: pd.DataFrame) -> Figure:
             for axis in row_axes:
                 axis.set_xlabel("")
                 axis.tick_params(labelbottom=False)
-    figure.supylabel(NAMES[curves["metric"].iloc[0]].axis, fontsize=printed.STYLE["axes.labelsize"])
+    figure.supylabel(name_of(curves["metric"].iloc[0]).axis, fontsize=printed.STYLE["axes.labelsize"])
     printed.put_legend(figure, handles)
     return figure
 
@@ -55,7 +55,7 @@ def _draw_model(axis: Axes, shown: pd.DataFrame, look: dict) -> dict:
     sizes = shown["examples"].nunique()
     step = (shown["examples"].max() - shown["examples"].min()) * 0.03
     names = list(shown["condition"].unique())
-    scale = NAMES[shown["metric"].iloc[0]].scale
+    scale = name_of(shown["metric"].iloc[0]).scale
     for at, name in enumerate(names):
         frame = shown[shown["condition"] == name].sort_values("examples")
         x = frame["examples"] + printed.dodge(at, len(names), width=step) if sizes > 1 else [at]

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from clipfair.tables.figures import printed
-from clipfair.tables.metric_names import NAMES
+from clipfair.tables.metric_names import name_of
 
 
 @printed.as_printed
@@ -22,7 +22,7 @@ def draw(table: pd.DataFrame) -> Figure:
     figure, axes = printed.make_panels(len(panels), columns=4 if len(panels) % 4 == 0 else 3, height=1.6)
     handles = {}
     for axis, ((metric, panel), shown) in zip(axes, panels, strict=True):
-        name = NAMES[metric]
+        name = name_of(metric)
         for model in models:
             frame = shown[shown["model_label"] == model].sort_values("human_share")
             x = 100 * frame["human_share"]

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from clipfair.tables.figures import printed
-from clipfair.tables.metric_names import NAMES
+from clipfair.tables.metric_names import name_of
 
 
 @printed.as_printed
@@ -25,7 +25,7 @@ def draw(table: pd.DataFrame) -> Figure:
         len(panels) * len(orders), columns=len(orders), height=1.65, width=printed.PAGE * 0.8, sharey="row"
     )
     handles = {}
-    name = NAMES[table["metric"].iloc[0]]
+    name = name_of(table["metric"].iloc[0])
     for axis, (panel, order) in zip(axes, product(panels, orders), strict=True):
         shown = table[(table["panel"] == panel) & (table["order"] == order)]
         for at, model in enumerate(models):

@@ -4,9 +4,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from clipfair.tables.figures import printed
-from clipfair.tables.metric_names import NAMES
-
-OVERALL = "all"
+from clipfair.tables.metric_names import name_of
+from clipfair.tables.trained import OVERALL
 
 
 @printed.as_printed
@@ -24,7 +23,7 @@ def draw(table: pd.DataFrame) -> Figure:
     figure, axes = printed.make_panels(len(panels), columns=_columns(table), height=1.7)
     handles = {}
     for axis, ((group, metric, panel), shown) in zip(axes, panels, strict=True):
-        name = NAMES[metric]
+        name = name_of(metric)
         for at, condition in enumerate(conditions):
             frame = shown[shown["condition"] == condition]
             places = [list(models).index(label) for label in frame["model_label"]]

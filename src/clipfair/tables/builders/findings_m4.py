@@ -21,6 +21,8 @@ MARGIN = 0.005
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 RUN = ["model", "method", "seed"]
+# What conditions are matched on; then a run's mean over evaluations and metrics counts once.
+MATCHED = [*RUN, "evaluation", "metric"]
 RECALLS = ["text_to_image_recall_5", "image_to_text_recall_5"]
 
 
@@ -29,7 +31,7 @@ class Check:
     """One claim that a number is above ``-margin``.
 
     ``measure`` names one of the tables of :func:`_measures`, which have a column a condition; ``contrast``
-    makes of it the number, one a run.
+    makes of it the number, linear in the conditions, so that a run's mean over evaluations is one.
     """
 
     finding: str
@@ -172,7 +174,7 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
 
 
 def _measures(records: pd.DataFrame, settings: Mapping) -> dict[str, pd.DataFrame]:
-    """Each measure as a table with a line a run (less its condition) and a column a condition."""
+    """Each measure as a table with a line a matched value and a column a condition."""
     clip = _named(of_grids(records, settings, settings["clip"]), settings)
     siglip = settings["siglip"]
     names = {siglip["without"]: WITHOUT, siglip["with"]: WITH}
@@ -205,14 +207,12 @@ def _classification(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_condition(records: pd.DataFrame) -> pd.DataFrame:
-    """The mean over evaluations and metrics, each with equal weight; undefined if one of them is."""
-    cells = records.groupby([*RUN, "balance"])["value"].agg(lambda values: values.mean(skipna=False))
-    return cells.unstack("balance")
+    return records.set_index([*MATCHED, "balance"])["value"].unstack("balance")
 
 
 def _line(check: Check, measure: pd.DataFrame) -> dict:
     try:
-        numbers = check.contrast(measure).dropna()
+        numbers = check.contrast(measure).dropna().groupby(level=RUN).mean()
     except KeyError:
         # A condition that no grid of this study has.
         numbers = pd.Series(dtype=float, index=pd.MultiIndex.from_tuples([], names=RUN))
@@ -251,10 +251,11 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
     lines = [
         "# The six findings of CLIP the Bias, checked",
         "",
-        "Each finding is one or more claims about a number, written down before the runs. A claim *holds* if an "
-        f"exact one-sided signed-rank test over runs rejects the opposite at {ALPHA:g}, *does not hold* if it "
-        "rejects the claim itself, and is *undecided* otherwise: with fewer than five runs nothing can be "
-        "decided. A finding holds if all its claims do, and does not if one does not.",
+        "Each finding is one or more claims about a number, written down before the runs. A claim "
+        f"*holds* if an exact one-sided signed-rank test over runs rejects the opposite at {ALPHA:g}, "
+        "*does not hold* if it rejects the claim itself, and is *undecided* otherwise: with fewer than "
+        "five runs nothing can be decided. A finding holds if all its claims do, and does not if one "
+        "does not.",
         "",
     ]
     if settings["incomparable"]:
@@ -278,16 +279,20 @@ def _sentence(r) -> str:
         else f" (95% over seeds: {number(r.low, sign='+')} to {number(r.high, sign='+')})"
     )
     return (
-        f"- *{r.claim}*: **{r.verdict}**. {r.statistic.capitalize()} = {number(r.estimate, sign='+')}{interval}, "
-        f"p = {p_text(r.p_value)}, {r.n} runs of {r.seeds} seeds."
+        f"- *{r.claim}*: **{r.verdict}**. {r.statistic.capitalize()} = {number(r.estimate, sign='+')}"
+        f"{interval}, p = {p_text(r.p_value)}, {_count(r.n, 'run')} of {_count(r.seeds, 'seed')}."
     )
+
+
+def _count(n: int, thing: str) -> str:
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 _FOOT = [
     "",
     "Representation bias is |mean p(man) - p(woman)|; association bias the mean over occupations of "
     "|p(y|man) - p(y|woman)|, averaged over the datasets of people; classification the mean of zero-shot and "
-    "10-shot accuracies; retrieval the mean of recall@5 both ways. All are of the last checkpoint, as shares in "
-    "[0, 1].",
+    "10-shot accuracies; retrieval the mean of recall@5 both ways. All are of the last checkpoint, as shares "
+    "in [0, 1].",
     "",
 ]
