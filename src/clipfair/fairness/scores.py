@@ -5,14 +5,13 @@ of 1), ``prediction`` and, for models that compare an image with its own text, `
 columns of scores.parquet, so that :func:`measure_scores` computes every figure of metrics.json from it again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from clipfair.console import UserError
 from clipfair.fairness.metrics import Measure, measure, predict, resample
-from clipfair.fairness.score_distances import distances_to
 
 
 def labels_of(table: pd.DataFrame, label: str, positive: str | None = None) -> np.ndarray:
@@ -26,9 +25,14 @@ def labels_of(table: pd.DataFrame, label: str, positive: str | None = None) -> n
     Raises
     ------
     UserError
-        If there is no such column, or it has other values.
+        If there is no such column, a value is missing, or it has others.
     """
     column = _column(table, label)
+    if column.isna().any():
+        raise UserError(
+            f"column {label!r}: {column.isna().sum():,} of {len(column):,} values are missing; "
+            "choose examples with a label (where: in config.yaml)"
+        )
     if positive is not None:
         values = column.cat.categories if hasattr(column, "cat") else column.unique()
         if positive not in values or len(values) != 2:
@@ -84,7 +88,8 @@ def measure_scores(
     scores
         What :func:`make_scores` gave, also when it was written and read again.
     distances
-        Among :data:`clipfair.fairness.score_distances.DISTANCES`; each needs the column ``score``.
+        ``sinkhorn`` (as released), ``wasserstein``, ``scale_free``: those of
+        :data:`clipfair.distances.EVALUATED`, to the scores of everybody; they need the column ``score``.
     rng
         Draws the resamples of the intervals.
     """
@@ -95,21 +100,33 @@ def measure_scores(
         counts=resample(len(scores), rng),
     )
     if distances:
-        measures += _distances(scores, sensitive, tuple(distances))
+        measures += _distances(scores, sensitive, distances)
     return measures
 
 
-def _distances(scores: pd.DataFrame, sensitive: Sequence[str], names: tuple[str, ...]) -> list[Measure]:
-    everybody = scores["score"].to_numpy()
-    functions = distances_to(everybody, names)
-    found = []
-    for attribute in sensitive:
-        for group in scores[attribute].cat.categories:
-            of = (scores[attribute] == group).to_numpy()
-            for name, function in functions.items():
-                value = function(everybody[of]) if of.any() else np.nan
-                found.append(_measure(f"distance_{name}", attribute, str(group), value, int(of.sum())))
-    return found
+def _distances(scores: pd.DataFrame, sensitive: Sequence[str], names: Sequence[str]) -> list[Measure]:
+    import torch  # late: its import takes seconds
+
+    from clipfair import distances
+
+    chosen = {name: _line(name, distances.EVALUATED) for name in names}
+    groups = [(attribute, group) for attribute in sensitive for group in scores[attribute].cat.categories]
+    everybody = torch.tensor(scores["score"].to_numpy(dtype=np.float32))
+    members = [torch.tensor((scores[attribute] == group).to_numpy()) for attribute, group in groups]
+    of_groups = [everybody[of] for of in members]
+    found = {name: distances.measure(line, everybody, of_groups).tolist() for name, line in chosen.items()}
+    return [
+        _measure(f"distance_{name}", attribute, str(group), found[name][place], len(of_groups[place]))
+        for place, (attribute, group) in enumerate(groups)
+        for name in names
+    ]
+
+
+def _line(name: str, known: Mapping[str, Mapping]) -> Mapping:
+    if f"distance_{name}" not in known:
+        spelt = ", ".join(other.removeprefix("distance_") for other in known)
+        raise UserError(f"distance {name!r} is unknown; known: {spelt}; check the evaluation in config.yaml")
+    return known[f"distance_{name}"]
 
 
 def _measure(metric: str, attribute: str, group: str, value: float, n: int) -> Measure:

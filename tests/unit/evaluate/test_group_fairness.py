@@ -1,13 +1,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from geomloss import SamplesLoss
 
 from clipfair.console import UserError
 from clipfair.evaluate.group_fairness import evaluate
 from clipfair.evaluate.protocol import Embedded, Sample
 from clipfair.fairness import labels_of, make_scores, measure_scores
 from clipfair.fairness.metrics import COMPARED
-from clipfair.fairness.score_distances import half_squared_wasserstein
 
 SETTINGS = {
     "label": "glaucoma",
@@ -38,6 +39,12 @@ def made(n=80, **other):
 
 def run(embedded, **settings):
     return evaluate(embedded, {**SETTINGS, **settings}, np.random.default_rng(0))
+
+
+def half_squared_wasserstein(x, y):
+    """Both samples repeated to one length: then sorted values are paired."""
+    x, y = np.sort(np.repeat(x, len(y))), np.sort(np.repeat(y, len(x)))
+    return np.mean((x - y) ** 2) / 2
 
 
 def by_name(rows):
@@ -79,8 +86,19 @@ def test_the_score_is_the_diagonal_of_the_logits():
     asian = result.scores["race"] == "asian"
     distance = by_name(result.rows)["distance_wasserstein", "race", "asian"]
     score = result.scores["score"]
-    assert distance["value"] == half_squared_wasserstein(score[asian], score)
+    assert distance["value"] == pytest.approx(half_squared_wasserstein(score[asian], score), rel=1e-4)
     assert distance["n"] == asian.sum()
+    scale_free = by_name(result.rows)["distance_scale_free", "race", "asian"]["value"]
+    assert scale_free == pytest.approx(distance["value"] / np.var(score), rel=1e-4)
+
+
+def test_the_distance_as_released_is_geomloss_with_its_settings():
+    result = run(made(), sensitive=["race"], distances=["sinkhorn"])
+    score = torch.tensor(result.scores["score"].to_numpy())[:, None]
+    black = score[(result.scores["race"] == "black").to_list()]
+    loss = SamplesLoss("sinkhorn", p=2, blur=1e-4, diameter=2, scaling=0.95, backend="tensorized")
+    found = by_name(result.rows)["distance_sinkhorn", "race", "black"]["value"]
+    assert found == pytest.approx(float(loss(score, black)), rel=1e-3)
 
 
 def test_everything_is_computed_again_from_the_scores_file(tmp_path):
@@ -135,10 +153,16 @@ def test_what_a_person_got_wrong_is_told():
         run(embedded, label="race")
     with pytest.raises(UserError, match="expected two values, one of them 'Male'"):
         labels_of(embedded.test.table, "race", "Male")
+    with pytest.raises(UserError, match="column 'gender': 1 of 2 values are missing"):
+        labels_of(pd.DataFrame({"gender": ["Male", None]}), "gender", "Male")
     with pytest.raises(UserError, match="one text of each example's own, found no captions"):
         run(made(texts={"prompts": embedded.texts["prompts"]}))
     with pytest.raises(UserError, match="found 79 for 80 examples"):
         run(made(texts={**embedded.texts, "captions": embedded.texts["captions"][1:]}))
+    with pytest.raises(
+        UserError, match="distance 'energy' is unknown; known: sinkhorn, wasserstein, scale_free"
+    ):
+        run(embedded, distances=["energy"])
     with pytest.raises(UserError, match="two prompts"):
         run(made(texts={**embedded.texts, "prompts": embedded.texts["prompts"][:1]}))
     with pytest.raises(UserError, match="not finite"):
