@@ -21,10 +21,9 @@ def conditions(settings: Mapping) -> list[str]:
 
 
 def model_label(name: str, line: Mapping) -> str:
-    """``B/16, r=768`` of a model's line; its id if the line does not tell."""
-    if not {"size", "patch", "r"} <= set(line):
-        return name
-    return f"{line['size']}/{line['patch']}, r={line['r']}"
+    """``B/16, r=768`` of a model's line, ``width 32, r=64`` of a small one; its id if it has neither."""
+    tower = line.get("vision") or (f"width {line['width']}" if "width" in line else None)
+    return name if tower is None or "dim" not in line else f"{tower}, r={line['dim']}"
 
 
 def model_labels(settings: Mapping) -> dict[str, str]:

@@ -8,12 +8,12 @@ import pandas as pd
 from clipfair.tables.records import COLUMNS
 
 MODELS = {
-    "s-384": {"size": "S", "patch": 32, "r": 384},
-    "s-768": {"size": "S", "patch": 32, "r": 768},
-    "b-384": {"size": "B", "patch": 32, "r": 384},
-    "b-768": {"size": "B", "patch": 32, "r": 768},
-    "b16": {"size": "B", "patch": 16, "r": 768},
-    "siglip": {"size": "B", "patch": 16, "r": 768},
+    "s-384": {"kind": "vit", "vision": "S/32", "text": "S", "dim": 384},
+    "s-768": {"kind": "vit", "vision": "S/32", "text": "S", "dim": 768},
+    "b-384": {"kind": "vit", "vision": "B/32", "text": "B", "dim": 384},
+    "b-768": {"kind": "vit", "vision": "B/32", "text": "B", "dim": 768},
+    "b16": {"kind": "vit", "vision": "B/16", "text": "B", "dim": 768},
+    "siglip": {"kind": "vit", "vision": "B/16", "text": "B", "dim": 768},
 }
 SCHEDULES = {
     f"{first}-{share}-{second}": [[first, share / 100], [second, 1 - share / 100]]
@@ -123,7 +123,12 @@ def _metrics(kind, balance, progress, dataset):
         recalls = [(f"{way}_recall_{k}", 0.3 + 0.04 * k) for way in _WAYS for k in (1, 5, 10)]
         return [(name, None, None, value - quality) for name, value in recalls]
     if kind == "few_shot":
-        return [(f"accuracy_{k}shot", None, None, 0.5 + 0.01 * k + quality) for k in (1, 5, 10, 25)]
+        labels = [None, "draw 0", "draw 1"]
+        return [
+            (f"accuracy_{k}shot", label, None, 0.5 + 0.01 * k + quality)
+            for k in (1, 5, 10, 25)
+            for label in labels
+        ]
     return [("accuracy", None, None, 0.5 + quality)]
 
 

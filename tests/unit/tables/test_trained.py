@@ -32,12 +32,13 @@ def test_conditions_are_balances_that_are_no_schedules_in_order():
 
 
 def test_a_model_is_told_by_its_size_patch_and_representation():
-    assert model_label("x", {"size": "B", "patch": 16, "r": 768, "weights": None}) == "B/16, r=768"
+    assert model_label("x", {"kind": "vit", "vision": "B/16", "dim": 768, "size": 224}) == "B/16, r=768"
+    assert model_label("x", {"kind": "small", "width": 32, "dim": 64, "size": 32}) == "width 32, r=64"
     assert model_label("clip-l14", {"weights": None}) == "clip-l14"
 
 
 def test_two_models_that_look_alike_keep_their_ids():
-    alike = {name: {"size": "S", "patch": 4, "r": 8} for name in ("wide", "deep")}
+    alike = {name: {"kind": "small", "width": 8, "dim": 8} for name in ("wide", "deep")}
     assert model_labels({"models": alike}) == {"wide": "wide", "deep": "deep"}
 
 

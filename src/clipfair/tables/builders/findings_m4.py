@@ -175,6 +175,8 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
 
 def _measures(records: pd.DataFrame, settings: Mapping) -> dict[str, pd.DataFrame]:
     """Each measure as a table with a line a matched value and a column a condition."""
+    # Of all classes and draws together.
+    records = records[records["label"].isna() & records["group"].isna()]
     clip = _named(of_grids(records, settings, settings["clip"]), settings)
     siglip = settings["siglip"]
     names = {siglip["without"]: WITHOUT, siglip["with"]: WITH}
@@ -202,8 +204,8 @@ def _named(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
 
 
 def _classification(records: pd.DataFrame) -> pd.DataFrame:
-    zero_shot = (records["kind"] == "zero_shot") & (records["metric"] == "accuracy") & records["label"].isna()
-    return records[(zero_shot & records["group"].isna()) | (records["metric"] == "accuracy_10shot")]
+    zero_shot = (records["kind"] == "zero_shot") & (records["metric"] == "accuracy")
+    return records[zero_shot | (records["metric"] == "accuracy_10shot")]
 
 
 def _by_condition(records: pd.DataFrame) -> pd.DataFrame:
