@@ -45,9 +45,7 @@ class Repository:
         """Rule -> number of jobs that a dry run would run."""
         run = self.snakemake("--dry-run", *arguments)
         assert run.returncode == 0, run.stderr
-        _, _, stats = (run.stdout + run.stderr).partition("Job stats:\n")
-        counts = re.findall(r"^(\w+) +(\d+)$", stats, flags=re.MULTILINE)
-        return {rule: int(count) for rule, count in counts if rule not in ("total", "all")}
+        return jobs_of(run.stdout + run.stderr)
 
     def edit(self, name: str, old: str, new: str) -> None:
         path = self.folder / name
@@ -76,6 +74,22 @@ class Repository:
             "mitigations": ["baseline", "rto", "m4"],
             "seeds": [0, 1],
         }
+
+
+def jobs_of(plan: str) -> dict[str, int]:
+    """Rule -> number of jobs in what a dry run says."""
+    _, _, stats = plan.partition("Job stats:\n")
+    counts = re.findall(r"^(\w+) +(\d+)$", stats, flags=re.MULTILINE)
+    return {rule: int(count) for rule, count in counts if rule not in ("total", "all")}
+
+
+def read_tables(folder: Path) -> dict[str, bytes]:
+    """Every table of a study, and what it is read from: name -> bytes."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.glob("results/**/*")
+        if path.suffix in (".csv", ".md")
+    }
 
 
 def write_adult(folder: Path, *, rows: int) -> None:

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tests.repository import ROOT, Repository
+from tests.repository import ROOT, Repository, read_tables
 
 pytestmark = pytest.mark.skipif("SLURM_CONF" not in os.environ, reason="needs a cluster: make test-slurm")
 
@@ -65,14 +65,6 @@ class Cluster:
 
     def tables(self) -> dict[str, bytes]:
         return read_tables(self.folder)
-
-
-def read_tables(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.glob("results/**/*")
-        if path.suffix in (".csv", ".md")
-    }
 
 
 @pytest.fixture
