@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from clipfair.tables.compare import NOT_COMPARABLE
 from clipfair.tables.palette import COLOURS
@@ -92,6 +94,15 @@ def add_legend(figure: Figure, encoders: Sequence[str], *, published: bool) -> N
     )
 
 
+def few_ticks(axis: Axis) -> None:
+    """Of a logarithmic axis: powers of ten, and 2 and 5 between them if it spans fewer than two."""
+    low, high = axis.get_view_interval()
+    if 0 < low < high < 100 * low:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def tidy_axis(axis: Axes, *, along: str) -> None:
     """Small labels, and a light grid along one direction."""
     axis.grid(axis=along, color="0.9", linewidth=0.6)
@@ -118,6 +129,7 @@ def _draw_panel(axis: Axes, table: pd.DataFrame, attribute: str, rows: list[str]
                 axis.plot(beside["published_mean"], places, **style, **hollow)
     if column.log:
         axis.set_xscale("log", nonpositive="mask")
+        few_ticks(axis.xaxis)
     axis.set_title(f"{attribute}: {column.title}" + _group_key(groups), fontsize=SMALL)
     tidy_axis(axis, along="x")
 

@@ -171,7 +171,7 @@ def summarise(values: pd.DataFrame, settings: Mapping, measures: Sequence[str]) 
         {
             "model": list(settings.get("encoders", {})),
             "method": list(settings["rows"]),
-            "attr": [NONE],
+            "attr": attrs_of(settings),
             "dataset": [],
             "balance": [],
             "lam": sorted(set(cells["lam"]), key=float, reverse=True),
@@ -206,6 +206,11 @@ def describe_rows(cells: pd.DataFrame, settings: Mapping) -> dict[str, list]:
         published.append(beside.format(attr=line.attr) if beside else None)
     printed = [name_of(model, settings) for model in cells["model"]]
     return {"row": named, "encoder": printed, "published_row": published, "published_dataset": printed}
+
+
+def attrs_of(settings: Mapping) -> list[str]:
+    """What methods are trained for, in the order of the grids; none first."""
+    return [NONE, *(attr for grid in settings["grids"].values() for attr in grid["attrs"])]
 
 
 def name_of(model: str, settings: Mapping) -> str:

@@ -13,9 +13,9 @@ from clipfair.paths import RUN_LEVELS
 from clipfair.tables.fair_epochs import make_series, rank_correlation, read_epochs
 from clipfair.tables.fair_rows import (
     MEASURES,
-    NONE,
     PERCENT,
     ROW,
+    attrs_of,
     describe_rows,
     in_order,
     mean_interval,
@@ -59,7 +59,7 @@ def build(
     order = {
         "model": list(settings.get("encoders", {})),
         "method": list(settings["rows"]),
-        "attr": [NONE],
+        "attr": attrs_of(settings),
         "attribute": [],
     }
     parts = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from clipfair.tables.fair_rows import (
@@ -41,8 +42,11 @@ def build(
     """
     values = final_values(records, settings, "group_fairness")
     table = summarise(values, settings, DISTANCES)
-    comparable = settings["incomparable"] or OTHER_SCORE
-    own, compared = beside_published(table, published, {**settings, "incomparable": comparable})
+    incomparable = settings["incomparable"] or OTHER_SCORE
+    own, compared = beside_published(table, published, {**settings, "incomparable": incomparable})
+    if compared is not None:
+        # A difference of distances of two scores is no difference of anything.
+        compared = compared.assign(difference=np.nan, combined_std=np.nan, deviations=np.nan)
     shown = own if compared is None else compared
     more = [] if compared is None else [CAVEAT]
     blocks = attribute_blocks(shown, DISTANCES)

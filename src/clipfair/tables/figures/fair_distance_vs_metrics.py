@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from clipfair.tables.fair_panels import SMALL, WIDTH, by_colour, tidy_axis
+from clipfair.tables.fair_panels import SMALL, WIDTH, by_colour, few_ticks, tidy_axis
 
 LABELS = {
     "distance_wasserstein": "exact distance (score²)",
@@ -50,6 +50,7 @@ def draw(table: pd.DataFrame) -> Figure:
             _draw_curves(axis, chosen, style)
             if measure.startswith("distance"):
                 axis.set_yscale("log", nonpositive="mask")
+                few_ticks(axis.yaxis)
             if column == 0:
                 axis.set_ylabel(LABELS[measure], fontsize=SMALL)
         axes[0][column].set_title(attribute, fontsize="small")

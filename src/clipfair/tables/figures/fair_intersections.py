@@ -2,9 +2,8 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
-from clipfair.tables.fair_panels import SMALL, WIDTH, tidy_axis
+from clipfair.tables.fair_panels import SMALL, WIDTH, few_ticks, tidy_axis
 from clipfair.tables.palette import COLOURS
 
 MOST = 40
@@ -31,7 +30,7 @@ def draw(frame: pd.DataFrame) -> Figure:
             in_test, places, color=COLOURS[1], marker="D", s=10, label="split that is reported", zorder=2
         )
         axis.set_xscale("log")
-        axis.xaxis.set_minor_formatter(NullFormatter())
+        few_ticks(axis.xaxis)
         axis.set_yticks(places, part["intersection"], fontsize=SMALL)
         axis.set_ylim(len(part) - 0.4, -0.6)
         axis.set_title(part["dataset"].iloc[0], fontsize="small")

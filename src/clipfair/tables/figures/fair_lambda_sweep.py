@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clipfair.tables.fair_panels import SMALL, WIDTH, by_colour, tidy_axis
+from clipfair.tables.fair_panels import SMALL, WIDTH, by_colour, few_ticks, tidy_axis
 
 # Measure -> axis label, whether logarithmic.
 PANELS = {
@@ -45,6 +45,7 @@ def draw(table: pd.DataFrame) -> Figure:
             axis.set_xlabel("λ", fontsize=SMALL)
             if log:
                 axis.set_yscale("log", nonpositive="mask")
+                few_ticks(axis.yaxis)
         panels[0].set_title(f"{encoder}, {attribute}", fontsize="small", loc="left")
     named = {}
     for axis in axes.ravel():

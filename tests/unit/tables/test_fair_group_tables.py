@@ -1,0 +1,232 @@
+"""The tables of group fairness and of distances, beside what is published, and their figures."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clipfair.paths import ROOT
+from clipfair.tables.builders import (
+    fair_distances,
+    fair_fairface,
+    fair_lambda_sweep,
+    fair_linear_probe,
+    fair_mmd,
+    fair_original_table3,
+    fair_zero_shot,
+)
+from clipfair.tables.compare import read_published
+from clipfair.tables.figure_files import write_figure
+from clipfair.tables.figures import fair_distances as draw_distances
+from clipfair.tables.figures import fair_lambda_sweep as draw_lambda_sweep
+from clipfair.tables.figures import fair_metrics as draw_metrics
+from clipfair.tables.gather import gather
+from tests.unit.tables.fair_records import EVALUATIONS, GRIDS, ROWS, grid, read_runs, settings
+
+PUBLISHED = str(ROOT / "resources/published/fairclip.csv")
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    """The evaluations of all grids, three seeds each."""
+    return read_runs(tmp_path_factory.mktemp("evaluate"), GRIDS)
+
+
+def test_the_published_values_are_tidy_and_say_where_they_are_from():
+    frame = pd.read_csv(PUBLISHED)
+    assert not frame.duplicated(["table", "dataset", "row", "metric"]).any()
+    assert frame[["paper", "mean", "unit", "source"]].notna().all(axis=None)
+    assert set(frame["paper"]) == {"fairclip"}
+    percent = frame[frame["unit"] == "%"]
+    assert percent["mean"].between(0, 100).all()
+    known = frame.set_index(["table", "dataset", "row", "metric"])["mean"]
+    assert known["original-table3", "ViT-B/16", "FairCLIP-race", "race: DPD"] == 6.07
+    assert known["original-checkpoints", "ViT-B/16", "CLIP", "race: ES-AUC"] == 64.64
+    assert known["table5", "ViT-B/16", "FairCLIP-language", "race: Sinkhorn distance asian"] == 28.4759
+    assert known["zero-shot", "ViT-B/16", "CLIP-FT test-selected", "AUC"] == 69.44
+
+
+def test_the_zero_shot_table_stands_beside_the_published_one(records):
+    rows = {**ROWS, "clip-ft": {"name": "CLIP-FT", "published": "CLIP-FT test-selected"}}
+    published = read_published(PUBLISHED, "zero-shot")
+    table, compared, page = fair_zero_shot.build(records, published, settings(rows=rows))
+    cell = compared.set_index(["row", "metric"]).loc["CLIP-FT", "race: DPD"]
+    assert cell["published_mean"] == 14.69
+    assert cell["difference"] == pytest.approx(cell["mean"] - 14.69)
+    assert cell["verdict"] in ("reproduced", "differs")
+    assert (compared.loc[compared["row"] == "CLIP", "verdict"] == "not comparable: no published value").all()
+    assert "published_row" not in table
+    assert "(14.69 ± 7.96)" in page
+    assert "selected on the test set" in page
+    assert "n = 3 seeds in each cell." in page
+
+
+def test_embedded_results_are_never_a_reproduction(records):
+    rows = {**ROWS, "clip-ft": {"name": "CLIP-FT", "published": "CLIP-FT test-selected"}}
+    told = settings(rows=rows, incomparable="embedded data", notes=["Made here."])
+    _, compared, page = fair_zero_shot.build(records, read_published(PUBLISHED, "zero-shot"), told)
+    assert set(compared["verdict"]) == {"not comparable: embedded data"}
+    assert "| **" not in page
+    assert "**Made here.**" in page
+    assert "embedded data" in page
+
+
+def test_a_table_without_a_published_one(records):
+    table, compared, page = fair_fairface.build(records, None, settings())
+    assert compared is None
+    assert len(table)
+    assert "published values come from" not in page
+
+
+def test_the_order_of_the_records_does_not_matter(records):
+    forwards = fair_zero_shot.build(records, None, settings())
+    backwards = fair_zero_shot.build(
+        records.sort_values("seed", ascending=False, kind="stable"), None, settings()
+    )
+    pd.testing.assert_frame_equal(forwards[0], backwards[0])
+    assert forwards[2] == backwards[2]
+
+
+def test_linear_probes_read_their_own_evaluation(tmp_path):
+    grids = {"probe": grid(["clip", "clip-ft"], evaluations=list(EVALUATIONS))}
+    told = settings(
+        "fairclip/linear-probe", grids=grids, rows={name: ROWS[name] for name in ("clip", "clip-ft")}
+    )
+    records = read_runs(tmp_path, grids)
+    published = read_published(PUBLISHED, "linear-probe")
+    table, compared, _ = fair_linear_probe.build(records, published, told)
+    assert not table["measure"].str.startswith("distance").any()
+    assert compared["published_mean"].isna().all()  # published of ViT-L/14 only
+    _, compared, _ = fair_linear_probe.build(records, published, {**told, "encoders": {"tiny": "ViT-L/14"}})
+    assert compared.set_index(["row", "metric"]).loc["CLIP", "AUC"]["published_mean"] == 76.531
+
+
+def test_the_original_table_3_has_each_method_on_its_own_attribute(records):
+    rows = {
+        "clip-ft": {"name": "CLIP-FT", "published": "CLIP"},
+        "fairclip-released": {"name": "FairCLIP", "published": "FairCLIP-{attr}"},
+    }
+    published = read_published(PUBLISHED, "original-table3")
+    table, compared, page = fair_original_table3.build(records, published, settings(rows=rows))
+    trained = table[table["attr"] != "none"]
+    assert ((trained["attribute"] == trained["attr"]) | (trained["attribute"] == "")).all()
+    assert set(table.loc[table["attr"] == "none", "attribute"]) == {
+        "",
+        "race",
+        "gender",
+        "ethnicity",
+        "language",
+    }
+    cells = compared.set_index(["row", "metric"])["published_mean"]
+    assert cells["FairCLIP (gender)", "gender: AUC female"] == 66.81
+    assert "| FairCLIP (race) | - |" not in page
+
+
+def test_distances_are_beside_the_published_but_have_no_verdict(records):
+    published = read_published(PUBLISHED, "table5")
+    table, compared, page = fair_distances.build(records, published, settings("fairclip/table5"))
+    assert set(table["measure"]) == {"distance_sinkhorn", "distance_wasserstein", "distance_scale_free"}
+    assert len(table) == 15 * 10 * 3
+    cell = compared.set_index(["row", "metric"]).loc["CLIP", "race: Sinkhorn distance asian"]
+    assert cell["published_mean"] == 3103.06
+    assert set(compared["verdict"]) == {"not comparable: another score, diag(L L)"}
+    assert compared[["difference", "deviations"]].isna().all(axis=None)
+    assert "**The published distances are of another score**" in page
+    _, without, page = fair_distances.build(records, None, settings("fairclip/table5"))
+    assert without is None
+    assert "another score" not in page
+
+
+def test_mmd_is_on_the_attributes_trained_for_with_validation_beside(tmp_path, monkeypatch):
+    line = {"kind": "group_fairness", "dataset": "fundus", "split": "val"}
+    monkeypatch.setitem(EVALUATIONS, "fairvlmed-val", line)
+    both = ["fairvlmed-test", "fairvlmed-val"]
+    grids = {
+        "clip": grid(["clip-ft", "mmd-gaussian-released"], evaluations=both),
+        "single": grid(["a-fairclip"], ["race", "gender"], ["1"], evaluations=both),
+    }
+    rows = {
+        "clip-ft": ROWS["clip-ft"],
+        "a-fairclip": ROWS["a-fairclip"],
+        "mmd-gaussian-released": {"name": "MMD", "published": None},
+    }
+    told = settings("fairclip/mmd", grids=grids, rows=rows, evaluation=both[0], validation=both[1])
+    records = read_runs(tmp_path, grids)
+    _, compared, page = fair_mmd.build(records, read_published(PUBLISHED, "mmd"), told)
+    cells = compared.set_index(["row", "metric"])
+    assert cells.loc[("CLIP-FT", "validation AUC"), "published_mean"] == 70.397
+    assert cells.loc[("A-FairCLIP (race)", "validation AUC"), "published_mean"] == 60.14
+    raw = records[(records["evaluation"] == "fairvlmed-val") & (records["method"] == "clip-ft")]
+    overall = raw[(raw["metric"] == "auc") & raw["label"].isna()]["value"]
+    assert cells.loc[("CLIP-FT", "validation AUC"), "mean"] == pytest.approx(100 * overall.mean())
+    assert ("A-FairCLIP (race)", "gender: DPD") not in cells.index
+    assert "| A-FairCLIP (race) |" in page
+
+
+def test_the_sweep_has_every_strength_and_those_without(tmp_path):
+    strengths = ["1", "0.01", "1e-7"]
+    grids = {"ft": grid(["clip-ft"]), "lam": grid(["a-fairclip"], ["race"], strengths)}
+    told = settings(
+        "fairclip/lam", grids=grids, rows={name: ROWS[name] for name in ("clip-ft", "a-fairclip")}
+    )
+    table, compared, page = fair_lambda_sweep.build(read_runs(tmp_path, grids), None, told)
+    assert compared is None
+    assert set(table["lam"]) == {"0", *strengths}
+    assert set(table["attribute"]) == {"", "race"}
+    assert page.count("A-FairCLIP (race, λ = 0.01)") == 2
+    means = table[(table["metric"] == "race: exact distance") & (table["lam"] == "1")]
+    groups = table[
+        (table["measure"] == "distance_wasserstein") & (table["lam"] == "1") & (table["group"] != "")
+    ]
+    assert means["mean"].item() == pytest.approx(groups["mean"].mean())
+    _redraw(tmp_path, table, draw_lambda_sweep.draw, ["CLIP-FT", "A-FairCLIP", "λ"])
+
+
+def test_the_figures_show_every_method_and_are_the_same_every_time(records, tmp_path):
+    rows = {
+        "clip-ft": {"name": "CLIP-FT", "published": "CLIP-FT test-selected"},
+        "fairclip-plus": ROWS["fairclip-plus"],
+    }
+    _, compared, _ = fair_zero_shot.build(
+        records, read_published(PUBLISHED, "zero-shot"), settings(rows=rows)
+    )
+    told = ["FairCLIP+ (race-gender)", "ViT-B/16", "published", "race: DPD (%)", "hispanic"]
+    _redraw(tmp_path, compared, draw_metrics.draw, told)
+    rows = {"clip": ROWS["clip"], "fairclip-plus": ROWS["fairclip-plus"]}
+    published = read_published(PUBLISHED, "table5")
+    _, compared, _ = fair_distances.build(records, published, settings(rows=rows))
+    text = _redraw(tmp_path, compared, draw_distances.draw, ["CLIP", "gender: scale-free"])
+    assert "published" not in text  # of another score: no point to hold ours against
+
+
+def test_one_file_has_both_table_5s(records, tmp_path):
+    _, compared, _ = fair_distances.build(records, read_published(PUBLISHED, "table5"), settings())
+    fairclip, m4 = tmp_path / "fairclip.csv", tmp_path / "m4.csv"
+    compared.to_csv(fairclip, index=False)
+    line = {
+        "task": "adult",
+        "row": "m4",
+        "metric": "DP",
+        "mean": 5.0,
+        "std": 1.2,
+        "n": 10,
+        "verdict": "differs",
+    }
+    pd.DataFrame([line]).to_csv(m4, index=False)
+    table = gather({"m4": str(m4), "fairclip": str(fairclip)}, "paper")
+    assert list(table.columns[:6]) == ["study", "paper", "task", "encoder", "row", "metric"]
+    assert table["paper"].value_counts().to_dict() == {"fairclip": len(compared), "m4": 1}
+    assert table[["study", "row", "metric", "unit", "mean", "n", "verdict"]].notna().all(axis=None)
+    assert table.loc[0, "unit"] == "%"
+    assert np.isnan(table.loc[0, "published_mean"])
+    assert set(table.loc[1:, "encoder"]) == {"ViT-B/16"}
+
+
+def _redraw(folder, table, draw, told):
+    """Draw a table as written and read again, twice; the text of the picture."""
+    table.to_csv(folder / "table.csv", index=False)
+    for name in ("one.svg", "two.svg"):
+        write_figure(folder / name, draw(pd.read_csv(folder / "table.csv")))
+    assert (folder / "one.svg").read_bytes() == (folder / "two.svg").read_bytes()
+    text = (folder / "one.svg").read_text()
+    assert all(label in text for label in told)
+    return text
