@@ -1,11 +1,40 @@
-# What is told of a whole study.
-# in:    results/tables/<study>/<paper>/<table>.compare.csv
-# out:   results/metrics.json    every compared table's means and verdicts, for dvc metrics diff
-# steps: gather_metrics
+# What is told of a whole study: pages for the report, a summary for DVC.
+# in:    results/tables/<study>/<paper>/<table>.md .compare.csv
+# out:   results/tables/<study>/pages/<paper>/<table>.html    each table's page
+#        results/metrics.json    every compared table's means and verdicts, for dvc metrics diff
+# steps: render_pages; gather_metrics
+
+
+report: "../report/workflow.rst"
 
 
 localrules:
+    render_pages,
     gather_metrics,
+
+
+rule render_pages:
+    input:
+        get_pages(),
+    output:
+        report(
+            directory(paths.PAGES),
+            patterns=["{paper}/{table}.html"],
+            caption="../report/page.rst",
+            category=get_paper_title,
+            subcategory="Tables",
+            labels={"table": "{table}"},
+        ),
+    log:
+        "logs/render_pages/{study}.log",
+    benchmark:
+        "logs/render_pages/{study}.benchmark.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        code=code_digest("clipfair.tables.html"),
+    script:
+        "../scripts/render_pages.py"
 
 
 rule gather_metrics:
