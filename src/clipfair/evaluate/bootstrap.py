@@ -15,13 +15,13 @@ _BLOCK = 32_768  # draws at once: few enough to stay in the processor's cache
 
 
 def draws(n: int, rng: np.random.Generator, *, replicates: int = REPLICATES) -> Iterator[np.ndarray]:
-    """How often each of ``n`` examples is drawn: blocks of (b, n) float32, ``replicates`` rows in all."""
+    """How often each of ``n`` examples is drawn: blocks of (b, n) integers, ``replicates`` rows in all."""
     block = max(1, _BLOCK // n)
     for start in range(0, replicates, block):
         b = min(block, replicates - start)
         drawn = rng.integers(0, n, size=(b, n))
         drawn += np.arange(b)[:, None] * n
-        yield np.bincount(drawn.ravel(), minlength=b * n).reshape(b, n).astype(np.float32)
+        yield np.bincount(drawn.ravel(), minlength=b * n).reshape(b, n)
 
 
 def means(values: np.ndarray, rng: np.random.Generator, *, replicates: int = REPLICATES) -> np.ndarray:
@@ -36,11 +36,8 @@ def means(values: np.ndarray, rng: np.random.Generator, *, replicates: int = REP
     -------
     (replicates, k) float64.
     """
-    # Of what deviates from the mean: counts and values are single precision in the product.
-    centre = values.mean(axis=0)
-    deviations = (values - centre).astype(np.float32)
-    blocks = [counts @ deviations / len(values) for counts in draws(len(values), rng, replicates=replicates)]
-    return centre + np.concatenate(blocks).astype(np.float64)
+    blocks = [counts @ values for counts in draws(len(values), rng, replicates=replicates)]
+    return np.concatenate(blocks) / len(values)
 
 
 def medians(values: np.ndarray, rng: np.random.Generator, *, replicates: int = REPLICATES) -> np.ndarray:
