@@ -34,7 +34,7 @@ class Built:
     model : has ``visual``, ``encode_image``, ``encode_text``, ``logit_scale`` and ``logit_bias`` (or None).
     tokenizer : texts to (n, length) int64.
     preprocess : a picture to (3, size, size) float32; the same for training, since neither paper augments.
-    size : of the pictures, in pixels.
+    size, crop : pictures have this many pixels to a side; cut out of their middle, or squashed.
     normalise : (n, 3, H, W) in [0, 255], resized, to what the model is given.
     resize : a picture to RGB of size x size.
     """
@@ -45,6 +45,7 @@ class Built:
     resize: Callable[["Image"], "Image"]
     normalise: Callable[[Tensor], Tensor]
     size: int
+    crop: bool
 
 
 def build(line: Mapping, weights: str | None, seed: int) -> Built:
@@ -96,12 +97,8 @@ def load_weights(model: nn.Module, path: str) -> None:
 def _small(line: Mapping) -> Built:
     from clipfair.small import SmallCLIP
 
-    model = SmallCLIP(
-        width=line["width"],
-        dim=line["dim"],
-        words=len(tokens.read_words(line["words"])),
-        length=line["length"],
-    )
+    words = len(tokens.read_words(line["words"]))
+    model = SmallCLIP(width=line["width"], dim=line["dim"], words=words)
     tokenizer = tokens.word_tokenizer(line["words"], line["length"])
     return _built(model, tokenizer, line["size"], SYMMETRIC, crop=False)
 
@@ -158,7 +155,7 @@ def _built(model: nn.Module, tokenizer: Any, size: int, scale: tuple, *, crop: b
     def preprocess(image: "Image") -> Tensor:
         return normalise(pixels_of(resize(image))[None])[0]
 
-    return Built(model, tokenizer, preprocess, resize, normalise, size)
+    return Built(model, tokenizer, preprocess, resize, normalise, size, crop)
 
 
 def pixels_of(image: "Image") -> Tensor:

@@ -1,1 +1,1 @@
-"""Training: one loop for pretraining and fine-tuning, on one core or many GPUs, that goes on where it was stopped."""
+"""Training: one loop for pretraining and fine-tuning, on one core or many GPUs, that can be stopped."""

@@ -1,0 +1,64 @@
+"""log.csv: what was measured on the way, a row now and then."""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from clipfair.io import write_csv
+
+ROWS = 100
+
+
+@dataclass
+class Log:
+    """Rows, each the mean over the steps since the one before.
+
+    Attributes
+    ----------
+    every : steps from row to row.
+    batch_size : examples a step.
+    """
+
+    every: int
+    batch_size: int
+    rows: list[dict] = field(default_factory=list)
+    _sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    _steps: int = 0
+    _since: float = field(default_factory=time.monotonic)
+
+    def add(self, step: int, values: Mapping[str, float], now: Mapping[str, float]) -> None:
+        """Count step number ``step``: ``values`` are averaged, ``now`` is as at the row's step."""
+        for name, value in values.items():
+            self._sums[name] += value
+        self._steps += 1
+        if step % self.every == 0:
+            means = {name: total / self._steps for name, total in self._sums.items()}
+            speed = self._steps * self.batch_size / (time.monotonic() - self._since)
+            self.rows.append(
+                {
+                    "step": step,
+                    "examples": step * self.batch_size,
+                    **means,
+                    **now,
+                    "images_per_second": round(speed, 1),
+                }
+            )
+            self._sums.clear()
+            self._steps, self._since = 0, time.monotonic()
+
+    def write(self, path: str) -> None:
+        """Write what there is."""
+        write_csv(path, pd.DataFrame(self.rows))
+
+    def state_dict(self) -> dict:
+        """The rows, and the sums of the next one."""
+        return {"rows": self.rows, "sums": dict(self._sums), "steps": self._steps}
+
+    def load_state_dict(self, state: Mapping) -> None:
+        """Restore them; the clock starts anew."""
+        self.rows = [dict(row) for row in state["rows"]]
+        self._sums = defaultdict(float, state["sums"])
+        self._steps, self._since = state["steps"], time.monotonic()
