@@ -1,0 +1,163 @@
+import math
+
+import pytest
+import torch
+from open_clip import CLIP
+from torch.nn import functional
+
+from clipfair import tokens
+from clipfair.blip2 import make_blip2
+from clipfair.console import UserError
+from clipfair.train.blip2 import Blip2Stage1, contrast, generate, similarities
+from clipfair.train.protocols import Batch
+
+TEXTS = ["no sign of glaucoma", "a clear disc", "glaucoma", "a sign of a disc"]
+
+
+@pytest.fixture(autouse=True)
+def words(tmp_path, monkeypatch):
+    monkeypatch.setattr(tokens, "WORDS", tmp_path)
+    tokens.read_words.cache_clear()
+    (tmp_path / "tiny.txt").write_text("a clear disc glaucoma no of sign")
+    yield
+    tokens.read_words.cache_clear()
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    clip = CLIP(
+        4,
+        {"layers": 2, "width": 8, "head_width": 4, "patch_size": 8, "image_size": 16},
+        {"context_length": 7, "vocab_size": 20, "width": 8, "heads": 2, "layers": 1},
+    )
+    line = {
+        "tokens": 1,
+        "queries": 3,
+        "dim": 5,
+        "length": 7,
+        "tokenizer": {"kind": "words", "words": "tiny"},
+        "qformer": {
+            "hidden_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 32,
+            "max_position_embeddings": 16,
+        },
+    }
+    model, tokenizer = make_blip2(line, clip.visual)
+    model.tokenizer = tokenizer
+    return model.eval()
+
+
+def batch(model, n=4):
+    pixels = torch.randn(n, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    return Batch(pixels, model.tokenizer(TEXTS[:n]), [str(i) for i in range(n)])
+
+
+def test_the_loss_is_the_sum_of_its_parts(model):
+    terms = Blip2Stage1(seed=0).terms(model, batch(model))
+    assert set(terms) == {"loss", "contrast", "match", "generate"}
+    parts = terms["contrast"] + terms["match"] + terms["generate"]
+    assert terms["loss"].item() == pytest.approx(parts.item())
+
+
+def test_similarity_is_that_of_the_best_query(model):
+    given = batch(model)
+    with torch.no_grad():
+        seen = model.visual.trunk.image_tokens(given.images)
+        found = similarities(model, seen, given.texts)
+        queries = functional.normalize(model.visual.head(model.visual.trunk.read(seen)), dim=-1)
+        texts = model.encode_text(given.texts, normalize=True)
+    for i in range(4):
+        for j in range(4):
+            best = max(float(queries[i, q] @ texts[j]) for q in range(3))
+            assert found[i, j].item() == pytest.approx(best / 0.07, abs=1e-4)
+
+
+def test_contrast_of_what_tells_nothing_is_log_n():
+    assert contrast(torch.zeros(4, 4)).item() == pytest.approx(math.log(4))
+
+
+def test_contrast_by_hand():
+    similarity = torch.tensor([[2.0, 0.0], [0.0, 3.0]])
+    losses = []
+    for logits in (similarity, similarity.T):
+        log_p = logits.log_softmax(dim=1)
+        losses.append(-(0.95 * log_p.diagonal() + 0.05 * log_p.fliplr().diagonal()).mean())
+    assert contrast(similarity).item() == pytest.approx(float(sum(losses) / 2))
+
+
+def test_generation_counts_words_and_the_end_but_not_what_fills_up(model):
+    given = batch(model, 1)
+    seen = model.visual.trunk.image_tokens(given.images)
+    decoded = given.texts.clone()
+    decoded[:, 0] = model.vocabulary.decode
+    log_p = model.generate(seen, decoded).log_softmax(dim=-1)[0]
+    words = given.texts[0].tolist()
+    assert words == [model.vocabulary.start, 5, 7, 6, 4, model.vocabulary.end, 0]
+    losses = [-(0.9 * log_p[i, words[i + 1]] + 0.1 * log_p[i].mean()) for i in range(5)]
+    assert generate(model, seen, given.texts).item() == pytest.approx(float(sum(losses) / 5), rel=1e-5)
+
+
+def test_a_wrong_one_is_never_its_own_and_drawn_by_similarity():
+    objective = Blip2Stage1(seed=0)
+    similarity = torch.tensor([[9.0, 0.0, 1.0], [0.0, 9.0, 0.0], [-50.0, 0.0, 9.0]])
+    drawn = torch.stack([objective._draw(similarity) for _ in range(4000)])
+    assert not (drawn == torch.arange(3)).any()
+    assert (drawn[:, 0] == 2).float().mean() == pytest.approx(math.e / (1 + math.e), abs=0.03)
+    assert (drawn[:, 1] == 0).float().mean() == pytest.approx(0.5, abs=0.03)
+    assert (drawn[:, 2] == 1).all()
+
+
+def test_match_is_over_right_pairs_and_twice_as_many_wrong_ones(model):
+    given = batch(model)
+    seen = model.visual.trunk.image_tokens(given.images)
+    similarity = similarities(model, seen, given.texts)
+    objective, again = Blip2Stage1(seed=5), Blip2Stage1(seed=5)
+    texts, images = again._draw(similarity), again._draw(similarity.T)
+    pairs = [(i, i, 1) for i in range(4)]
+    pairs += [(int(images[i]), i, 0) for i in range(4)] + [(i, int(texts[i]), 0) for i in range(4)]
+    losses = [
+        functional.cross_entropy(model.match(seen[i : i + 1], given.texts[t : t + 1]), torch.tensor([right]))
+        for i, t, right in pairs
+    ]
+    found = objective.terms(model, given)["match"]
+    assert found.item() == pytest.approx(float(sum(losses) / 12), rel=1e-5)
+
+
+def test_all_is_trained_but_the_tower(model):
+    objective = Blip2Stage1(seed=0)
+    named = dict(objective.parameters(model))
+    assert not any("tower" in name for name in named)
+    objective.terms(model, batch(model))["loss"].backward()
+    idle = {name for name, value in named.items() if value.grad is None}
+    assert idle == set()
+
+
+def test_a_few_steps_lower_the_loss(model):
+    objective, given = Blip2Stage1(seed=0), batch(model)
+    optimiser = torch.optim.AdamW([value for _, value in objective.parameters(model)], lr=3e-3)
+    losses = []
+    for _ in range(40):
+        optimiser.zero_grad()
+        loss = objective.terms(model, given)["loss"]
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]  # smoothed labels: never near zero
+
+
+def test_it_goes_on_with_the_same_draws(model):
+    first, given = Blip2Stage1(seed=0), batch(model)
+    first.terms(model, given)
+    second = Blip2Stage1(seed=1)
+    second.load_state_dict(first.state_dict())
+    assert first.terms(model, given)["match"].item() == second.terms(model, given)["match"].item()
+
+
+def test_what_it_cannot_train_is_told(model):
+    with pytest.raises(UserError, match="trains a model of kind blip2"):
+        Blip2Stage1(seed=0).prepare(torch.nn.Linear(1, 1))
+    with pytest.raises(UserError, match="a batch of one example has no wrong pairs"):
+        Blip2Stage1(seed=0).terms(model, batch(model, 1))
