@@ -63,7 +63,7 @@ def _tests(records: pd.DataFrame, claim: Mapping, settings: Mapping) -> pd.DataF
     differences = [paired[line.condition] - paired[line.against] for line in tests.itertuples()]
     paper = _paper(claim)
     return tests.assign(
-        section=claim["section"],
+        section=str(claim["section"]),
         quantity=claim["quantity"],
         mean_difference=[difference.mean() for difference in differences],
         p_sign=[sign_test(difference).p_value for difference in differences],

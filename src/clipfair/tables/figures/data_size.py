@@ -24,32 +24,29 @@ def draw(table: pd.DataFrame) -> Figure:
     columns = len(models) + 1
     # One dataset: its models in rows of three. Several: a row each, with the same scale.
     alone = len(panels) == 1
-    figure, axes = printed.make_panels(
-        columns * len(panels), columns=3 if alone else columns, height=1.75 if alone else 1.3
-    )
+    across = min(3, columns) if alone else columns
+    figure, axes = printed.make_panels(columns * len(panels), columns=across, height=1.75 if alone else 1.3)
     handles: dict = {}
     for row, panel in enumerate(panels):
         row_axes = axes[row * columns : (row + 1) * columns]
         shown = curves[curves["panel"] == panel]
         for axis, model in zip(row_axes, models, strict=False):
-            handles |= _draw_model(axis, shown[shown["model_label"] == model], look)
+            handles |= _draw_model(axis, shown[shown["model_label"] == model], look, across)
         printed.draw_p_values(row_axes[-1], tests[tests["panel"] == panel], conditions)
-        _share_scale(row_axes[:-1], every=3 if alone else columns)
+        _share_scale(row_axes[:-1], every=across)
         if alone or row == 0:
             for axis, title in zip(row_axes, [*models, "p-values"], strict=True):
                 axis.set_title(title)
         if not alone:
             row_axes[0].set_ylabel(panel)
-        if row < len(panels) - 1:
-            for axis in row_axes:
-                axis.set_xlabel("")
-                axis.tick_params(labelbottom=False)
-    figure.supylabel(name_of(curves["metric"].iloc[0]).axis, fontsize=printed.STYLE["axes.labelsize"])
+    if not alone:
+        printed.hide_inner_places(axes, columns)
+    printed.name_y(figure, name_of(curves["metric"].iloc[0]).axis)
     printed.put_legend(figure, handles)
     return figure
 
 
-def _draw_model(axis: Axes, shown: pd.DataFrame, look: dict) -> dict:
+def _draw_model(axis: Axes, shown: pd.DataFrame, look: dict, across: int) -> dict:
     """Over the examples seen; condition by condition where there is one checkpoint only."""
     handles = {}
     sizes = shown["examples"].nunique()
@@ -64,7 +61,7 @@ def _draw_model(axis: Axes, shown: pd.DataFrame, look: dict) -> dict:
         printed.count_examples(axis)
         axis.set_xlabel("examples seen")
     else:
-        printed.name_places(axis, names)
+        printed.name_places(axis, names, columns=across)
     printed.mark_zero(axis)
     printed.finish(axis)
     return handles

@@ -19,18 +19,21 @@ def draw(table: pd.DataFrame) -> Figure:
     models = list(table["model_label"].unique())
     look = printed.looks(models)
     panels = list(table.groupby(["metric", "panel"], sort=False))
-    figure, axes = printed.make_panels(len(panels), columns=4 if len(panels) % 4 == 0 else 3, height=1.6)
+    columns = 3 if len(panels) in (3, 6) else 4
+    figure, axes = printed.make_panels(len(panels), columns=columns, height=1.5)
     handles = {}
-    for axis, ((metric, panel), shown) in zip(axes, panels, strict=True):
-        name = name_of(metric)
+    for axis, ((metric, _), shown) in zip(axes, panels, strict=True):
         for model in models:
             frame = shown[shown["model_label"] == model].sort_values("human_share")
             x = 100 * frame["human_share"]
-            handles[model] = printed.draw_series(axis, x, frame, look[model], model, scale=name.scale)
+            handles[model] = printed.draw_series(
+                axis, x, frame, look[model], model, scale=name_of(metric).scale
+            )
         axis.set_xticks([0, 25, 50, 75, 100])
         axis.set_xlabel("human examples kept (%)")
-        axis.set_ylabel(name.axis)
-        axis.set_title(panel)
         printed.finish(axis)
+    metrics, names = zip(*(key for key, _ in panels), strict=True)
+    printed.name_panels(figure, axes, names, metrics)
+    printed.hide_inner_places(axes, columns)
     printed.put_legend(figure, handles)
     return figure

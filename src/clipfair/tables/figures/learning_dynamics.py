@@ -22,7 +22,7 @@ def draw(table: pd.DataFrame) -> Figure:
     models = list(table["model_label"].unique())
     look = printed.looks(models)
     figure, axes = printed.make_panels(
-        len(panels) * len(orders), columns=len(orders), height=1.65, width=printed.PAGE * 0.8, sharey="row"
+        len(panels) * len(orders), columns=len(orders), height=1.5, width=printed.PAGE * 0.8, sharey="row"
     )
     handles = {}
     name = name_of(table["metric"].iloc[0])
@@ -37,10 +37,10 @@ def draw(table: pd.DataFrame) -> Figure:
         printed.finish(axis)
         if panel == panels[0]:
             axis.set_title(order)
-        if panel == panels[-1]:
-            axis.set_xlabel("examples in stage 1 (%)")
+        axis.set_xlabel("examples in stage 1 (%)")
         if order == orders[0] and len(panels) > 1:
             axis.set_ylabel(panel)
-    figure.supylabel(name.axis, fontsize=printed.STYLE["axes.labelsize"])
+    printed.hide_inner_places(axes, len(orders))
+    printed.name_y(figure, name.axis)
     printed.put_legend(figure, handles)
     return figure

@@ -10,6 +10,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from clipfair.tables.metric_names import name_of
 from clipfair.tables.palette import COLOURS
 
 # Inches: the widths of one column and of the page.
@@ -32,6 +33,9 @@ STYLE = {
     "axes.spines.right": False,
 }
 as_printed = mpl.rc_context(STYLE)
+
+# Inches that a character of a tick's label takes, with some room.
+CHARACTER = 0.07
 
 # Told apart by colour, lightness and shape, for colour-blind readers and grey prints.
 LOOKS = [
@@ -108,17 +112,41 @@ def mark_zero(axis: Axes) -> None:
     axis.axhline(0, color="0.4", linewidth=0.6, zorder=0.5)
 
 
-def name_places(axis: Axes, names: Sequence[str]) -> None:
-    """One place a name along x; names that would meet are turned."""
-    turned = max(map(len, names)) * len(names) > 24
+def name_places(axis: Axes, names: Sequence[str], *, columns: int, width: float = PAGE) -> None:
+    """One place a name along x; names that would meet, in a panel of so many columns, are turned."""
+    room = (width / columns - 0.5) / CHARACTER
+    turned = max(map(len, names)) * len(names) > room
     rotation = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if turned else {}
     axis.set_xticks(range(len(names)), names, **rotation)
     axis.set_xlim(-0.6, len(names) - 0.4)
 
 
+def name_panels(figure: Figure, axes: Sequence[Axes], panels: Sequence[str], metrics: Sequence[str]) -> None:
+    """Say what each panel is of: one metric once for all, several above each panel."""
+    alone = len(set(metrics)) == 1
+    for axis, panel, metric in zip(axes, panels, metrics, strict=True):
+        name = name_of(metric)
+        axis.set_title(panel if alone else f"{panel}\n{name.text}")
+        axis.set_ylabel("" if alone else name.unit)
+    if alone:
+        name_y(figure, name.axis)
+
+
+def name_y(figure: Figure, text: str) -> None:
+    """What is along y in all panels."""
+    figure.supylabel(text, fontsize=STYLE["axes.labelsize"])
+
+
+def hide_inner_places(axes: Sequence[Axes], columns: int) -> None:
+    """Names along x only where no panel is below."""
+    for axis in axes[: max(len(axes) - columns, 0)]:
+        axis.set_xlabel("")
+        axis.tick_params(labelbottom=False)
+
+
 def count_examples(axis: Axes) -> None:
     """Examples along x as 500k, 10M, 1B."""
-    axis.xaxis.set_major_locator(MaxNLocator(4))
+    axis.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
 
 

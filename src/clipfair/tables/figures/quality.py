@@ -17,24 +17,26 @@ def draw(table: pd.DataFrame) -> Figure:
     table
         Of :mod:`clipfair.tables.builders.quality`.
     """
-    models, conditions = table["model_label"].unique(), list(table["condition"].unique())
+    models, conditions = list(table["model_label"].unique()), list(table["condition"].unique())
     look = printed.looks(conditions)
     panels = list(table.groupby(["group", "metric", "panel"], sort=False))
-    figure, axes = printed.make_panels(len(panels), columns=_columns(table), height=1.7)
+    columns = _columns(table)
+    figure, axes = printed.make_panels(len(panels), columns=columns, height=1.5)
     handles = {}
-    for axis, ((group, metric, panel), shown) in zip(axes, panels, strict=True):
-        name = name_of(metric)
+    for axis, ((_, metric, _), shown) in zip(axes, panels, strict=True):
+        scale = name_of(metric).scale
         for at, condition in enumerate(conditions):
             frame = shown[shown["condition"] == condition]
-            places = [list(models).index(label) for label in frame["model_label"]]
+            places = [models.index(label) for label in frame["model_label"]]
             x = [at] if len(models) == 1 else [place + printed.dodge(at, len(conditions)) for place in places]
             handles[condition] = printed.draw_series(
-                axis, x[: len(frame)], frame, look[condition], condition, scale=name.scale, line="none"
+                axis, x[: len(frame)], frame, look[condition], condition, scale=scale, line="none"
             )
-        printed.name_places(axis, conditions if len(models) == 1 else models)
+        printed.name_places(axis, conditions if len(models) == 1 else models, columns=columns)
         printed.finish(axis)
-        axis.set_title(panel if group == OVERALL else f"{panel}, {group}")
-        axis.set_ylabel(name.axis)
+    names = [panel if group == OVERALL else f"{panel}, {group}" for (group, _, panel), _ in panels]
+    printed.name_panels(figure, axes, names, [metric for (_, metric, _), _ in panels])
+    printed.hide_inner_places(axes, columns)
     printed.put_legend(figure, handles if len(models) > 1 else {})
     return figure
 
@@ -43,4 +45,6 @@ def _columns(table: pd.DataFrame) -> int:
     """Datasets side by side, what is measured of them below each other, where that makes a rectangle."""
     sizes = set(table.groupby(["group", "metric"], sort=False)["panel"].nunique())
     size = sizes.pop()
-    return size if not sizes and size in (2, 3, 4) else 3 if size == 9 else 4
+    if not sizes and size in (2, 3, 4):
+        return size
+    return 3 if size == 9 or len(table[["metric", "panel"]].drop_duplicates()) == 6 else 4
