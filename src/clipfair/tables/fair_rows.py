@@ -22,7 +22,7 @@ from scipy import stats
 from clipfair.console import UserError
 from clipfair.paths import RUN_LEVELS
 from clipfair.tables.compare import FINE_ROUNDING_STD, REPRODUCED, compare
-from clipfair.tables.page import markdown_table, with_notes
+from clipfair.tables.page import markdown_table
 from clipfair.tables.records import check_complete
 
 NONE = "none"
@@ -397,7 +397,7 @@ def make_page(
             lines += ["", f"## {encoder}: {heading}", "", *markdown_table(head, body)]
     lines += _provenance(table)
     lines += ["", *more] if more else []
-    return with_notes("\n".join(lines) + "\n", settings["notes"])
+    return "\n".join(lines) + "\n"
 
 
 def attribute_blocks(table: pd.DataFrame, measures: Sequence[str]) -> list[tuple[str, list[str]]]:

@@ -60,7 +60,6 @@ def settings(table="fairclip/zero-shot", grids=None, rows=None, **other):
         "table": table,
         "study": "paper",
         "published": None,
-        "notes": [],
         "incomparable": "",
         "grids": GRIDS if grids is None else grids,
         "rows": ROWS if rows is None else rows,

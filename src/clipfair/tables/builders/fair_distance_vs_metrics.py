@@ -20,7 +20,7 @@ from clipfair.tables.fair_rows import (
     in_order,
     mean_interval,
 )
-from clipfair.tables.page import markdown_table, number, with_notes
+from clipfair.tables.page import markdown_table, number
 
 INTRO = (
     "Spearman's rank correlation, over the epochs of one run, of the distance (mean over the groups of "
@@ -107,7 +107,7 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
             told = [_cell(line) for line in cells.itertuples()]
             body.append([row, attribute, *told, str(cells["n"].max())])
         lines += ["", f"## {encoder}", "", *markdown_table(head, body)]
-    return with_notes("\n".join(lines) + "\n", settings["notes"])
+    return "\n".join(lines) + "\n"
 
 
 def _cell(line) -> str:

@@ -14,7 +14,7 @@ from clipfair.tables.fair_rows import (
     per_seed,
     show,
 )
-from clipfair.tables.page import markdown_table, with_notes
+from clipfair.tables.page import markdown_table
 from clipfair.tables.statistics import holm
 
 INTRO = (
@@ -90,7 +90,7 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
         ]
         lines += ["", f"## {encoder}", "", *markdown_table(head, [start, *body])]
     lines += ["", f"n = {table['n'].min()} to {table['n'].max()} pairs of seeds."]
-    return with_notes("\n".join(lines) + "\n", settings["notes"])
+    return "\n".join(lines) + "\n"
 
 
 def _cell(line) -> str:

@@ -22,7 +22,7 @@ from clipfair.tables.fair_rows import (
     per_seed,
     targets,
 )
-from clipfair.tables.page import markdown_table, number, with_notes
+from clipfair.tables.page import markdown_table, number
 from clipfair.tables.statistics import holm
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
@@ -391,7 +391,7 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
             for line in part.itertuples()
         ]
         lines += ["", f"## {encoder}", "", *markdown_table(head, rows)]
-    return with_notes("\n".join(lines) + "\n", settings["notes"])
+    return "\n".join(lines) + "\n"
 
 
 def _numbers(line) -> list[str]:
