@@ -1,0 +1,110 @@
+"""Fine-tuning a CLIP on pictures with texts, with or without a fairness loss (the FairCLIP papers)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from clipfair.console import UserError
+from clipfair.models import Built
+from clipfair.paths import Run
+from clipfair.train.fair_batches import FairBatches
+from clipfair.train.fair_data import check_groups, read_splits
+from clipfair.train.fair_objective import FairObjective
+from clipfair.train.fair_switches import read_fairness, read_switches
+from clipfair.train.fair_tracking import Tracking
+from clipfair.train.half_precision import RoundTrip
+from clipfair.train.order import check_size
+from clipfair.train.protocols import Parts, Place
+
+
+def make_parts(
+    settings: Mapping, data: Mapping, built: Built, *, place: Place, out: Mapping[str, str], scratch: str
+) -> Parts:
+    """What the loop needs to fine-tune a model.
+
+    Parameters
+    ----------
+    settings
+        Of the run. Its method has a ``variant`` and switches (:mod:`clipfair.train.fair_switches`); its
+        recipe ``batch_size``, ``group_batch_size``, ``epochs``, ``prompts`` (of label 0, of label 1),
+        ``tracked`` (distances measured each epoch), and what :mod:`clipfair.train.fair_data` reads.
+    data
+        ``raw`` and ``table``; ``cache``: a folder that runs share.
+    out
+        ``epochs``: the path of epochs.csv.
+
+    Raises
+    ------
+    UserError
+        On anything wrong in method, recipe or data that can be known before training.
+    """
+    run, recipe = Run(**settings["run"]), settings["recipe"]
+    if place.world > 1 or recipe.get("accumulate", 1) != 1:
+        raise UserError(
+            "config.recipes: fine-tuning takes one process and one batch a step; set accumulate: 1"
+        )
+    switches = read_switches(settings["method"]["settings"])
+    fairness = read_fairness(switches, run, recipe["attributes"])
+    splits = read_splits(
+        recipe,
+        data,
+        built,
+        subsample=switches.subsample,
+        seed=run.seed,
+        cache=data.get("cache", scratch),
+    )
+    weighted = [] if fairness is None else list(fairness.weights)
+    check_groups(splits, weighted)
+    check_size("the train split", len(splits["train"]), recipe["batch_size"])
+    groups = [(name, places) for name in weighted for places in splits["train"].members(name).values()]
+    source = FairBatches(
+        splits["train"],
+        built,
+        [places for _, places in groups],
+        batch_size=recipe["batch_size"],
+        group_batch_size=recipe["group_batch_size"],
+        seed=run.seed,
+        shared=switches.generators == "shared",
+        drop_last=switches.drop_last,
+        mismatched=switches.mismatched_pairs,
+    )
+    tracking = Tracking(
+        splits,
+        built,
+        built.tokenizer(recipe["prompts"]),
+        recipe["attributes"],
+        recipe["tracked"],
+        source.steps_per_epoch,
+        recipe["batch_size"],
+        selection=switches.selection,
+        unit_length=switches.selection_scores == "cosine",
+        drop_last=switches.drop_last_validation,
+        saved_as_half=switches.saved == "fp16",
+        path=out["epochs"],
+        device=place.device,
+    )
+    built.model.to(place.device)
+    tracking.measure_epoch(0, built.model)
+    return Parts(
+        source=source,
+        objective=FairObjective(switches, fairness, [name for name, _ in groups], built),
+        batch_size=recipe["batch_size"],
+        examples=recipe["epochs"] * source.steps_per_epoch * recipe["batch_size"],
+        hooks=[*([RoundTrip()] if switches.precision == "fp16_roundtrip" else []), tracking],
+        facts={
+            "raw": str(data["raw"]),
+            "splits": {name: len(examples) for name, examples in splits.items()},
+            "switches": asdict(switches),
+        },
+    )
+
+
+def _check_recipe(recipe: Mapping, place: Place) -> None:
+    if place.world > 1 or recipe.get("accumulate", 1) != 1:
+        raise UserError(
+            "config.recipes: fine-tuning takes one process and one batch a step; set accumulate: 1, and gpus "
+            "to 1 or 0"
+        )
+    if len(recipe["prompts"]) != 2:
+        raise UserError(
+            f"config.recipes: {len(recipe['prompts'])} prompts; expected two, of label 0 and of label 1"
+        )
