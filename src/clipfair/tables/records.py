@@ -89,9 +89,15 @@ def _files(folder: Path) -> list[Path]:
     if not found:
         raise UserError(
             f"{folder}: no evaluation there; expected seed~<seed>/on~<evaluation>/metrics.json; make it with "
-            f"snakemake --cores 2 {folder}"
+            f"snakemake --cores 2 {_study_option(folder)}{folder}"
         )
     return sorted(found, key=lambda path: (_seed(path), path.parent.name))
+
+
+def _study_option(folder: Path) -> str:
+    """Its study for Snakemake's command line, if the folder lies where evaluations do."""
+    _, found, below = folder.as_posix().partition("results/evaluate/")
+    return f"--config study={below.split('/')[0]} -- " if found else ""
 
 
 def _seed(path: Path) -> int:

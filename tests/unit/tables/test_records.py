@@ -62,6 +62,8 @@ def test_the_order_is_that_of_folders_then_seeds_as_numbers_then_evaluations(tmp
 def test_a_folder_without_evaluations_is_named_with_the_command_that_makes_it(tmp_path):
     with pytest.raises(UserError, match=r"nowhere: no evaluation there.*snakemake --cores 2 .*nowhere$"):
         read_records([str(tmp_path / "nowhere")])
+    with pytest.raises(UserError, match=r"snakemake --cores 2 --config study=lab -- results/evaluate/lab/x$"):
+        read_records(["results/evaluate/lab/x"])
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"run": {}}'])

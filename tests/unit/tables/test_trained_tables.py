@@ -105,6 +105,14 @@ def test_one_seed_and_one_checkpoint_can_be_drawn():
     assert "examples seen" not in texts(data_size_figure.draw(as_read(table)))
 
 
+def test_one_condition_has_nothing_to_be_tested_against():
+    grids = {"one": grid(["baseline"], ["s-384"])}
+    table, _, page = data_size.build(make_records(grids), None, settings_of("figure2", grids, **PARITY))
+    assert set(table["part"]) == {"values"}
+    assert "| S/32, r=384 |" in page
+    assert "p-values" in texts(data_size_figure.draw(as_read(table)))
+
+
 def test_a_value_that_is_undefined_is_left_out_of_its_pairs(sweep):
     damaged = sweep.copy()
     damaged.loc[(damaged["metric"] == "parity_mean") & (damaged["seed"] == 0), "value"] = np.nan
