@@ -1,4 +1,4 @@
-"""The objective of BLIP2's first stage (Li et al. 2023, section 3.2), the sum of three losses.
+"""BLIP2's first stage (Li et al. 2023, section 3.2): pictures with texts, the sum of three losses.
 
 - contrast: an image's similarity to a text is that of its best query; cross-entropy both ways over the
   batch, labels smoothed by 0.1;
@@ -15,10 +15,50 @@ from torch.nn import functional
 
 from clipfair.blip2 import Blip2
 from clipfair.console import UserError
-from clipfair.train.protocols import Batch
+from clipfair.models import Built
+from clipfair.train.fair_batches import FairBatches
+from clipfair.train.fair_data import read_splits
+from clipfair.train.order import check_size
+from clipfair.train.protocols import Batch, Parts, Place
 
 SMOOTHING = 0.1
 IGNORED = -100
+
+
+def make_parts(
+    settings: Mapping, data: Mapping, built: Built, *, place: Place, out: Mapping[str, str], scratch: str
+) -> Parts:
+    """What the loop needs for the first stage.
+
+    The recipe has ``batch_size``, ``epochs`` and what :mod:`clipfair.train.fair_data` reads; batches are full
+    ones. There is no choice among the epochs: the last is kept, as in the papers.
+
+    Raises
+    ------
+    UserError
+        If there are fewer examples than a batch, or the data are not as the recipe says.
+    """
+    recipe, seed = settings["recipe"], settings["run"]["seed"]
+    if place.world > 1:
+        raise UserError("config.recipes: blip2 draws wrong pairs from its own batch; set gpus to 1 or 0")
+    splits = read_splits(recipe, data, built, subsample=None, seed=seed, cache=data.get("cache", scratch))
+    check_size("the train split", len(splits["train"]), recipe["batch_size"])
+    source = FairBatches(
+        splits["train"],
+        built,
+        [],
+        batch_size=recipe["batch_size"],
+        group_batch_size=recipe["batch_size"],
+        seed=seed,
+        drop_last=True,
+    )
+    return Parts(
+        source=source,
+        objective=Blip2Stage1(seed),
+        batch_size=recipe["batch_size"],
+        examples=recipe["epochs"] * source.steps_per_epoch * recipe["batch_size"],
+        facts={"raw": str(data["raw"]), "splits": {name: len(part) for name, part in splits.items()}},
+    )
 
 
 class Blip2Stage1:

@@ -71,7 +71,7 @@ def test_similarity_is_that_of_the_best_query(model):
         texts = model.encode_text(given.texts, normalize=True)
     for i in range(4):
         for j in range(4):
-            best = max(float(queries[i, q] @ texts[j]) for q in range(3))
+            best = max((queries[i, q] @ texts[j]).item() for q in range(3))
             assert found[i, j].item() == pytest.approx(best / 0.07, abs=1e-4)
 
 
@@ -85,7 +85,7 @@ def test_contrast_by_hand():
     for logits in (similarity, similarity.T):
         log_p = logits.log_softmax(dim=1)
         losses.append(-(0.95 * log_p.diagonal() + 0.05 * log_p.fliplr().diagonal()).mean())
-    assert contrast(similarity).item() == pytest.approx(float(sum(losses) / 2))
+    assert contrast(similarity).item() == pytest.approx((sum(losses) / 2).item())
 
 
 def test_generation_counts_words_and_the_end_but_not_what_fills_up(model):
@@ -93,11 +93,11 @@ def test_generation_counts_words_and_the_end_but_not_what_fills_up(model):
     seen = model.visual.trunk.image_tokens(given.images)
     decoded = given.texts.clone()
     decoded[:, 0] = model.vocabulary.decode
-    log_p = model.generate(seen, decoded).log_softmax(dim=-1)[0]
+    log_p = model.generate(seen, decoded).detach().log_softmax(dim=-1)[0]
     words = given.texts[0].tolist()
     assert words == [model.vocabulary.start, 5, 7, 6, 4, model.vocabulary.end, 0]
     losses = [-(0.9 * log_p[i, words[i + 1]] + 0.1 * log_p[i].mean()) for i in range(5)]
-    assert generate(model, seen, given.texts).item() == pytest.approx(float(sum(losses) / 5), rel=1e-5)
+    assert generate(model, seen, given.texts).item() == pytest.approx((sum(losses) / 5).item(), rel=1e-5)
 
 
 def test_a_wrong_one_is_never_its_own_and_drawn_by_similarity():
@@ -123,7 +123,7 @@ def test_match_is_over_right_pairs_and_twice_as_many_wrong_ones(model):
         for i, t, right in pairs
     ]
     found = objective.terms(model, given)["match"]
-    assert found.item() == pytest.approx(float(sum(losses) / 12), rel=1e-5)
+    assert found.item() == pytest.approx((sum(losses) / 12).item(), rel=1e-5)
 
 
 def test_all_is_trained_but_the_tower(model):
