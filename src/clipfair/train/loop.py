@@ -14,7 +14,7 @@ from clipfair.io import write_json
 from clipfair.train.checkpoint import Checkpoints
 from clipfair.train.contrastive import Contrastive, Handed
 from clipfair.train.log import Log
-from clipfair.train.optimisers import set_rate
+from clipfair.train.optimisers import Optimiser
 from clipfair.train.protocols import Batch, Objective, Parts, Place
 from clipfair.train.schedules import Schedule
 from clipfair.train.stop import Stop
@@ -65,7 +65,8 @@ class Training:
 
     model: nn.Module
     parts: Parts
-    optimiser: torch.optim.Optimizer
+    optimiser: Optimiser
+    trained: Sequence[nn.Parameter]
     log: Log
     step: int = 0
 
@@ -116,23 +117,22 @@ def run_loop(
     """
     model, parts = training.model, training.parts
     step_module = _distributed(Step(model, parts.objective), place)
-    trained = [parameter for group in training.optimiser.param_groups for parameter in group["params"]]
     batches = iter(parts.source)
     model.train()
     with Stop() as stop, _bar(training, plan, place) as bar:
         while training.step < plan.steps:
             taken = [next(batches).to(place.device) for _ in range(plan.accumulate)]
             factor = schedule(training.step)
-            set_rate(training.optimiser, plan.rate, factor)
-            training.optimiser.zero_grad(set_to_none=True)
+            for parameter in training.trained:
+                parameter.grad = None
             with _autocast(plan, place):
                 terms = _backward(step_module, parts.objective, taken)
-            norm = _clip(trained, plan.clip)
+            norm = _clip(training.trained, plan.clip)
             values = _numbers(terms | {"gradient_norm": norm})
             training.step += 1
             if not all(map(math.isfinite, values.values())):
                 _fail(training.step, values, taken, checkpoints.folder, place)
-            training.optimiser.step()
+            training.optimiser.step(factor)
             now = {
                 "learning_rate": plan.rate * factor,
                 "temperature": float(model.logit_scale.detach().exp()),

@@ -100,6 +100,6 @@ def check_size(name: str, examples: int, batch_size: int) -> None:
     """Raise if a batch would hold an example twice."""
     if examples < batch_size:
         raise UserError(
-            f"condition {name!r} has {examples:,} examples, fewer than a batch of {batch_size:,}: "
+            f"{name} has {examples:,} examples, fewer than a batch of {batch_size:,}: "
             "choose a smaller batch_size in config.recipes or more data"
         )

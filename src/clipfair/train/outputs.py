@@ -22,10 +22,12 @@ PACKAGES = ("torch", "open_clip_torch", "safetensors", "pillow")
 
 def save_weights(path: str | Path, state: Mapping[str, Tensor]) -> None:
     """Write weights as .safetensors."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     with atomic_path(path) as temporary:
-        save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, temporary)
+        temporary.write_bytes(
+            save({name: value.detach().cpu().contiguous() for name, value in state.items()})
+        )
 
 
 def make_spec(
@@ -66,6 +68,8 @@ def write_outputs(
     with atomic_folder(out["snapshots"]) as folder:
         for file in sorted(snapshots.glob("*.safetensors")):
             shutil.copyfile(file, folder / file.name)
+    if "epochs" in out and not Path(out["epochs"]).exists():
+        write_text(out["epochs"], "epoch\n")  # none was measured
     save_weights(out["model"], state)
 
 

@@ -97,7 +97,7 @@ def _stages(settings: Mapping, data: Mapping, keys: np.ndarray, shards: np.ndarr
     made = []
     for number, (stage, keep, count) in enumerate(zip(stages, data["keep"], steps, strict=True)):
         rows, texts = _read_keep(keep, keys, by_key, data["raw"])
-        check_size(stage["balance"], len(rows), recipe["batch_size"])
+        check_size(f"condition {stage['balance']!r}", len(rows), recipe["batch_size"])
         passes = Passes(shards[rows], recipe.get("open_shards", 8), (settings["run"]["seed"], number))
         made.append(Stage(stage["balance"], rows, passes, count, texts))
     return made

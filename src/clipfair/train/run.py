@@ -47,7 +47,8 @@ def train(
     weights
         What the model starts from; None for random ones.
     out
-        Paths: ``model``, ``spec``, ``log``, ``curves``, ``card``, ``snapshots`` (a folder).
+        Paths: ``model``, ``spec``, ``log``, ``curves``, ``card``, ``snapshots`` (a folder), and
+        ``epochs`` if there may be any.
     scratch
         A folder of this run's own, with its checkpoints; removed when the run has ended.
     code
@@ -101,7 +102,11 @@ def _train(
     if recipe.get("compile"):
         _compile(model)
     training = Training(
-        model, parts, make_optimiser(recipe, trained), Log(max(1, plan.steps // ROWS), parts.batch_size)
+        model,
+        parts,
+        make_optimiser(recipe, trained),
+        [parameter for _, parameter in trained],
+        Log(max(1, plan.steps // ROWS), parts.batch_size),
     )
     digests = {name: sha256_of(path) for name, path in inputs.items()}
     identity = settings_digest({"settings": dict(settings), "inputs": digests, "code": code})

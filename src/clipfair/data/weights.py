@@ -1,0 +1,154 @@
+"""Published weights: fetched and checked like a dataset's files, written as .safetensors.
+
+OpenAI published TorchScript archives, which torch runs code to load. Here only their tensors are read:
+the archive's pickle is interpreted with a list of the few things that tensors are made of, and anything
+else in it is an empty shell.
+"""
+
+import pickle
+import tempfile
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from clipfair.catalogue import Archive, Dataset
+from clipfair.console import UserError
+from clipfair.data.fetch import Patience, fetch_dataset
+from clipfair.io import atomic_path
+
+# What such archives may hold besides weights: what the architecture has already.
+NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
+_TYPES = {
+    "HalfStorage": torch.float16,
+    "FloatStorage": torch.float32,
+    "LongStorage": torch.int64,
+    "DoubleStorage": torch.float64,
+}
+
+
+def fetch_weights(
+    model: str,
+    weights: Mapping[str, Any],
+    *,
+    mirror: str | None,
+    partial_dir: str,
+    out_path: str,
+    patience: Patience = Patience(),
+) -> None:
+    """Write the published weights of a model as .safetensors, from a mirror folder or their owner.
+
+    Parameters
+    ----------
+    model
+        Its id: ``<mirror>/<id>/<file>`` is tried first.
+    weights
+        Its line: ``url`` and ``sha256`` of a TorchScript archive or a .safetensors.
+    mirror, partial_dir, patience
+        As for :func:`clipfair.data.fetch.fetch_dataset`.
+
+    Raises
+    ------
+    UserError
+        If they cannot be had, are not what was published, or hold no weights.
+    """
+    name = weights["url"].rpartition("/")[2]
+    source = Dataset(
+        id=model,
+        title=f"weights of {model}",
+        kind="weights",
+        version=weights["sha256"],
+        access="open",
+        licence=weights.get("licence", "its owner's"),
+        citation="",
+        homepage=weights["url"],
+        archives=(Archive(name, url=weights["url"], sha256=weights["sha256"], unpack=False),),
+    )
+    with tempfile.TemporaryDirectory(dir=Path(partial_dir).parent) as folder:
+        fetched = Path(folder, "fetched")
+        fetch_dataset(source, mirror=mirror, partial_dir=partial_dir, out_dir=str(fetched), patience=patience)
+        state = read_weights(fetched / name)
+    with atomic_path(out_path) as temporary:
+        temporary.write_bytes(save(state))
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The weights of a .safetensors or a TorchScript archive, in float32.
+
+    Raises
+    ------
+    UserError
+        If the file is neither.
+    """
+    try:
+        if zipfile.is_zipfile(path):
+            state = _read_archive(path)
+        else:
+            state = load(path.read_bytes())
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path.name}: neither a .safetensors nor a TorchScript archive ({reason})") from None
+    kept = {name: value for name, value in state.items() if name.rpartition(".")[2] not in NOT_WEIGHTS}
+    if not kept:
+        raise UserError(f"{path.name}: holds no weights")
+    return {name: value.float() if value.is_floating_point() else value for name, value in kept.items()}
+
+
+def _read_archive(path: Path) -> dict[str, Tensor]:
+    with zipfile.ZipFile(path) as archive:
+        [main] = [name for name in archive.namelist() if name.count("/") == 1 and name.endswith("/data.pkl")]
+        with archive.open(main) as stream:
+            module = _Tensors(
+                stream, lambda key: archive.read(main.replace("data.pkl", f"data/{key}"))
+            ).load()
+    return dict(_tensors_of(module, prefix=""))
+
+
+class _Shell:
+    """Stands for any object of an archive: its attributes, none of its code."""
+
+    def __init__(self, *_: object):
+        self.attributes: dict = {}
+
+    def __setstate__(self, state: object) -> None:
+        self.attributes = state if isinstance(state, dict) else {}
+
+
+class _Tensors(pickle.Unpickler):
+    """Reads a pickle in which only tensors come to life."""
+
+    def __init__(self, stream: BinaryIO, read: Callable[[str], bytes]):
+        super().__init__(stream)
+        self.read = read
+
+    def find_class(self, module: str, name: str) -> Any:
+        known = {
+            ("torch._utils", "_rebuild_tensor_v2"): _rebuild,
+            ("collections", "OrderedDict"): OrderedDict,
+        }
+        if module == "torch" and name in _TYPES:
+            return _TYPES[name]
+        return known.get((module, name), _Shell)
+
+    def persistent_load(self, pid: tuple) -> Tensor:
+        _, dtype, key, *_ = pid
+        return torch.frombuffer(bytearray(self.read(key)), dtype=dtype)
+
+
+def _rebuild(storage: Tensor, offset: int, size: tuple, stride: tuple, *_: object) -> Tensor:
+    return torch.as_strided(storage, size, stride, offset).clone()
+
+
+def _tensors_of(module: _Shell, prefix: str) -> list[tuple[str, Tensor]]:
+    found = []
+    for name, value in module.attributes.items():
+        if isinstance(value, Tensor):
+            found.append((prefix + name, value))
+        elif isinstance(value, _Shell):
+            found += _tensors_of(value, f"{prefix}{name}.")
+    return found

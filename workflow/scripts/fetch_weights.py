@@ -1,0 +1,15 @@
+"""fetch_weights: the published weights of one model, checked."""
+
+from clipfair import paths
+from clipfair.console import job_log
+from clipfair.data.fetch import mirror_folder
+from clipfair.data.weights import fetch_weights
+
+with job_log(snakemake.log[0]):
+    fetch_weights(
+        snakemake.wildcards.weights,
+        snakemake.params.weights,
+        mirror=mirror_folder(snakemake.config["mirror"]),
+        partial_dir=paths.PARTIAL,
+        out_path=snakemake.output[0],
+    )

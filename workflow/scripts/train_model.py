@@ -1,0 +1,23 @@
+"""train_model: one model, trained from its start or from where a job was stopped."""
+
+from clipfair.console import job_log
+from clipfair.train.launch import launch
+
+with job_log(snakemake.log[0]):
+    data = {"raw": str(snakemake.input.raw), "cache": snakemake.params.cache}
+    if snakemake.input.table:
+        data["table"] = str(snakemake.input.table)
+    else:
+        data["keep"] = list(snakemake.input.keep)
+    launch(
+        snakemake.resources.gpu,
+        {
+            "settings": snakemake.params.settings,
+            "data": data,
+            "weights": str(snakemake.input.weights) if snakemake.input.weights else None,
+            "out": dict(snakemake.output.items()),
+            "scratch": snakemake.params.scratch,
+            "code": snakemake.params.code,
+            "threads": snakemake.threads,
+        },
+    )
