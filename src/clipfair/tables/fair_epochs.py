@@ -11,6 +11,7 @@ from clipfair.paths import RUN_LEVELS, Run
 from clipfair.tables.fair_rows import targets
 
 FEWEST_EPOCHS = 3
+BEFORE = 0  # the epoch number of the model before it is fine-tuned
 
 
 def read_epochs(settings: Mapping) -> pd.DataFrame:
@@ -27,12 +28,12 @@ def read_epochs(settings: Mapping) -> pd.DataFrame:
         run = Run.from_key(key)
         if run.method not in settings["rows"]:
             continue
-        frame = pd.read_csv(path).query("split == @split")
-        if frame["epoch"].nunique() < FEWEST_EPOCHS:
+        frame = pd.read_csv(path, dtype={"label": "str", "group": "str"}).query("split == @split")
+        n = frame.loc[frame["epoch"] != BEFORE, "epoch"].nunique()
+        if n < FEWEST_EPOCHS:
             raise UserError(
-                f"{path}: {frame['epoch'].nunique()} epochs on split {split}, a rank correlation needs "
-                f"{FEWEST_EPOCHS}; give the run's recipe more epochs, or name another split in the table's "
-                "settings"
+                f"{path}: {n} epochs on split {split}, a rank correlation needs {FEWEST_EPOCHS}; give the "
+                "run's recipe more epochs, or name another split in the table's settings"
             )
         frames.append(frame.assign(**{level: getattr(run, level) for level in RUN_LEVELS}))
     if not frames:
@@ -68,10 +69,19 @@ def make_series(epochs: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
     return whole[wanted].rename(columns={"metric": "measure", "label": "attribute"}).reset_index(drop=True)
 
 
-def rank_correlation(x: pd.Series, y: pd.Series) -> float:
-    """Spearman's; NaN where one does not vary or fewer than three pairs are defined."""
-    known = x.notna() & y.notna()
-    x, y = x[known], y[known]
-    if len(x) < FEWEST_EPOCHS or x.nunique() < 2 or y.nunique() < 2:
+def rank_correlation(run: pd.DataFrame, x: str, y: str) -> float:
+    """Spearman's rank correlation of two measures over the epochs of one run.
+
+    The model before training is left out: that training changes both is no sign that they go together. NaN
+    where one does not vary or fewer than three epochs are defined.
+
+    Parameters
+    ----------
+    run
+        A column a measure; ``epoch`` a level of its index.
+    """
+    trained = run[run.index.get_level_values("epoch") != BEFORE]
+    pairs = trained[[x, y]].dropna()
+    if len(pairs) < FEWEST_EPOCHS or (pairs.nunique() < 2).any():
         return np.nan
-    return float(stats.spearmanr(x, y).statistic)
+    return float(stats.spearmanr(pairs[x], pairs[y]).statistic)

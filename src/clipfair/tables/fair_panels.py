@@ -51,7 +51,7 @@ def draw_grid(table: pd.DataFrame, columns: Sequence[Column]) -> Figure:
     table
         A table of :func:`clipfair.tables.fair_rows.summarise`, or its ``.compare.csv``.
     """
-    table = table.assign(attribute=table["attribute"].fillna(""), group=table["group"].fillna(""))
+    table = with_texts(table)
     shown = table[table["measure"].isin([column.measure for column in columns])]
     attributes = [attribute for attribute in dict.fromkeys(shown["attribute"]) if attribute]
     rows = {
@@ -69,6 +69,12 @@ def draw_grid(table: pd.DataFrame, columns: Sequence[Column]) -> Figure:
             axis.set_ylim(len(rows[attribute]) - 0.4, -0.6)
     add_legend(figure, list(dict.fromkeys(shown["encoder"])), published=has_published(shown))
     return figure
+
+
+def with_texts(table: pd.DataFrame) -> pd.DataFrame:
+    """A table that was read from a file, with attribute and group empty where it has none."""
+    texts = {name: table[name].astype(object).fillna("") for name in ("attribute", "group")}
+    return table.assign(**texts)
 
 
 def has_published(table: pd.DataFrame) -> bool:

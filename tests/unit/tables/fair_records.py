@@ -109,7 +109,7 @@ def write_epochs(folder, grids, methods=tuple(METHODS), n=6):
             continue
         rng = np.random.default_rng([1, run.seed, *run.key.encode()])
         lines = []
-        for epoch in range(1, n + 1):
+        for epoch in range(n + 1):
             for split in ("val", "test"):
                 for row in make_rows(run, "group_fairness"):
                     value = row["value"]

@@ -23,11 +23,11 @@ from clipfair.tables.fair_rows import (
 from clipfair.tables.page import markdown_table, number
 
 INTRO = (
-    "Spearman's rank correlation, over the epochs of one run, of the distance (mean over the groups of "
-    "the attribute) with each metric; then the mean over runs with its 95% t interval. If a smaller "
-    "distance made a fairer model, distance would rise and fall with DPD and DEOdds: positive "
-    "correlations. A model that improves in both through training alone shows them too, so read them "
-    "beside CLIP-FT's."
+    "Spearman's rank correlation, over the epochs of one run (the model before training left out), of the "
+    "distance (mean over the groups of the attribute) with each metric; then the mean over runs with its "
+    "95% t interval. If a smaller distance made a fairer model, distance would rise and fall with DPD "
+    "and DEOdds: positive correlations. A model that improves in both through training alone shows them "
+    "too, so read them beside CLIP-FT's."
 )
 METRICS = ("auc", "dpd", "deodds")
 
@@ -86,7 +86,7 @@ def _correlations(series: pd.DataFrame, distances: list[str]) -> pd.DataFrame:
     for values, part in series.groupby(keys, sort=False):
         runs = part.pivot(index=["seed", "epoch"], columns="measure", values="value")
         for distance, measure in product(distances, METRICS):
-            of_runs = [rank_correlation(run[distance], run[measure]) for _, run in runs.groupby(level="seed")]
+            of_runs = [rank_correlation(run, distance, measure) for _, run in runs.groupby(level="seed")]
             mean, low, high, n, _ = mean_interval(of_runs)
             interval = {"mean": mean, "low": max(low, -1.0), "high": min(high, 1.0), "n": n}
             lines.append(

@@ -366,7 +366,7 @@ def _rho_by_seed(series: pd.DataFrame, distance: str, measure: str) -> pd.Series
     """The rank correlation over epochs, by seed: the mean over its runs and attributes."""
     keys = ["seed", "method", "attr", "lam", "attribute"]
     wide = series.pivot(index=[*keys, "epoch"], columns="measure", values="value")
-    rho = {key: rank_correlation(run[distance], run[measure]) for key, run in wide.groupby(level=keys)}
+    rho = {key: rank_correlation(run, distance, measure) for key, run in wide.groupby(level=keys)}
     by_run = pd.Series(rho).rename_axis(keys)
     return by_run.groupby("seed").mean()
 

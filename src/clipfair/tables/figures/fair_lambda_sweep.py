@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clipfair.tables.fair_panels import SMALL, WIDTH, by_colour, few_ticks, tidy_axis
+from clipfair.tables.fair_panels import SMALL, WIDTH, by_colour, few_ticks, tidy_axis, with_texts
 
 # Measure -> axis label, whether logarithmic.
 PANELS = {
@@ -28,7 +28,7 @@ def draw(table: pd.DataFrame) -> Figure:
     table
         The table of :mod:`clipfair.tables.builders.fair_lambda_sweep`.
     """
-    table = table.assign(attribute=table["attribute"].fillna(""), group=table["group"].fillna(""))
+    table = with_texts(table)
     table = table[table["group"] == ""]
     attributes = [attribute for attribute in dict.fromkeys(table["attribute"]) if attribute]
     blocks = [(encoder, attribute) for encoder in dict.fromkeys(table["encoder"]) for attribute in attributes]
