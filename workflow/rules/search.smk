@@ -1,0 +1,64 @@
+# Search: settings of a fine-tuning, chosen by its best validation AUC (Optuna). Jobs share a journal, which is
+# no declared output: what has ended in it counts when a job is run again.
+# in:    data/prepared/<dataset>/<version>/table.parquet, data/raw/<dataset>/<version>/, the weights to start from
+# out:   results/search/<study>/<search>/
+#          journal.log            Optuna's trials, shared by all parts
+#          part~<k>.json          that a part has ended, and the study's name
+#          trials.csv, best.json  every trial; the best and how many had no value
+#          trials.svg, trials.png
+#          spec.json              what made it
+# steps: search_settings, gather_trials
+
+
+rule search_settings:
+    input:
+        table=get_search_table,
+        raw=ancient(get_search_raw),
+        weights=get_search_weights,
+    output:
+        part=paths.SEARCH_PART,
+    log:
+        "logs/search_settings/{study}/{search}-{part}.log",
+    benchmark:
+        "logs/search_settings/{study}/{search}-{part}.benchmark.tsv"
+    conda:
+        "../../envs/clip.yaml"
+    threads: get_search_threads
+    resources:
+        mem_mb=8000,
+        runtime=1440,
+        gpu=get_search_gpus,
+    params:
+        settings=get_search_settings,
+        journal=get_search_journal,
+        scratch=get_search_scratch,
+        code=get_search_code,
+    script:
+        "../scripts/search_settings.py"
+
+
+rule gather_trials:
+    input:
+        parts=get_search_parts,
+    output:
+        trials=f"{paths.SEARCH}/trials.csv",
+        best=f"{paths.SEARCH}/best.json",
+        svg=f"{paths.SEARCH}/trials.svg",
+        png=f"{paths.SEARCH}/trials.png",
+        spec=f"{paths.SEARCH}/spec.json",
+    log:
+        "logs/gather_trials/{study}/{search}.log",
+    benchmark:
+        "logs/gather_trials/{study}/{search}.benchmark.tsv"
+    conda:
+        "../../envs/clip.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=get_search_settings,
+        journal=get_search_journal,
+        code=code_digest("clipfair.search.run", "clipfair.search.picture"),
+    script:
+        "../scripts/gather_trials.py"

@@ -1,0 +1,23 @@
+"""gather_trials: every trial of a search, the best one, and their picture."""
+
+from clipfair.console import job_log
+from clipfair.io import write_csv, write_json
+from clipfair.provenance import write_spec
+from clipfair.search.picture import draw_trials
+from clipfair.search.run import gather_trials
+from clipfair.tables.figure_files import write_figure
+
+with job_log(snakemake.log[0]):
+    settings = snakemake.params.settings
+    trials, best = gather_trials(settings, storage=snakemake.params.journal)
+    write_csv(snakemake.output.trials, trials)
+    write_json(snakemake.output.best, best)
+    for path in (snakemake.output.svg, snakemake.output.png):
+        write_figure(path, draw_trials(trials, settings["space"]))
+    write_spec(
+        snakemake.output.spec,
+        made_by=snakemake.rule,
+        code=snakemake.params.code,
+        settings=settings,
+        inputs={"journal": snakemake.params.journal},
+    )
