@@ -457,7 +457,7 @@ def load_registry(config: Mapping) -> Registry:
     check_schema(config, schema, where="config")
     _check_numbers(config, "config")
     registry = _freeze(config, load_catalogue(paths.CATALOGUE))
-    _check_names(registry, config["studies"])
+    _check_names(registry, config)
     return registry
 
 
@@ -573,7 +573,7 @@ def _number(value: object) -> object:
         return value
 
 
-def _check_names(registry: Registry, studies: Mapping[str, Iterable[str]]) -> None:
+def _check_names(registry: Registry, config: Mapping) -> None:
     _check_ids(registry)
     _unique("config.subset", registry.subset)
     for name in registry.subset:
@@ -589,11 +589,13 @@ def _check_names(registry: Registry, studies: Mapping[str, Iterable[str]]) -> No
         _known(f"config.annotations.{name}.dataset", "dataset", annotation.dataset, registry.datasets)
     for name, table in registry.data_tables.items():
         _check_data_table(f"config.data_tables.{name}", table, registry)
-    for study, tables in studies.items():
+    for study, tables in config["studies"].items():
         _unique(f"config.studies.{study}", tables)
         for table in tables:
             known = {**registry.tables, **registry.data_tables, **registry.runs.tables}
             _known(f"config.studies.{study}", "table", table, known)
+    for study in config["training"]:
+        _known("config.training", "study", study, config["studies"])
     for named, ours in registry.stand_ins.items():
         for name in (named, ours):
             _known("config.stand_ins", "dataset", name, registry.datasets)
@@ -700,14 +702,15 @@ def _check_runs(registry: Registry) -> None:
     for name, line in runs.evaluations.items():
         _known(f"config.evaluations.{name}.dataset", "dataset", line["dataset"], registry.datasets)
     for name, grid in runs.grids.items():
-        _check_training_grid(f"config.training.{name}", grid, registry)
+        _check_training_grid(f"config.training.{runs.study}.{name}", grid, registry)
     for name, table in runs.tables.items():
         where = f"config.run_tables.{name}"
         _known(f"{where}.builder", "builder", table.builder, _modules("tables/builders"))
         if table.figure is not None:
             _known(f"{where}.figure", "figure", table.figure, _modules("tables/figures"))
-        for grid in table.grids:
-            _known(f"{where}.grids", "grid", grid, runs.grids)
+        if name in runs.study_tables:
+            for grid in table.grids:
+                _known(f"{where}.grids", f"grid of study {runs.study}", grid, runs.grids)
     for batch, grids in runs.batches.items():
         recipes = {grid.recipe for grid in grids}
         if len(recipes) > 1:

@@ -179,12 +179,15 @@ class Runs:
         }
 
     def compared_tables(self) -> list[str]:
-        """The tables that stand beside a published one."""
-        return [name for name, table in self.tables.items() if table.published]
+        """The tables of this study's grids that stand beside a published one."""
+        return [name for name in self._buildable() if self.tables[name].published]
 
     def uncompared_tables(self) -> list[str]:
-        """The tables for which the papers print no numbers."""
-        return [name for name, table in self.tables.items() if not table.published]
+        """Those for which the papers print no numbers."""
+        return [name for name in self._buildable() if not self.tables[name].published]
+
+    def _buildable(self) -> list[str]:
+        return [name for name, table in self.tables.items() if self.grids.keys() >= set(table.grids)]
 
     def table_batches(self, table: str) -> list[Run]:
         """The batches that a table reads, each once."""
@@ -292,7 +295,10 @@ def make_runs(config: Mapping, study_tables: Iterable[str]) -> Runs:
             for name, stages in config["schedules"].items()
         },
         evaluations=config["evaluations"],
-        grids={name: _grid(entry, config["stand_ins"]) for name, entry in config["training"].items()},
+        grids={
+            name: _grid(entry, config["stand_ins"])
+            for name, entry in config["training"].get(config["study"], {}).items()
+        },
         tables={
             name: RunTable(
                 **{
