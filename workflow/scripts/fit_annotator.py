@@ -2,7 +2,7 @@
 
 from clipfair.annotate.encoders import encoder_of
 from clipfair.annotate.fit import fit_annotator
-from clipfair.annotate.labels import labels_of
+from clipfair.annotate.labels import CAPTIONS, labels_of
 from clipfair.annotate.shards import shard_paths
 from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.console import job_log
@@ -20,7 +20,12 @@ with job_log(snakemake.log[0]):
         flags=annotator["flags"],
         max_bad_share=max_bad_share,
     )
-    encoder = encoder_of(annotation["encoder"], snakemake.input.encoder)
     fit_annotator(
-        encoder, shards, labels, snakemake.output[0], kind=annotator["kind"], max_bad_share=max_bad_share
+        encoder_of(annotation["encoder"], snakemake.input.encoder),
+        shards,
+        labels,
+        snakemake.output[0],
+        kind=annotator["kind"],
+        match_share=annotator["labels"] == CAPTIONS,
+        max_bad_share=max_bad_share,
     )

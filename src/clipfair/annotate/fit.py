@@ -32,6 +32,7 @@ def fit_annotator(
     kind: str,
     calibration_share: float = 0.3,
     precision: float | None = None,
+    match_share: bool = False,
     inverse_regularisation: float = 0.1,
     min_examples: int = 5,
     max_bad_share: float = 0.0,
@@ -53,8 +54,9 @@ def fit_annotator(
         examples calibrate, since there is nothing to fit).
     calibration_share
         In (0, 1).
-    precision
-        As :func:`calibrate` takes it: the largest recall at this precision, or else the largest F1.
+    precision, match_share
+        As :func:`calibrate` takes them: the largest recall at this precision, or as many as are true, or else
+        the largest F1.
     inverse_regularisation
         As :func:`fit_probe` takes it.
     min_examples
@@ -91,7 +93,13 @@ def fit_annotator(
         )
     else:
         fitted = _zero_shot_of(encoder, usable)
-    calibrated = calibrate(fitted, embeddings[calibrates], truth.loc[calibrates], precision=precision)
+    calibrated = calibrate(
+        fitted,
+        embeddings[calibrates],
+        truth.loc[calibrates],
+        precision=precision,
+        match_share=match_share,
+    )
     save_annotator(out_path, calibrated)
     report = {
         "kind": kind,

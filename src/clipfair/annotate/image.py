@@ -125,7 +125,12 @@ def fit_probe(
 
 
 def calibrate(
-    annotator: ImageAnnotator, embeddings: np.ndarray, truth: pd.DataFrame, *, precision: float | None = None
+    annotator: ImageAnnotator,
+    embeddings: np.ndarray,
+    truth: pd.DataFrame,
+    *,
+    precision: float | None = None,
+    match_share: bool = False,
 ) -> ImageAnnotator:
     """The annotator with thresholds chosen on a labelled set.
 
@@ -137,6 +142,10 @@ def calibrate(
         (n, k) booleans with the annotator's columns.
     precision
         Take the largest recall at this precision at least; without it, the largest F1.
+    match_share
+        Take instead the threshold at which as many are annotated as are true. It asks nothing of single
+        labels, and so suits those that tell only a part: the largest F1 would annotate nearly all where
+        the scores are weak.
 
     Raises
     ------
@@ -150,7 +159,9 @@ def calibrate(
     _check_varied(truth, what="calibration")
     scores = annotator.scores(embeddings)
     chosen = [
-        _threshold(truth[column].to_numpy(), scores[:, place], precision=precision, column=column)
+        _share_threshold(truth[column].to_numpy(), scores[:, place])
+        if match_share
+        else _threshold(truth[column].to_numpy(), scores[:, place], precision=precision, column=column)
         for place, column in enumerate(annotator.columns)
     ]
     return replace(annotator, thresholds=np.array(chosen))
@@ -196,6 +207,13 @@ def _check_varied(truth: pd.DataFrame, *, what: str) -> None:
             f"{what} set: every one of its {len(truth)} examples is the same in {', '.join(same)}; "
             "add examples or leave these values out"
         )
+
+
+def _share_threshold(truth: np.ndarray, scores: np.ndarray) -> float:
+    """Between the scores of the last that is annotated and the first that is not."""
+    last = len(truth) - int(truth.sum())
+    below, above = np.sort(scores)[last - 1 : last + 1]
+    return float((below + above) / 2)
 
 
 def _threshold(truth: np.ndarray, scores: np.ndarray, *, precision: float | None, column: str) -> float:

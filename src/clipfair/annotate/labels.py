@@ -47,10 +47,8 @@ def caption_labels(
 ) -> pd.DataFrame:
     """Labels where nobody looked at the pictures: what their captions mention.
 
-    A caption tells only a part of what is shown. If it tells a share c of it, whatever else is shown,
-    precision against captions is c times the true one and recall is the true one. The threshold of the
-    largest F1 is then that of the true F-measure with beta^2 = c: precision counts for more, the more is
-    left untold.
+    A caption tells only a part of what is shown, so single labels are wrong in one direction; their share
+    is what an annotator is calibrated on (``match_share`` of :func:`clipfair.annotate.image.calibrate`).
 
     Parameters
     ----------

@@ -124,3 +124,9 @@ def test_bad_examples_are_counted(fit, shards, write_shard, images):
     with pytest.raises(UserError, match=r"2\.tar: 1 of 2 examples are bad"):
         fit(shards=shards)
     fit(shards=shards, max_bad_share=0.5)
+
+
+def test_thresholds_may_match_the_share_of_the_labels(fit, encoder, images, labels):
+    found, _ = fit(kind="zero_shot", match_share=True)
+    annotated = found.annotate(encoder.encode_images(images))
+    assert annotated.sum().tolist() == labels.drop(columns="key").sum().tolist()

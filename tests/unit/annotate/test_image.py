@@ -100,6 +100,18 @@ def test_calibration_is_the_best_by_brute_force(data, n, wanted):
         assert recall_score(truth, found) == max(recall_score(truth, option) for option in reached)
 
 
+@given(n=st.integers(2, 40), data=st.data())
+@settings(max_examples=50, deadline=None)
+def test_as_many_are_annotated_as_are_true(n, data):
+    true = data.draw(st.integers(1, n - 1))
+    rng = np.random.default_rng(n)
+    embeddings, truth = rng.normal(size=(n, 1)), pd.DataFrame({"object=dog": rng.permutation(n) < true})
+    one = ImageAnnotator(("object=dog",), np.ones((1, 1)), np.zeros(1), np.zeros(1))
+    found = calibrate(one, embeddings, truth, match_share=True).annotate(embeddings)["object=dog"]
+    assert found.sum() == true
+    assert embeddings[found].min() > embeddings[~found].max()
+
+
 def test_calibrated_thresholds_stand_between_scores(labelled):
     embeddings, truth = labelled
     probe = calibrate(fit_probe(embeddings[:200], truth[:200]), embeddings[200:], truth[200:])

@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from sklearn.metrics import fbeta_score
 
-from clipfair.annotate.image import ImageAnnotator, calibrate
 from clipfair.annotate.labels import caption_labels, labels_of, read_labels
 from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.console import UserError
@@ -122,21 +119,3 @@ def test_labels_are_those_that_the_line_names(shards, tmp_path):
 def test_an_attribute_without_vocabulary(shards):
     with pytest.raises(UserError, match="no vocabulary of proxy; there are those of gender, human, object"):
         caption_labels(shards, VOCABULARIES, **{**CHOSEN, "categories": ["proxy"]})
-
-
-def test_calibrated_on_captions_precision_counts_more():
-    """Where captions tell a share c of what is shown, their largest F1 is the largest F with beta^2 = c."""
-    rng = np.random.default_rng(0)
-    n, c = 4000, 0.3
-    shown = rng.random(n) < 0.4
-    scores = rng.normal(size=n) + 1.5 * shown
-    told = np.zeros(n, dtype=bool)
-    # Of any run of pictures with similar scores the captions tell the same share.
-    order = np.flatnonzero(shown)[scores[shown].argsort()]
-    told[order[np.arange(len(order)) % 10 < 10 * c]] = True
-    one = ImageAnnotator(("object=dog",), np.ones((1, 1)), np.zeros(1), np.zeros(1))
-    (threshold,) = calibrate(one, scores[:, None], pd.DataFrame({"object=dog": told})).thresholds
-    best = max(fbeta_score(shown, scores >= other, beta=c**0.5) for other in np.linspace(-1, 4, 200))
-    assert fbeta_score(shown, scores >= threshold, beta=c**0.5) == pytest.approx(best, abs=0.003)
-    (all_told,) = calibrate(one, scores[:, None], pd.DataFrame({"object=dog": shown})).thresholds
-    assert threshold > all_told + 0.2
