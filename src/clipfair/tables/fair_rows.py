@@ -139,6 +139,24 @@ def on_target(frame: pd.DataFrame, attribute: str = "attribute") -> pd.Series:
     return pd.Series(kept, index=frame.index, dtype=bool)
 
 
+def check_single(values: pd.DataFrame, settings: Mapping) -> None:
+    """Refuse a method that was trained with several strengths, or on several data, for one attribute.
+
+    Raises
+    ------
+    UserError
+        If a table that compares methods has such a one.
+    """
+    for (method, attr), runs in values.groupby(["method", "attr"], sort=False):
+        for level in ("dataset", "balance", "lam"):
+            found = sorted(set(runs[level]))
+            if len(found) > 1:
+                raise UserError(
+                    f"table {settings['table']}: method {method} (attr {attr}) has several of {level}: "
+                    f"{', '.join(found)}; name grids with one of them in config.yaml"
+                )
+
+
 # --- means over seeds -------------------------------------------------------------------------
 
 
@@ -380,10 +398,7 @@ def make_page(
     """
     lines = [f"# {title}", "", f"{intro} {_counts(table)}"]
     if settings["incomparable"]:
-        lines += [
-            "",
-            f"**Not comparable with the published values in brackets: {settings['incomparable']}.**",
-        ]
+        lines += ["", f"**Not comparable with published values (in brackets): {settings['incomparable']}.**"]
     for encoder, part in table.groupby("encoder", sort=False):
         cells = {(line.row, line.metric): _cell(line) for line in part.itertuples()}
         for heading, metrics in blocks:

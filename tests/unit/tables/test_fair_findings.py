@@ -329,6 +329,14 @@ def test_a_finding_needs_its_runs(records):
     assert set(METHODS) > set(without["method"])
 
 
+def test_methods_with_several_strengths_cannot_be_compared(tmp_path):
+    grids = {"ft": grid(["clip-ft"]), "lam": grid(["a-fairclip"], ["race"], ["1", "0.1"])}
+    roles = {"fine_tuned": "clip-ft", "aligned": "a-fairclip"}
+    told = settings("fairclip/findings", grids=grids, roles=roles)
+    with pytest.raises(UserError, match=r"a-fairclip \(attr race\) has several of lam: 0.1, 1; name grids"):
+        findings_fairclip.build(read_runs(tmp_path, grids), None, told)
+
+
 def _redraw(folder, table, draw):
     table.to_csv(folder / "table.csv", index=False)
     for name in ("one.svg", "two.svg"):

@@ -13,44 +13,51 @@ from clipfair.tables.figures.fair_search import draw
 
 @pytest.fixture
 def trials(tmp_path):
-    """Forty trials as Optuna tells them, some of which did not end."""
+    """Forty trials as the search writes them, some of which have no value."""
     rng = np.random.default_rng(3)
     lam, lr = 10 ** rng.uniform(-7, 0, 40), 10 ** rng.uniform(-8, -2, 40)
     value = 0.5 + 0.03 * np.log10(lr / 1e-8) + 0.005 * rng.standard_normal(40)
-    frame = pd.DataFrame({"number": range(40), "value": value, "params_lam": lam, "params_lr": lr})
-    frame["state"] = ["FAIL" if number % 9 == 4 else "COMPLETE" for number in range(40)]
+    frame = pd.DataFrame({"trial": range(40), "lam": lam, "learning_rate": lr, "value": value})
+    diverged = frame["trial"] % 9 == 4
+    frame = frame.assign(value=frame["value"].mask(diverged), reason=np.where(diverged, "diverged", None))
     path = tmp_path / "trials.csv"
     frame.to_csv(path, index=False)
     return str(path), frame
 
 
-def test_the_best_trial_is_the_best_of_those_that_ended(trials):
+def test_the_best_trial_is_the_best_of_those_with_a_value(trials):
     path, frame = trials
     table, page = build({"sinkhorn": path})
-    ended = frame[frame["state"] == "COMPLETE"]
     best = table[table["rank"] == 1]
-    assert best["number"].item() == ended["value"].idxmax()
-    assert table["rank"].notna().sum() == len(ended)
-    assert table.loc[table["state"] == "FAIL", "value"].isna().all()
-    assert f"| {ended['value'].idxmax()} | {100 * ended['value'].max():.2f} |" in page
+    assert best["trial"].item() == frame["value"].idxmax()
+    assert table["rank"].notna().sum() == frame["value"].notna().sum() == 36
+    assert f"| {frame['value'].idxmax()} | {100 * frame['value'].max():.2f} |" in page
+    assert "40 trials, 4 without a value" in page
 
 
-def test_rank_correlations_are_of_the_trials_that_ended(trials):
+def test_rank_correlations_are_of_the_trials_with_a_value(trials):
     path, frame = trials
     _, page = build({"sinkhorn": path})
-    ended = frame[frame["state"] == "COMPLETE"]
-    rho = stats.spearmanr(ended["value"], ended["params_lr"]).statistic
-    assert f"lr: {rho:+.3f}" in page
-    assert "36 complete, 4 fail" in page
+    ended = frame.dropna(subset=["value"])
+    rho = stats.spearmanr(ended["value"], ended["learning_rate"]).statistic
+    assert f"learning_rate: {rho:+.3f}" in page
+
+
+def test_searches_of_different_settings_stand_in_one_table(trials, tmp_path):
+    path, frame = trials
+    frame.drop(columns="lam").to_csv(tmp_path / "lr.csv", index=False)
+    table, page = build({"both": path, "lr": str(tmp_path / "lr.csv")})
+    assert table.groupby("search")["lam"].count().to_dict() == {"both": 40, "lr": 0}
+    assert page.count("lam: ") == 1
 
 
 def test_what_is_wrong_with_a_search_is_one_line(tmp_path):
     path = tmp_path / "trials.csv"
-    path.write_text("number,value\n0,0.5\n")
-    with pytest.raises(UserError, match=r"trials.csv: no column 'state'; run the search again"):
+    path.write_text("trial,value\n0,0.5\n")
+    with pytest.raises(UserError, match=r"trials.csv: no column 'reason'; run the search 'x' again"):
         build({"x": str(path)})
-    path.write_text("number,state,value\n0,FAIL,\n")
-    with pytest.raises(UserError, match=r"no trial has ended"):
+    path.write_text("trial,lam,value,reason\n0,1,,diverged\n")
+    with pytest.raises(UserError, match=r"no trial has a value"):
         build({"x": str(path)})
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from clipfair.tables.fair_rows import (
     PERCENT,
+    check_single,
     final_values,
     log10,
     mean_interval,
@@ -51,6 +52,7 @@ def build(
     page.
     """
     values = final_values(records, settings, "group_fairness")
+    check_single(values, settings)
     lines = [
         {"encoder": name_of(model, settings), "method": method, "row": settings["rows"][method]["name"]}
         | {"measure": measure, "metric": COLUMNS[measure][0], **_compare(of_model, method, measure, settings)}

@@ -3,10 +3,11 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from clipfair.tables.builders.fair_search import parameters_of
 from clipfair.tables.fair_panels import SMALL, WIDTH, few_ticks, tidy_axis
 from clipfair.tables.palette import COLOURS
 
-LABELS = {"lam": "λ", "lr": "learning rate"}
+LABELS = {"lam": "λ", "learning_rate": "learning rate"}
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -18,7 +19,7 @@ def draw(table: pd.DataFrame) -> Figure:
         The table of :mod:`clipfair.tables.builders.fair_search`.
     """
     searches = [part for _, part in table.groupby("search", sort=False)]
-    parameters = [name for name in LABELS if name in table]
+    parameters = parameters_of(table)
     figure = Figure(figsize=(WIDTH, 0.4 + 2.1 * len(searches)), layout="constrained")
     axes = figure.subplots(len(searches), len(parameters), squeeze=False, sharey="row")
     for line, trials in zip(axes, searches, strict=True):
@@ -29,7 +30,7 @@ def draw(table: pd.DataFrame) -> Figure:
             axis.scatter(best[name], 100 * best["value"], **look)
             axis.set_xscale("log")
             few_ticks(axis.xaxis)
-            axis.set_xlabel(LABELS[name], fontsize=SMALL)
+            axis.set_xlabel(LABELS.get(name, name), fontsize=SMALL)
             tidy_axis(axis, along="both")
         line[0].set_ylabel("best validation AUC (%)", fontsize=SMALL)
         line[0].set_title(trials["search"].iloc[0], fontsize="small", loc="left")
