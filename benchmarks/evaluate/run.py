@@ -34,29 +34,32 @@ def sample(rng: np.random.Generator, per_class: int) -> Sample:
     return Sample(table, np.empty((len(labels), 0), dtype=np.float32), halves(rng, len(labels), FEATURES))
 
 
-def measure_few_shot(rng: np.random.Generator) -> None:
-    """Few-shot of ImageNet's size: 4 numbers of shots, 3 draws each, tested on 50,000 images."""
+def few_shot_data(rng: np.random.Generator) -> tuple[Embedded, dict]:
+    """ImageNet's size: 4 numbers of shots, 3 draws each, tested on 50,000 images."""
     embedded = Embedded(sample(rng, TEST // CLASSES), sample(rng, SUPPORT), {}, 1.0)
-    few_shot.evaluate(embedded, {"shots": [1, 5, 10, 25], "seeds": [0, 1, 2]}, rng)
+    return embedded, {"shots": [1, 5, 10, 25], "seeds": [0, 1, 2]}
 
 
-def measure_retrieval(rng: np.random.Generator) -> None:
-    """Retrieval of COCO's size: 5,000 images, 25,010 captions."""
+def retrieval_data(rng: np.random.Generator) -> tuple[Embedded, dict]:
+    """COCO's size: 5,000 images, 25,010 captions."""
     of_image = np.full(IMAGES, 5)
     of_image[: CAPTIONS - 5 * IMAGES] += 1
     table = pd.DataFrame({"key": np.arange(IMAGES).astype(str), "captions": [["a"] * n for n in of_image]})
     test = Sample(table, halves(rng, IMAGES, SIZE), np.empty((IMAGES, 0), dtype=np.float32))
-    retrieval.evaluate(Embedded(test, None, {"captions": halves(rng, CAPTIONS, SIZE)}, 1.0), {}, rng)
+    return Embedded(test, None, {"captions": halves(rng, CAPTIONS, SIZE)}, 1.0), {}
 
 
 def main() -> None:
-    """Time one of the two and print its peak memory, the libraries and the embeddings among it."""
-    measures = {"few_shot": measure_few_shot, "retrieval": measure_retrieval}
+    """Time one of the two, its data in memory; print its peak memory, data and libraries among it."""
+    kinds = {"few_shot": (few_shot, few_shot_data), "retrieval": (retrieval, retrieval_data)}
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=measures)
+    parser.add_argument("what", choices=kinds)
     what = parser.parse_args().what
+    kind, make = kinds[what]
+    rng = np.random.default_rng(0)
+    embedded, settings = make(rng)
     start, cpu = time.perf_counter(), time.process_time()
-    measures[what](np.random.default_rng(0))
+    kind.evaluate(embedded, settings, rng)
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     print(f"{what}: {seconds:.1f} s, {cpu:.1f} s of CPU, {memory:.0f} MB")

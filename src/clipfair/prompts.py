@@ -6,7 +6,7 @@ import json
 import re
 import runpy
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 
@@ -86,6 +86,16 @@ def _published() -> dict:
     """open_clip's module of texts, run alone: the import of the whole package takes seconds."""
     [package] = importlib.util.find_spec("open_clip").submodule_search_locations
     return runpy.run_path(f"{package}/zero_shot_metadata.py")
+
+
+def spell_out(line: Mapping) -> dict:
+    """An evaluation's line with the name of a vocabulary of occupations replaced by its values.
+
+    So a change of the vocabulary is a change of the evaluation.
+    """
+    if "occupations" not in line:
+        return dict(line)
+    return {**line, "occupations": list(occupations(line["occupations"]))}
 
 
 def occupations(chosen: str | Sequence[str]) -> tuple[str, ...]:

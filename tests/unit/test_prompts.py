@@ -6,7 +6,7 @@ import yaml
 
 from clipfair import paths
 from clipfair.console import UserError
-from clipfair.prompts import TextSet, canonicalise, expand, occupations
+from clipfair.prompts import TextSet, canonicalise, expand, occupations, spell_out
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,9 @@ def test_occupations_are_a_list_or_a_vocabulary():
     assert occupations(["nurse", "pilot"]) == ("nurse", "pilot")
     with pytest.raises(UserError, match=r"no vocabulary 'jobs'; known: .*occupations"):
         occupations("jobs")
+
+
+def test_an_evaluation_spells_its_occupations_out():
+    assert spell_out({"kind": "zero_shot"}) == {"kind": "zero_shot"}
+    assert spell_out({"occupations": "occupations"}) == {"occupations": list(occupations("occupations"))}
+    assert spell_out({"occupations": ["nurse"]}) == {"occupations": ["nurse"]}
