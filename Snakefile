@@ -39,6 +39,8 @@ wildcard_constraints:
     model="[a-z0-9.-]+",
     method="[a-z0-9.-]+",
     attr="[a-z0-9-]+",
+    lam="[0-9.e-]+",
+    seed="[0-9]+",
     balance="[a-z0-9-]+",
     shard="[0-9]{5}",
 
@@ -48,6 +50,9 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/tabular.smk"
 include: "workflow/rules/annotate.smk"
 include: "workflow/rules/balance.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/embed.smk"
+include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tables.smk"
 
 

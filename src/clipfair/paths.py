@@ -62,6 +62,7 @@ PARTIAL = "data/partial"
 PREPARED = "data/prepared/{dataset}/{version}"
 PREPARED_TABLE = f"{PREPARED}/table.parquet"
 SHARDS = "shards"  # of pairs, within RAW
+DECODED = "data/decoded/{dataset}/{version}"  # what trainings share, made by the first of them
 WEIGHTS = "data/weights/{weights}.safetensors"
 
 TABULAR_BATCH = Run(dataset="{dataset}", model="{model}", method="{method}", attr="{attr}").batch
@@ -81,7 +82,7 @@ MODEL = f"{TRAIN}/model.safetensors"
 MODEL_SPEC = f"{TRAIN}/spec.json"
 SNAPSHOTS = f"{TRAIN}/snapshots"
 EPOCHS = f"{TRAIN}/epochs.csv"
-SCRATCH = f"scratch/{{study}}/{_KEY.key}"
+SCRATCH = f"{{study}}/{_KEY.key}"  # within the folder of the setting scratch
 # One job embeds or evaluates all seeds of a batch; each seed has a folder within.
 EMBED = f"results/embed/{{study}}/{_KEY.batch}"
 EVALUATE = f"results/evaluate/{{study}}/{_KEY.batch}"

@@ -120,8 +120,24 @@ def get_run(wildcards):
     return Run(**levels | {"seed": int(levels.get("seed", 0))})
 
 
+def get_fetched_models():
+    return "|".join(REGISTRY.runs.fetched_models()) or "(?!)"
+
+
+def get_weights(wildcards):
+    return REGISTRY.runs.models[wildcards.weights]["weights"]
+
+
 def get_train_settings(wildcards):
     return REGISTRY.train_settings(get_run(wildcards))
+
+
+def get_train_raw(wildcards):
+    return REGISTRY.raw_of(wildcards.dataset)
+
+
+def get_train_table(wildcards):
+    return [] if get_keep_lists(wildcards) else REGISTRY.prepared_of(wildcards.dataset)
 
 
 def get_keep_lists(wildcards):
@@ -132,8 +148,57 @@ def get_start_weights(wildcards):
     return REGISTRY.runs.weights_file(get_run(wildcards)) or []
 
 
+def get_recipe(wildcards):
+    return REGISTRY.runs.recipe_of(get_run(wildcards))
+
+
+def get_train_threads(wildcards):
+    return get_recipe(wildcards)["threads"]
+
+
+def get_train_gpus(wildcards):
+    return get_recipe(wildcards)["gpus"]
+
+
+def get_train_memory(wildcards, attempt):
+    return get_recipe(wildcards)["mem_mb"] * attempt
+
+
+def get_train_runtime(wildcards, attempt):
+    return get_recipe(wildcards)["minutes"] * attempt
+
+
+def get_train_cache(wildcards):
+    version = REGISTRY.datasets[wildcards.dataset].version
+    return paths.DECODED.format(dataset=wildcards.dataset, version=version)
+
+
+def get_train_code(wildcards):
+    kind = REGISTRY.runs.methods[wildcards.method]["kind"]
+    return code_digest("clipfair.train.run", f"clipfair.train.{kind}")
+
+
 def get_scratch(wildcards):
-    return paths.SCRATCH.format(**dict(wildcards.items()))
+    return str(Path(REGISTRY.scratch, paths.SCRATCH.format(**dict(wildcards.items()))))
+
+
+def get_embed_threads(wildcards):
+    return get_train_threads(wildcards)
+
+
+def get_embed_gpus(wildcards):
+    return min(1, get_train_gpus(wildcards))
+
+
+def get_evaluated_runs(wildcards):
+    return [asdict(run) for run in REGISTRY.runs.runs_of(get_run(wildcards))]
+
+
+def get_evaluation_code(wildcards):
+    kinds = {line["kind"] for line in get_evaluations(wildcards).values()}
+    return code_digest(
+        "clipfair.evaluate.run", *(f"clipfair.evaluate.{kind}" for kind in sorted(kinds))
+    )
 
 
 def get_embedded_models(wildcards):
