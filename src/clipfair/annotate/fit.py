@@ -21,6 +21,7 @@ from clipfair.io import write_json
 from clipfair.m4.sampling import hash_keys
 
 KINDS = ("probe", "zero_shot")
+_BACKGROUND = 1000  # captions; their mean direction is known to a few percent
 
 
 def fit_annotator(
@@ -50,8 +51,8 @@ def fit_annotator(
         ``key`` and booleans ``attribute=value``, as :func:`clipfair.annotate.labels.read_labels` gives
         them: of any of the shards' examples, and perhaps of others.
     kind
-        ``probe`` (:func:`fit_probe`) or ``zero_shot`` (:func:`zero_shot` with the values' names; all
-        examples calibrate, since there is nothing to fit).
+        ``probe`` (:func:`fit_probe`) or ``zero_shot`` (:func:`zero_shot` with the values' names against the
+        captions of the examples; all of these calibrate, since there is nothing to fit).
     calibration_share
         In (0, 1).
     precision, match_share
@@ -73,7 +74,7 @@ def fit_annotator(
         labelled examples share a key, or the labels do not suffice.
     """
     _check(kind, calibration_share, min_examples)
-    keys, embeddings = _embed(encoder, shards, set(labels["key"]), max_bad_share=max_bad_share)
+    keys, captions, embeddings = _embed(encoder, shards, set(labels["key"]), max_bad_share=max_bad_share)
     truth = labels.set_index("key").loc[keys]
     calibrates = np.ones(len(keys), dtype=bool)
     if kind == "probe":
@@ -92,7 +93,7 @@ def fit_annotator(
             inverse_regularisation=inverse_regularisation,
         )
     else:
-        fitted = _zero_shot_of(encoder, usable)
+        fitted = _zero_shot_of(encoder, usable, background=captions[:_BACKGROUND])
     calibrated = calibrate(
         fitted,
         embeddings[calibrates],
@@ -122,13 +123,14 @@ def _check(kind: str, calibration_share: float, min_examples: int) -> None:
 
 def _embed(
     encoder: Encoder, shards: Sequence[str | Path], wanted: set[str], *, max_bad_share: float
-) -> tuple[list[str], np.ndarray]:
-    """Keys and embeddings of the wanted examples of the shards."""
-    keys, embeddings, images = [], [], []
+) -> tuple[list[str], list[str], np.ndarray]:
+    """Keys, captions and embeddings of the wanted examples of the shards."""
+    keys, captions, embeddings, images = [], [], [], []
     examples = read_shards(shards, max_bad_share=max_bad_share)
     for example in progress(examples, what="encoding labelled pictures"):
         if example.key in wanted:
             keys.append(example.key)
+            captions.append(example.caption)
             images.append(example.image)
         if len(images) == encoder.batch_size:
             embeddings.append(encoder.encode_images(images))
@@ -144,16 +146,16 @@ def _embed(
         raise UserError(
             f"key {keys[int(twice.argmax())]!r} is in two shards; give the shards keys of their own"
         )
-    return keys, np.concatenate(embeddings)
+    return keys, captions, np.concatenate(embeddings)
 
 
 def _is_frequent(truth: pd.Series, min_examples: int) -> bool:
     return min_examples <= truth.sum() <= len(truth) - min_examples
 
 
-def _zero_shot_of(encoder: Encoder, columns: Sequence[str]) -> ImageAnnotator:
+def _zero_shot_of(encoder: Encoder, columns: Sequence[str], *, background: Sequence[str]) -> ImageAnnotator:
     prompts = {}
     for column in columns:
         attribute, _, value = column.partition("=")
         prompts |= prompts_for(attribute, [value])
-    return zero_shot(encoder, prompts)
+    return zero_shot(encoder, prompts, background=background)

@@ -130,3 +130,12 @@ def test_thresholds_may_match_the_share_of_the_labels(fit, encoder, images, labe
     found, _ = fit(kind="zero_shot", match_share=True)
     annotated = found.annotate(encoder.encode_images(images))
     assert annotated.sum().tolist() == labels.drop(columns="key").sum().tolist()
+
+
+def test_zero_shot_scores_stand_against_the_captions_of_the_data(fit, encoder, images, labels, write_shard):
+    captions = ["a red ball", "a green one", "blue and red"]
+    pairs = [(key, image, captions[int(key) % 3]) for key, image in zip(KEYS, images, strict=True)]
+    found, _ = fit(kind="zero_shot", shards=[write_shard("captioned", pairs)])
+    prompts = prompts_for("object", COLOURS)
+    expected = zero_shot(encoder, prompts, background=[caption for _, _, caption in pairs])
+    np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-5)
