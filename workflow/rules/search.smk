@@ -32,6 +32,7 @@ rule search_settings:
         settings=get_search_settings,
         journal=get_search_journal,
         scratch=get_search_scratch,
+        cache=get_search_cache,
         code=get_search_code,
     script:
         "../scripts/search_settings.py"

@@ -1,5 +1,7 @@
 """search_settings: one part of the trials of a search, each a training."""
 
+from functools import partial
+
 from clipfair.console import job_log
 from clipfair.io import write_json
 from clipfair.search.run import search_settings
@@ -7,10 +9,14 @@ from clipfair.train.run import train
 
 with job_log(snakemake.log[0]):
     name = search_settings(
-        train,
+        partial(train, threads=snakemake.threads),
         snakemake.params.settings,
-        data={"raw": snakemake.input.raw, "table": snakemake.input.table},
-        weights=snakemake.input.get("weights") or None,
+        data={
+            "raw": str(snakemake.input.raw),
+            "table": str(snakemake.input.table),
+            "cache": snakemake.params.cache,
+        },
+        weights=str(snakemake.input.weights) if snakemake.input.weights else None,
         storage=snakemake.params.journal,
         scratch=snakemake.params.scratch,
         part=int(snakemake.wildcards.part),

@@ -1,0 +1,1 @@
+"""Linear probes that augment the pictures they are fitted to: a frozen model is run at every step."""

@@ -1,0 +1,18 @@
+"""fit_probe: the probes of all seeds of one batch, on augmented pictures."""
+
+from clipfair.console import job_log
+from clipfair.io import atomic_folder
+from clipfair.probe.run import fit_probes
+from clipfair.provenance import write_spec
+
+with job_log(snakemake.log[0]), atomic_folder(snakemake.output[0]) as folder:
+    settings = {name: snakemake.params[name] for name in ("models", "evaluations")}
+    dataset = {"table": snakemake.input.table, "raw": snakemake.input.raw}
+    fit_probes(settings["models"], dataset, settings["evaluations"], folder, threads=snakemake.threads)
+    write_spec(
+        f"{folder}/spec.json",
+        made_by=snakemake.rule,
+        code=snakemake.params.code,
+        settings=settings,
+        inputs={file: file for file in [*snakemake.input.models, snakemake.input.table]},
+    )
