@@ -68,7 +68,13 @@ def text_sets(line: Mapping, table: pd.DataFrame) -> dict[str, TextSet]:
     words) and ``groups`` (word -> value of the attribute), put into the sentence ``template``;
     ``neutral`` (one text); ``prompts`` (texts, or lists of texts whose embeddings are averaged);
     ``classes`` (``labels``, the values of the column label, or ``imagenet``), put into ``templates`` (a
-    list, or ``clip``); and ``captions`` (``all`` of the test rows, in their order).
+    list, or ``clip``); and ``captions`` (``all`` of the test rows, in their order), cut to
+    ``max_characters`` as those that are trained on.
+
+    Raises
+    ------
+    UserError
+        If a text is empty after cutting.
     """
     return {name: make(line, table) for name, make in _MAKERS.items() if name in line}
 
@@ -88,8 +94,18 @@ def _classes(line: Mapping, table: pd.DataFrame) -> TextSet:
 
 
 def _captions(line: Mapping, table: pd.DataFrame) -> TextSet:
-    rows = table.loc[test_rows(line, table), "captions"]
-    return TextSet(tuple(caption for captions in rows for caption in captions))
+    rows = table.loc[test_rows(line, table), ["key", "captions"]]
+    most = line.get("max_characters")
+    texts = []
+    for key, captions in zip(rows["key"], rows["captions"], strict=True):
+        found = [caption if most is None else prompts.cut(caption, most) for caption in captions]
+        if most is not None and not all(text.strip() for text in found):
+            raise UserError(
+                f"evaluation on {line['dataset']}: the text of {key} is empty after cutting at {most} "
+                "characters; mend the note, or raise max_characters in config.yaml"
+            )
+        texts += found
+    return TextSet(tuple(texts))
 
 
 _MAKERS = {

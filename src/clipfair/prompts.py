@@ -44,6 +44,17 @@ class TextSet:
         return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:16]
 
 
+def cut(text: str, most: int) -> str:
+    """The first ``most`` characters, without a last word that they cut through (as in the released code).
+
+    >>> cut("a photo of glaucoma", 12)
+    'a photo of'
+    """
+    if len(text) <= most or text[most - 1] == " ":
+        return text[:most].rstrip()
+    return text[:most].rpartition(" ")[0]
+
+
 def canonicalise(text: str) -> str:
     """Underscores to spaces, no punctuation, lower case, single spaces: as big_vision does before zero-shot.
 

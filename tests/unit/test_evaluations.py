@@ -91,6 +91,14 @@ def test_captions_are_those_of_the_evaluated_rows_in_order(table):
     assert text_sets(line(captions="all"), table)["captions"].names == ("6", "7", "8", "9")
 
 
+def test_captions_are_cut_as_those_that_are_trained_on(table):
+    table["captions"] = [["no sign of glaucoma"], ["a"], ["b"], ["c"], ["left eye: cup 0.7"], ["ok"]]
+    found = text_sets(line(captions="all", max_characters=10), table)["captions"]
+    assert found.names == ("left eye:", "ok")
+    with pytest.raises(UserError, match="the text of e is empty after cutting at 3 characters"):
+        text_sets(line(captions="all", max_characters=3), table)
+
+
 def test_prompts_may_be_averaged(table):
     found = text_sets(line(prompts=["no glaucoma", ["glaucoma", "ill"]]), table)["prompts"]
 

@@ -21,6 +21,7 @@ from clipfair.fairness import labels_of
 from clipfair.images import open_image
 from clipfair.io import atomic_path, sha256_of
 from clipfair.models import Built, pixels_of
+from clipfair.prompts import cut
 from clipfair.schema import unknown
 
 SPLITS = ("train", "validation", "test")
@@ -122,17 +123,6 @@ def cut_texts(table: pd.DataFrame, most: int) -> list[str]:
             )
         texts.append(text)
     return texts
-
-
-def cut(text: str, most: int) -> str:
-    """The first ``most`` characters, without a last word that they cut through (as in the released code).
-
-    >>> cut("a photo of glaucoma", 12)
-    'a photo of'
-    """
-    if len(text) <= most or text[most - 1] == " ":
-        return text[:most].rstrip()
-    return text[:most].rpartition(" ")[0]
 
 
 # --- pictures, decoded once -------------------------------------------------------------------
