@@ -338,6 +338,12 @@ def per_seed(
     return by_attribute.groupby("seed").mean()
 
 
+def shared_attrs(values: pd.DataFrame, method: str, other: str) -> list[str]:
+    """What both methods are trained for, run by run: only these runs can be compared in pairs."""
+    ours, theirs = (set(values.loc[values["method"] == name, "attr"]) for name in (method, other))
+    return sorted(ours & theirs)
+
+
 # --- the page ---------------------------------------------------------------------------------
 
 

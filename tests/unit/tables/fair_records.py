@@ -120,7 +120,7 @@ def write_epochs(folder, grids, methods=tuple(METHODS), n=6):
                     named = {name: row[name] for name in ("metric", "label", "group")}
                     lines.append({"epoch": epoch, "split": split, **named, "value": value})
         path = folder / run.key / "epochs.csv"
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(lines).to_csv(path, index=False)
         files[run.key] = str(path)
     return files

@@ -281,6 +281,26 @@ def test_several_attributes_are_compared_on_their_own_and_selection_in_pairs(tmp
     assert selected.verdict == "holds"
 
 
+def test_only_runs_that_both_have_are_paired(tmp_path):
+    grids = {
+        "all": grid(["fairclip-released"], ["race", "gender"], ["1e-7"]),
+        "race": grid(["fairclip-corrected"], ["race"], ["1e-7"]),
+    }
+
+    def change(run, row):
+        told = 0.7 + 0.001 * run.seed * len(run.method) + 0.2 * (run.attr == "gender")
+        return told if row["metric"] == "auc" else None
+
+    roles = {"fine_tuned": "fairclip-corrected", "selection": {"fairclip-released": "fairclip-corrected"}}
+    table = findings(tmp_path, change, roles, grids)
+    [selected] = table[table["finding"] == "F7"].itertuples()
+    assert selected.value == pytest.approx(-0.1, abs=1e-9)
+    rows = {name: ROWS[name] for name in ("fairclip-released", "fairclip-corrected")}
+    told = settings("fairclip/switches", grids=grids, rows=rows, base="fairclip-released")
+    switched, _, _ = fair_switches.build(read_runs(tmp_path / "again", grids, planted(change)), None, told)
+    assert switched.set_index("measure").loc["auc", "difference"] == pytest.approx(0.1, abs=1e-9)
+
+
 @pytest.mark.parametrize(("error", "verdict"), [(0.5, "holds"), (0.01, "does not hold"), (-3, "holds")])
 def test_a_distance_that_is_far_off_the_exact_one_is_not_converged(tmp_path, error, verdict):
     def change(run, row):

@@ -13,6 +13,7 @@ from clipfair.tables.fair_rows import (
     mean_interval,
     name_of,
     per_seed,
+    shared_attrs,
     show,
 )
 from clipfair.tables.page import markdown_table
@@ -68,8 +69,9 @@ def build(
 
 
 def _compare(values: pd.DataFrame, method: str, measure: str, settings: Mapping) -> dict:
-    base = per_seed(values, settings["base"], measure)
-    switched = per_seed(values, method, measure)
+    shared = shared_attrs(values, method, settings["base"])
+    base = per_seed(values, settings["base"], measure, attr=shared)
+    switched = per_seed(values, method, measure, attr=shared)
     is_log = COLUMNS[measure][1]
     pairs = log10(switched) - log10(base) if is_log else 100 * (switched - base)
     difference = mean_interval(pairs)

@@ -4,7 +4,7 @@ Every threshold was fixed before any run was looked at. A verdict is of the whol
 of the threshold the claim holds, on the other it does not, and across it the runs cannot say.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from clipfair.tables.fair_rows import (
     mean_interval,
     name_of,
     per_seed,
+    shared_attrs,
     targets,
 )
 from clipfair.tables.page import markdown_table, number
@@ -226,9 +227,8 @@ def _several_attributes(values: pd.DataFrame, roles: Mapping) -> Iterator[Check]
     attrs = values.loc[values["method"] == roles["several"], "attr"].unique()
     trained_for = sorted(set().union(*map(targets, attrs)))
     if single is not None:
-        ours = {"attr": trained_for}
         for measure, sign in GAINS.items():
-            gain = _paired(values, roles["several"], single, measure, sign=sign, against=ours)
+            gain = _paired(values, roles["several"], single, measure, sign=sign, against=trained_for)
             name = MEASURES[measure][0]
             yield _above_or_below(
                 "F6",
@@ -270,7 +270,7 @@ def _noise(values: pd.DataFrame, roles: Mapping) -> Iterator[Check]:
         for attr in values.loc[values["method"] == method, "attr"].unique():
             for measure in GAINS:
                 ours = per_seed(values, method, measure, attr=[attr])
-                pairs = _paired_series(values, method, roles["fine_tuned"], measure, of={"attr": [attr]})
+                pairs = _paired_series(values, method, roles["fine_tuned"], measure, of=[attr])
                 if len(ours) > 1:
                     larger.append(100 * ours.std() > abs(pairs.mean()))
     share = float(np.mean(larger)) if larger else np.nan
@@ -343,21 +343,23 @@ def _paired_series(
     *,
     sign: int = 1,
     log: bool = False,
-    of: Mapping | None = None,
-    against: Mapping | None = None,
+    of: Collection[str] = (),
+    against: Collection[str] = (),
 ) -> pd.Series:
     """Method less reference by seed, in points (or decimal logarithms), on the attributes of the method.
 
-    A reference of one run (a model that is not trained) stands against every seed. ``of`` and ``against``
-    choose runs of the method and of the reference by their levels.
+    Of methods that are trained for attributes, those runs count that both have. A reference of one run (a
+    model that is not trained) stands against every seed. ``of`` and ``against`` choose runs of the method and
+    of the reference by what they are trained for instead.
     """
-    attrs = values.loc[values["method"] == method, "attr"]
-    attrs = attrs[attrs.isin((of or {}).get("attr", attrs))].unique()
-    on = sorted(set().union(*map(targets, attrs))) or None
-    ours = per_seed(values, method, measure, **(of or {}))
-    # A reference that is itself trained for attributes is measured on those; any other on the method's.
-    own = (values.loc[values["method"] == reference, "attr"] != "none").any()
-    theirs = per_seed(values, reference, measure, on=None if own else on, **(against or {}))
+    shared = shared_attrs(values, method, reference)
+    all_of = {name: values.loc[values["method"] == name, "attr"].unique() for name in (method, reference)}
+    ours = per_seed(values, method, measure, attr=of or shared or None)
+    # A reference that is trained for attributes is measured on those, any other on the method's.
+    trained_for = set().union(*map(targets, of or shared or all_of[method]))
+    own = set().union(*map(targets, all_of[reference]))
+    on = None if own or not trained_for else trained_for
+    theirs = per_seed(values, reference, measure, on=on, attr=against or shared or None)
     if len(theirs) == 1:
         theirs = pd.Series(theirs.iloc[0], index=ours.index)
     pairs = log10(ours) - log10(theirs) if log else 100 * (ours - theirs)
