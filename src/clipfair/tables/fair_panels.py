@@ -28,6 +28,7 @@ GROUP_MARKERS = [
 ]
 WIDTH = 7.0  # inches: two columns of text
 SMALL = "x-small"
+TITLE_ROOM = 88  # characters above all panels of a row
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,13 @@ def draw_grid(table: pd.DataFrame, columns: Sequence[Column]) -> Figure:
         attribute: list(dict.fromkeys(shown.loc[shown["attribute"] == attribute, "row"]))
         for attribute in attributes
     }
-    heights = [0.6 + 0.14 * len(rows[attribute]) for attribute in attributes]
+    most = shown.groupby("attribute")["group"].nunique()
+    heights = [0.6 + 0.14 * len(rows[name]) + 0.06 * most[name] for name in attributes]
     figure = Figure(figsize=(WIDTH, 0.5 + sum(heights)), layout="constrained")
     axes = figure.subplots(len(attributes), len(columns), squeeze=False, height_ratios=heights)
     for line, attribute in zip(axes, attributes, strict=True):
         for place, (axis, column) in enumerate(zip(line, columns, strict=True)):
-            _draw_panel(axis, shown, attribute, rows[attribute], column)
+            _draw_panel(axis, shown, attribute, rows[attribute], column, room=TITLE_ROOM // len(columns))
             labels = rows[attribute] if place == 0 else []
             axis.set_yticks(range(len(labels)), labels, fontsize=SMALL)
             axis.set_ylim(len(rows[attribute]) - 0.4, -0.6)
@@ -116,7 +118,9 @@ def tidy_axis(axis: Axes, *, along: str) -> None:
     axis.tick_params(which="both", labelsize=SMALL, length=2)
 
 
-def _draw_panel(axis: Axes, table: pd.DataFrame, attribute: str, rows: list[str], column: Column) -> None:
+def _draw_panel(
+    axis: Axes, table: pd.DataFrame, attribute: str, rows: list[str], column: Column, *, room: int
+) -> None:
     chosen = table[(table["measure"] == column.measure) & (table["attribute"] == attribute)]
     chosen = chosen[(chosen["group"] != "") if column.by_group else (chosen["group"] == "")]
     groups = list(dict.fromkeys(chosen["group"]))
@@ -136,14 +140,22 @@ def _draw_panel(axis: Axes, table: pd.DataFrame, attribute: str, rows: list[str]
     if column.log:
         axis.set_xscale("log", nonpositive="mask")
         few_ticks(axis.xaxis)
-    axis.set_title(f"{attribute}: {column.title}" + _group_key(groups), fontsize=SMALL)
+    axis.set_title(f"{attribute}: {column.title}" + _group_key(groups, room=room), fontsize=SMALL)
     tidy_axis(axis, along="x")
 
 
-def _group_key(groups: Sequence[str]) -> str:
-    """The groups with their markers, on a second line."""
-    named = [f"{sign} {group}" for group, (_, sign) in zip(groups, GROUP_MARKERS, strict=False) if group]
-    return "\n" + "  ".join(named) if named else ""
+def _group_key(groups: Sequence[str], *, room: int) -> str:
+    """The groups with their markers, on lines below of at most ``room`` characters."""
+    lines: list[str] = []
+    for group, (_, sign) in zip(groups, GROUP_MARKERS, strict=False):
+        if not group:
+            continue
+        named = f"{sign} {group}"
+        if lines and len(lines[-1]) + len(named) + 2 <= room:
+            lines[-1] += f"  {named}"
+        else:
+            lines.append(named)
+    return "".join(f"\n{line}" for line in lines)
 
 
 def by_colour(names: Sequence[str]) -> Callable[[str], dict]:
