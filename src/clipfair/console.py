@@ -23,6 +23,8 @@ MENDABLE = {
     errno.EACCES: "give yourself access and run again",
     errno.EPERM: "give yourself access and run again",
     errno.EROFS: "choose a folder that can be written to",
+    errno.EEXIST: "a folder is needed there; name another",
+    errno.ENOTDIR: "a folder is needed there; name another",
 }
 
 

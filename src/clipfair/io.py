@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from clipfair.console import UserError
+
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
@@ -60,8 +62,17 @@ def write_json(path: str | Path, value: object) -> None:
 
 
 def read_json(path: str | Path) -> object:
-    """Read a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises
+    ------
+    UserError
+        If it is damaged.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error}); delete it and run again, which makes it anew") from None
 
 
 def write_csv(path: str | Path, frame: pd.DataFrame) -> None:

@@ -2,6 +2,7 @@ import hashlib
 
 import pytest
 
+from clipfair.console import UserError
 from clipfair.io import atomic_folder, atomic_path, read_json, sha256_of, write_json, write_text
 
 
@@ -46,3 +47,11 @@ def test_json_comes_back(tmp_path):
 def test_sha256_is_of_the_bytes(tmp_path):
     (tmp_path / "file").write_bytes(b"clipfair\r\n")
     assert sha256_of(tmp_path / "file") == hashlib.sha256(b"clipfair\r\n").hexdigest()
+
+
+@pytest.mark.parametrize("content", [b'{"a": 1', b"\xff\xfe", b""])
+def test_a_damaged_json_is_one_line(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.json: not JSON .*; delete it") as caught:
+        read_json(tmp_path / "a.json")
+    assert "\n" not in str(caught.value)
