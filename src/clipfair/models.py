@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from clipfair import tokens
 from clipfair.console import UserError
+from clipfair.schema import unknown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -65,6 +66,8 @@ def build(line: Mapping, weights: str | None, seed: int) -> Built:
     UserError
         If the line names what does not exist, or the weights are another model's.
     """
+    if line["kind"] not in _KINDS:
+        raise UserError(f"config.models: {unknown('kind', line['kind'], _KINDS)}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         built = _KINDS[line["kind"]](line)

@@ -69,7 +69,8 @@ def fetch_weights(
         homepage=weights["url"],
         archives=(Archive(name, url=weights["url"], sha256=weights["sha256"], unpack=False),),
     )
-    with tempfile.TemporaryDirectory(dir=Path(partial_dir).parent) as folder:
+    Path(partial_dir).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=partial_dir) as folder:
         fetched = Path(folder, "fetched")
         fetch_dataset(source, mirror=mirror, partial_dir=partial_dir, out_dir=str(fetched), patience=patience)
         state = read_weights(fetched / name)

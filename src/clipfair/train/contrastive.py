@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 from clipfair.console import UserError
@@ -114,11 +115,24 @@ def embed(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
 
 def gather(features: Tensor, place: Place) -> Tensor:
     """Those of all processes in their order, (n * world, r); gradients go back to where they belong."""
-    if place.world == 1:
-        return features
-    from torch.distributed.nn.functional import all_gather
+    return features if place.world == 1 else _Gather.apply(features, place)
 
-    return torch.cat(all_gather(features))
+
+class _Gather(torch.autograd.Function):
+    """All processes' features; backward, a process gets what the losses of all say of its own."""
+
+    @staticmethod
+    def forward(context: FunctionCtx, features: Tensor, place: Place) -> Tensor:
+        context.place = place
+        parts = [torch.empty_like(features) for _ in range(place.world)]
+        torch.distributed.all_gather(parts, features.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(context: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None]:
+        gradient = gradient.contiguous()
+        torch.distributed.all_reduce(gradient)
+        return gradient.chunk(context.place.world)[context.place.rank], None
 
 
 def _leaf(parameter: Tensor | None) -> Tensor | None:

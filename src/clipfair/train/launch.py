@@ -1,6 +1,5 @@
 """Start a training: here, or as several processes under torchrun."""
 
-import json
 import os
 import signal
 import subprocess
@@ -9,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from clipfair.console import UserError
-from clipfair.io import write_json
-from clipfair.provenance import SOURCE
+from clipfair.io import read_json, write_json, write_text
+from clipfair.provenance import put_code_first
+from clipfair.train.stop import SIGNALS
 
 REQUEST, ERROR = "request.json", "error.txt"
 
@@ -31,24 +31,28 @@ def launch(processes: int, request: Mapping) -> None:
     folder = Path(request["scratch"])
     write_json(folder / REQUEST, request)
     (folder / ERROR).unlink(missing_ok=True)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(SOURCE.parent), os.environ.get("PYTHONPATH", "")]),
-    }
+    put_code_first()
     run = subprocess.Popen(
-        [*command, "-m", "clipfair.train", str(folder / REQUEST)], env=environment, stderr=sys.stderr
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"),
+            *("-m", "clipfair.train", str(folder / REQUEST)),
+        ],
+        env={**os.environ, "OMP_NUM_THREADS": str(request["threads"])},
+        stderr=sys.stderr,
     )
-    for number in (signal.SIGTERM, signal.SIGUSR1):
-        # torchrun hands on the first of them only.
-        signal.signal(number, lambda *_: run.terminate())
-    if run.wait() != 0:
+    # torchrun hands on SIGTERM alone.
+    before = {number: signal.signal(number, lambda *_: run.terminate()) for number in SIGNALS}
+    try:
+        failed = run.wait() != 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if failed:
         error = folder / ERROR
-        raise UserError(
-            error.read_text(encoding="utf-8").strip()
-            if error.exists()
-            else f"torchrun ended with {run.returncode}"
+        line = (
+            error.read_text(encoding="utf-8") if error.exists() else f"torchrun ended with {run.returncode}"
         )
+        raise UserError(line)
 
 
 def run_request(path: str) -> None:
@@ -56,7 +60,7 @@ def run_request(path: str) -> None:
     from clipfair.train.run import train
 
     try:
-        train(**json.loads(Path(path).read_text(encoding="utf-8")))
+        train(**read_json(path))
     except UserError as error:
-        Path(path).with_name(ERROR).write_text(str(error), encoding="utf-8")
+        write_text(Path(path).with_name(ERROR), str(error))
         raise

@@ -128,7 +128,7 @@ def run_loop(
             with _autocast(plan, place):
                 terms = _backward(step_module, parts.objective, taken)
             norm = _clip(training.trained, plan.clip)
-            values = _numbers(terms | {"gradient_norm": norm})
+            values = _numbers(terms | {"gradient_norm": norm}, place)
             training.step += 1
             if not all(map(math.isfinite, values.values())):
                 _fail(training.step, values, taken, checkpoints.folder, place)
@@ -207,9 +207,12 @@ def _clip(parameters: Sequence[nn.Parameter], largest: float | None) -> Tensor:
     return norm
 
 
-def _numbers(values: Mapping[str, Tensor]) -> dict[str, float]:
-    """All at once: each transfer from an accelerator waits for it."""
+def _numbers(values: Mapping[str, Tensor], place: Place) -> dict[str, float]:
+    """The means over the processes; all at once, since each transfer from an accelerator waits for it."""
     stacked = torch.stack([value.detach().float() for value in values.values()])
+    if place.world > 1:
+        torch.distributed.all_reduce(stacked)
+        stacked /= place.world
     return dict(zip(values, stacked.tolist(), strict=True))
 
 

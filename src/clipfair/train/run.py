@@ -22,6 +22,7 @@ from clipfair.train.protocols import Parts, Place
 from clipfair.train.schedules import make_schedule
 
 KINDS = ("pretrain", "finetune")
+PRECISIONS = ("fp32", "bf16")
 
 
 def train(
@@ -160,12 +161,20 @@ def _inputs(data: Mapping, weights: str | None) -> dict[str, str]:
 
 def _plan(recipe: Mapping, parts: Parts) -> Plan:
     steps = parts.examples // parts.batch_size
+    if steps == 0:
+        raise UserError(
+            f"config.recipes: {parts.examples} examples are fewer than a batch of {parts.batch_size}; raise "
+            "examples or lower batch_size"
+        )
+    precision = recipe.get("precision", "fp32")
+    if precision not in PRECISIONS:
+        raise UserError(f"config.recipes: {unknown('precision', precision, PRECISIONS)}")
     return Plan(
         steps=steps,
         accumulate=recipe.get("accumulate", 1),
         rate=recipe["learning_rate"],
         clip=recipe.get("clip"),
-        precision=recipe.get("precision", "fp32"),
+        precision=precision,
         snapshots=frozenset(max(1, round(share * steps)) for share in recipe.get("snapshots", ())),
     )
 

@@ -1,0 +1,62 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from clipfair.train.losses import LOSSES, sigmoid_loss, softmax_loss
+
+
+def features(n=6, dim=4, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    draw = lambda: normalize(torch.randn(n, dim, generator=generator, dtype=torch.float64), dim=-1)  # noqa: E731
+    return draw(), draw()
+
+
+def softmax_by_hand(logits):
+    n = len(logits)
+    rows = [math.log(sum(math.exp(x) for x in logits[i])) - logits[i][i] for i in range(n)]
+    columns = [math.log(sum(math.exp(logits[j][i]) for j in range(n))) - logits[i][i] for i in range(n)]
+    return (sum(rows) + sum(columns)) / (2 * n)
+
+
+def sigmoid_by_hand(logits):
+    n = len(logits)
+    return (
+        sum(math.log1p(math.exp(-(1 if i == j else -1) * logits[i][j])) for i in range(n) for j in range(n))
+        / n
+    )
+
+
+def test_softmax_is_both_cross_entropies():
+    images, texts = features()
+    logits = (7 * images @ texts.T).tolist()
+    loss = softmax_loss(images, texts, images, texts, torch.tensor(7.0), None, 0)
+    assert float(loss) == pytest.approx(softmax_by_hand(logits), rel=1e-9)
+
+
+def test_sigmoid_is_the_sum_over_all_pairs():
+    images, texts = features()
+    logits = (7 * images @ texts.T - 3).tolist()
+    loss = sigmoid_loss(images, texts, images, texts, torch.tensor(7.0), torch.tensor(-3.0), 0)
+    assert float(loss) == pytest.approx(sigmoid_by_hand(logits), rel=1e-6)
+
+
+def test_no_information_costs_log_n():
+    images = texts = normalize(torch.ones(5, 3), dim=-1)
+    assert float(softmax_loss(images, texts, images, texts, torch.tensor(10.0), None, 0)) == pytest.approx(
+        math.log(5), rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_mean_over_processes_is_the_loss_of_the_global_batch(name):
+    images, texts = features(6)
+    scale, bias = torch.tensor(5.0), torch.tensor(-2.0)
+    whole = LOSSES[name](images, texts, images, texts, scale, bias, 0)
+    parts = [
+        LOSSES[name](images[rows], texts[rows], images, texts, scale, bias, int(rows[0]))
+        for rows in np.split(np.arange(6), 3)
+    ]
+    assert float(torch.stack(parts).mean()) == pytest.approx(float(whole), rel=1e-9)

@@ -1,0 +1,140 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from clipfair.console import UserError
+from clipfair.train.optimisers import Adafactor, is_kernel, make_optimiser
+
+RATE = 0.01
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2))
+
+
+def descend(model, step, steps=5):
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(steps):
+        inputs = torch.randn(8, 3, generator=generator)
+        model.zero_grad()
+        model(inputs).square().mean().backward()
+        step()
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_as_torch_has_them(name):
+    mine, theirs = network(), network()
+    moments = {"betas": (0.8, 0.95), "eps": 1e-6}
+    recipe = {"optimiser": name, "learning_rate": RATE, "weight_decay": 0.3, **moments}
+    optimiser = make_optimiser(recipe, mine.named_parameters())
+    if name == "adam":
+        reference = torch.optim.Adam(theirs.parameters(), lr=RATE / 2, weight_decay=0.3, **moments)
+    else:
+        groups = [{"params": [p for p in theirs.parameters() if p.ndim == 2], "weight_decay": 0.3}]
+        groups += [{"params": [p for p in theirs.parameters() if p.ndim < 2], "weight_decay": 0.0}]
+        reference = torch.optim.AdamW(groups, lr=RATE / 2, **moments)
+    descend(mine, lambda: optimiser.step(0.5))
+    descend(theirs, reference.step)
+    for left, right in zip(mine.parameters(), theirs.parameters(), strict=True):
+        assert torch.allclose(left, right, rtol=1e-5, atol=1e-7)
+
+
+def test_adafactor_by_hand():
+    """Two numbers, three steps: the update rule of big_vision written out in plain floats."""
+    theta, gradients = [1.0, -2.0], [[0.5, 0.1], [-0.3, 0.2], [0.4, 0.4]]
+    parameter = nn.Parameter(torch.tensor(theta))
+    optimiser = Adafactor([("scale", parameter)], rate=0.1, weight_decay=0.05)
+    second, momentum = [0.0, 0.0], [0.0, 0.0]
+    for step, gradient in enumerate(gradients):
+        beta = min(0.999, 1 - (step + 1) ** -0.8)
+        factor = 1 / (step + 1)
+        for i in range(2):
+            second[i] = beta * second[i] + (1 - beta) * (gradient[i] ** 2 + 1e-30)
+            moved = 0.9 * momentum[i] + 0.1 * gradient[i] / second[i] ** 0.5
+            theta[i] -= factor * 0.1 * moved  # a vector is no kernel: not decayed
+            momentum[i] = float(torch.tensor(moved).bfloat16())
+        parameter.grad = torch.tensor(gradient)
+        optimiser.step(factor)
+        assert parameter.tolist() == pytest.approx(theta, rel=1e-5)
+
+
+def test_first_step_of_adafactor_is_the_sign():
+    # beta_0 = 0: v = g^2, so u is the sign, and a tenth of it enters the momentum.
+    parameter = nn.Parameter(torch.zeros(3))
+    parameter.grad = torch.tensor([4.0, -0.01, 100.0])
+    Adafactor([("bias", parameter)], rate=1.0, weight_decay=0.0).step(1.0)
+    assert parameter.tolist() == pytest.approx([-0.1, 0.1, -0.1])
+
+
+def test_factored_moments_are_row_times_column_over_mean():
+    rng = np.random.default_rng(0)
+    gradient = rng.normal(size=(40, 33))
+    parameter = nn.Parameter(torch.zeros(40, 33))
+    parameter.grad = torch.from_numpy(gradient).float()
+    optimiser = Adafactor([("kernel", parameter)], rate=1.0, weight_decay=0.0)
+    assert {name: tuple(value.shape) for name, value in optimiser.moments[0].items()} == {
+        "momentum": (40, 33),
+        "rows": (1, 33),
+        "columns": (40, 1),
+    }
+    optimiser.step(1.0)
+    square = gradient**2
+    second = square.mean(1, keepdims=True) * square.mean(0, keepdims=True) / square.mean()
+    assert np.allclose(parameter.detach().numpy(), -0.1 * gradient / np.sqrt(second), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "names"), [((31, 64), {"momentum", "second"}), ((5, 40, 32), {"momentum", "rows", "columns"})]
+)
+def test_what_is_factored(shape, names):
+    optimiser = Adafactor([("kernel", nn.Parameter(torch.zeros(shape)))], rate=1.0, weight_decay=0.0)
+    assert set(optimiser.moments[0]) == names
+
+
+def test_weight_decay_is_not_multiplied_by_the_learning_rate():
+    parameter = nn.Parameter(torch.full((2, 2), 3.0))
+    parameter.grad = torch.zeros(2, 2)
+    Adafactor([("kernel", parameter)], rate=0.0, weight_decay=1e-4).step(0.5)
+    assert parameter.detach().numpy() == pytest.approx(np.full((2, 2), 3 * (1 - 0.5e-4)))
+
+
+def test_momentum_is_kept_in_sixteen_bits():
+    parameter = nn.Parameter(torch.zeros(2))
+    parameter.grad = torch.ones(2)
+    optimiser = Adafactor([("bias", parameter)], rate=1.0, weight_decay=0.0)
+    optimiser.step(1.0)
+    assert optimiser.moments[0]["momentum"].dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "adafactor"])
+def test_a_saved_state_goes_on_to_the_same_bytes(name):
+    recipe = {"optimiser": name, "learning_rate": RATE, "weight_decay": 0.1}
+    model = network()
+    optimiser = make_optimiser(recipe, model.named_parameters())
+    descend(model, lambda: optimiser.step(1.0), steps=3)
+    twin = copy.deepcopy(model)
+    other = make_optimiser(recipe, twin.named_parameters())
+    other.load_state_dict(copy.deepcopy(optimiser.state_dict()))
+    descend(model, lambda: optimiser.step(1.0))
+    descend(twin, lambda: other.step(1.0))
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+
+
+def test_kernels():
+    matrix, vector = torch.zeros(2, 2), torch.zeros(2)
+    assert is_kernel("visual.transformer.resblocks.0.attn.in_proj_weight", matrix)
+    assert is_kernel("text_projection", matrix)
+    assert not is_kernel("token_embedding.weight", matrix)
+    assert not is_kernel("positional_embedding", matrix)
+    assert not is_kernel("ln_final.weight", vector)
+
+
+def test_an_unknown_one_is_named():
+    with pytest.raises(
+        UserError, match=r"config\.recipes: unknown optimiser 'adamww' \(did you mean 'adamw'\?\)"
+    ):
+        make_optimiser({"optimiser": "adamww", "learning_rate": 1}, [])

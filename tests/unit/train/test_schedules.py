@@ -1,0 +1,46 @@
+import math
+
+import pytest
+
+from clipfair.console import UserError
+from clipfair.train.schedules import make_schedule
+
+PAPER = {"schedule": "rsqrt", "warmup": 5000, "timescale": 5000}
+
+
+def test_the_papers_schedule():
+    total = 61_035  # a billion examples in batches of 16,384
+    schedule = make_schedule(PAPER, total)
+    assert schedule(0) == 0
+    assert schedule(2500) == 0.5
+    assert schedule(5000) == 1
+    assert schedule(10_000) == pytest.approx(1 / math.sqrt(2))
+    assert schedule(20_000) == 0.5
+    assert schedule(total) == pytest.approx(0.286, abs=5e-4)
+
+
+def test_without_a_cooldown_a_prefix_is_a_run_of_its_own():
+    long, short = make_schedule(PAPER, 100_000), make_schedule(PAPER, 20_000)
+    assert [long(step) for step in range(0, 20_000, 777)] == [short(step) for step in range(0, 20_000, 777)]
+
+
+def test_cooldown_ends_at_zero():
+    schedule = make_schedule(PAPER | {"cooldown": 1000}, 20_000)
+    assert schedule(19_000) == pytest.approx(1 / math.sqrt(1 + 14_000 / 5000))
+    assert schedule(19_500) == pytest.approx(0.5 / math.sqrt(1 + 14_500 / 5000))
+    assert schedule(20_000) == 0
+
+
+def test_cosine():
+    schedule = make_schedule({"schedule": "cosine", "warmup": 10}, 110)
+    assert [schedule(step) for step in (0, 5, 10, 60, 110)] == pytest.approx([0, 0.5, 1, 0.5, 0])
+
+
+def test_constant_and_no_warmup():
+    assert make_schedule({"schedule": "constant"}, 10)(0) == 1
+    assert make_schedule({"schedule": "cosine"}, 10)(0) == 1
+
+
+def test_an_unknown_one_is_named():
+    with pytest.raises(UserError, match=r"unknown schedule 'cosin' \(did you mean 'cosine'\?\)"):
+        make_schedule({"schedule": "cosin"}, 10)
