@@ -91,3 +91,13 @@ def sha256_of(path: str | Path) -> str:
     """The sha256 of a file's bytes, in hexadecimal."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_of_folder(folder: str | Path) -> str:
+    """The sha256 of the names and bytes of all files below a folder, in hexadecimal; times do not count."""
+    root = Path(folder)
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    # Snakemake leaves an empty hidden file in the folders that it makes.
+    named = [path for path in files if path.name != ".snakemake_timestamp"]
+    lines = [f"{sha256_of(path)}  {path.relative_to(root).as_posix()}" for path in named]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -86,6 +86,8 @@ SCRATCH = f"{{study}}/{_KEY.key}"  # within the folder of the setting scratch
 # One job embeds or evaluates all seeds of a batch; each seed has a folder within.
 EMBED = f"results/embed/{{study}}/{_KEY.batch}"
 EVALUATE = f"results/evaluate/{{study}}/{_KEY.batch}"
+# Beside the folder, with the sha256 of what is in it: what is read from the folder depends on this.
+FOLDER_SPEC = ".spec.json"
 
 TABLE = "results/tables/{study}/{paper}/{table}"
 TABLE5 = "results/table5.csv"

@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from clipfair.io import sha256_of, write_json
+from clipfair.io import sha256_of, sha256_of_folder, write_json
 
 PACKAGE = "clipfair"
 SOURCE = Path(__file__).parent
 
 # The packages whose versions can move a number.
-PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "fairlearn")
+PACKAGES = (
+    *("numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "fairlearn"),
+    *("torch", "torchvision", "open_clip_torch", "geomloss", "transformers", "pillow"),
+)
 
 
 def put_code_first() -> None:
@@ -88,7 +91,15 @@ def settings_digest(settings: Mapping) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def write_spec(path: str, *, made_by: str, code: str, settings: Mapping, inputs: Mapping[str, str]) -> None:
+def write_spec(
+    path: str,
+    *,
+    made_by: str,
+    code: str,
+    settings: Mapping,
+    inputs: Mapping[str, str],
+    folders: Mapping[str, str] | None = None,
+) -> None:
     """Write spec.json: everything that made the result beside it, and nothing that did not.
 
     Parameters
@@ -101,12 +112,16 @@ def write_spec(path: str, *, made_by: str, code: str, settings: Mapping, inputs:
         What the registry says of this run.
     inputs
         Name -> path of every file it was made from; the spec keeps their sha256.
+    folders
+        Name -> path of every folder that it describes; the spec keeps their sha256. What is made from a
+        folder depends on this file, since Snakemake knows of a folder no more than its time.
     """
     spec = {
         "made_by": made_by,
         "code": code,
         "settings": dict(settings),
         "inputs": {name: {"path": str(file), "sha256": sha256_of(file)} for name, file in inputs.items()},
+        "folders": {name: sha256_of_folder(folder) for name, folder in (folders or {}).items()},
         "environment": environment(),
     }
     write_json(path, spec)
@@ -117,5 +132,13 @@ def environment() -> dict:
     return {
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
     }
+
+
+def _version(package: str) -> str | None:
+    """Of an installed package; not every job's environment has all of them."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -3,7 +3,15 @@ import hashlib
 import pytest
 
 from clipfair.console import UserError
-from clipfair.io import atomic_folder, atomic_path, read_json, sha256_of, write_json, write_text
+from clipfair.io import (
+    atomic_folder,
+    atomic_path,
+    read_json,
+    sha256_of,
+    sha256_of_folder,
+    write_json,
+    write_text,
+)
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path):
@@ -55,3 +63,16 @@ def test_a_damaged_json_is_one_line(tmp_path, content):
     with pytest.raises(UserError, match=r"a\.json: not JSON .*; delete it") as caught:
         read_json(tmp_path / "a.json")
     assert "\n" not in str(caught.value)
+
+
+def test_the_digest_of_a_folder_is_of_names_and_bytes_alone(tmp_path):
+    for name in ("one", "two"):
+        write_text(tmp_path / name / "deep/file", "same")
+        write_text(tmp_path / name / "other", "too")
+    (tmp_path / "two/.snakemake_timestamp").touch()
+    assert sha256_of_folder(tmp_path / "one") == sha256_of_folder(tmp_path / "two")
+    digest = sha256_of_folder(tmp_path / "two")
+    (tmp_path / "two/other").rename(tmp_path / "two/another")
+    renamed = sha256_of_folder(tmp_path / "two")
+    write_text(tmp_path / "two/another", "changed")
+    assert len({digest, renamed, sha256_of_folder(tmp_path / "two")}) == 3

@@ -6,17 +6,19 @@
 #          seed~<s>/examples~<n>/record.json      checkpoint, its digest, its temperature and bias
 #          seed~<s>/examples~<n>/texts.npz        a set of texts an array
 #          seed~<s>/examples~<n>/<dataset>.npz    keys, images, features (pre-logits), 16-bit
-#          spec.json                              what made it
+#        <the folder's name>.spec.json            what made it, and the digest of what is in it
 # steps: embed_split
 
 
 rule embed_split:
     input:
         models=get_embedded_files,
+        snapshots=ancient(get_embedded_snapshots),
         tables=get_evaluated_tables,
         raw=ancient(get_evaluated_raw),
     output:
-        directory(paths.EMBED),
+        folder=directory(paths.EMBED),
+        spec=f"{paths.EMBED}{paths.FOLDER_SPEC}",
     log:
         "logs/embed_split/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}.log",
     benchmark:

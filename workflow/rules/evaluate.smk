@@ -4,16 +4,18 @@
 # out:   results/evaluate/<study>/<run key less its seed>/
 #          seed~<s>/on~<evaluation>/metrics.json      every value with n, interval, or why it is undefined
 #          seed~<s>/on~<evaluation>/scores.parquet    what all of them follow from
-#          spec.json                                  what made it
+#        <the folder's name>.spec.json                what made it, and the digest of what is in it
 # steps: evaluate_run
 
 
 rule evaluate_run:
     input:
-        embeddings=paths.EMBED,
+        embeddings=ancient(paths.EMBED),
+        spec=f"{paths.EMBED}{paths.FOLDER_SPEC}",
         tables=get_evaluated_tables,
     output:
-        directory(paths.EVALUATE),
+        folder=directory(paths.EVALUATE),
+        spec=f"{paths.EVALUATE}{paths.FOLDER_SPEC}",
     log:
         "logs/evaluate_run/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}.log",
     benchmark:

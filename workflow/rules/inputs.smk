@@ -206,12 +206,12 @@ def get_embedded_models(wildcards):
 
 
 def get_embedded_files(wildcards):
-    files = [
-        model[part]
-        for model in get_embedded_models(wildcards)
-        for part in ("weights", "snapshots", "spec")
-    ]
-    return [file for file in files if file]
+    models = get_embedded_models(wildcards)
+    return [model[part] for model in models for part in ("weights", "spec") if model[part]]
+
+
+def get_embedded_snapshots(wildcards):
+    return [model["snapshots"] for model in get_embedded_models(wildcards) if model["snapshots"]]
 
 
 def get_evaluations(wildcards):
@@ -287,6 +287,10 @@ def get_data_table_code(wildcards):
 
 def get_run_records(wildcards):
     return REGISTRY.runs.table_records(get_table_id(wildcards))
+
+
+def get_run_specs(wildcards):
+    return [f"{folder}{paths.FOLDER_SPEC}" for folder in get_run_records(wildcards)]
 
 
 def get_run_epochs_by_key(wildcards):

@@ -65,7 +65,8 @@ rule build_data_table:
 
 rule build_run_table:
     input:
-        records=get_run_records,
+        records=ancient(get_run_records),
+        specs=get_run_specs,
         epochs=get_run_epochs,
     output:
         csv=f"{paths.TABLE}.csv",
@@ -89,7 +90,8 @@ rule build_run_table:
 
 rule build_compared_table:
     input:
-        records=get_run_records,
+        records=ancient(get_run_records),
+        specs=get_run_specs,
         epochs=get_run_epochs,
         published=get_published,
     output:

@@ -23,5 +23,5 @@ with job_log(snakemake.log[0]):
         made_by=snakemake.rule,
         code=snakemake.params.code,
         settings=settings,
-        inputs={},
+        inputs={spec: spec for spec in snakemake.input.specs},
     )

@@ -1,19 +1,17 @@
 """embed_split: all seeds and snapshots of one batch on all datasets of its evaluations."""
 
-from pathlib import Path
-
 from clipfair.console import job_log
 from clipfair.embed.run import embed
 from clipfair.provenance import write_spec
 
 with job_log(snakemake.log[0]):
     settings = {name: snakemake.params[name] for name in ("models", "evaluations", "datasets")}
-    embed(**settings, out_dir=snakemake.output[0], threads=snakemake.threads)
-    files = [file for file in [*snakemake.input.models, *snakemake.input.tables] if Path(file).is_file()]
+    embed(**settings, out_dir=snakemake.output.folder, threads=snakemake.threads)
     write_spec(
-        f"{snakemake.output[0]}/spec.json",
+        snakemake.output.spec,
         made_by=snakemake.rule,
         code=snakemake.params.code,
         settings=settings,
-        inputs={file: file for file in files},  # the digests of snapshots are in their records
+        inputs={file: file for file in [*snakemake.input.models, *snakemake.input.tables]},
+        folders={"embeddings": snakemake.output.folder},
     )

@@ -8,12 +8,17 @@ with job_log(snakemake.log[0]):
     settings = {name: snakemake.params[name] for name in ("runs", "evaluations", "datasets")}
     tables = {name: places["table"] for name, places in settings["datasets"].items()}
     evaluate_runs(
-        snakemake.input.embeddings, tables, settings["evaluations"], settings["runs"], snakemake.output[0]
+        snakemake.input.embeddings,
+        tables,
+        settings["evaluations"],
+        settings["runs"],
+        snakemake.output.folder,
     )
     write_spec(
-        f"{snakemake.output[0]}/spec.json",
+        snakemake.output.spec,
         made_by=snakemake.rule,
         code=snakemake.params.code,
         settings=settings,
-        inputs={**tables, "embeddings": f"{snakemake.input.embeddings}/spec.json"},
+        inputs={**tables, "embeddings": snakemake.input.spec},
+        folders={"evaluations": snakemake.output.folder},
     )
