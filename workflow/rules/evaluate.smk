@@ -21,7 +21,7 @@ rule evaluate_run:
     benchmark:
         "logs/evaluate_run/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}.benchmark.tsv"
     conda:
-        "../../envs/workflow.yaml"
+        "../../envs/clip.yaml"
     threads: 1
     resources:
         mem_mb=4000,
