@@ -99,11 +99,15 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Balance:
-    """A condition: which examples of an annotated dataset are trained on."""
+    """A condition: which examples of an annotated dataset are trained on.
+
+    ``within`` is another condition, to whose examples it is confined; None for all.
+    """
 
     kind: str
     settings: Mapping
     seed: int
+    within: str | None = None
 
 
 @dataclass(frozen=True)
@@ -311,6 +315,11 @@ class Registry:
         """The rewritten captions that a condition is made from, if it rewrites any."""
         rewrites = self.balances[balance].kind == "neutralise"
         return self.shards_of(dataset, paths.SHARD_NEUTRAL) if rewrites else []
+
+    def within_file(self, dataset: str, balance: str) -> list[str]:
+        """The keep-list that a condition is confined to, if it is to one."""
+        within = self.balances[balance].within
+        return [paths.KEEP.format(study=self.study, dataset=dataset, balance=within)] if within else []
 
     def encoder_of(self, dataset: str) -> str:
         """The file of the encoder that annotates a dataset: a checkpoint, or one fitted to the dataset."""
@@ -550,8 +559,8 @@ def _freeze(config: Mapping, datasets: Mapping[str, Dataset]) -> Registry:
 
 
 def _balance(entry: Mapping) -> Balance:
-    settings = {key: value for key, value in entry.items() if key not in ("kind", "seed")}
-    return Balance(kind=entry["kind"], settings=settings, seed=entry["seed"])
+    settings = {key: value for key, value in entry.items() if key not in ("kind", "seed", "within")}
+    return Balance(entry["kind"], settings, entry["seed"], entry.get("within"))
 
 
 def _mitigation(entry: Mapping) -> Mitigation:
@@ -691,6 +700,9 @@ def _check_data_table(where: str, table: DataTable, registry: Registry) -> None:
 
 def _check_runs(registry: Registry) -> None:
     runs = registry.runs
+    for name, balance in registry.balances.items():
+        if balance.within is not None:
+            _known(f"config.balances.{name}.within", "condition", balance.within, registry.balances)
     for name, stages in runs.schedules.items():
         where = f"config.schedules.{name}"
         if name in registry.balances:

@@ -12,6 +12,7 @@ from itertools import product
 from clipfair import paths
 from clipfair.console import UserError
 from clipfair.paths import Run
+from clipfair.prompts import spell_out
 
 NONE = "none"
 
@@ -294,7 +295,7 @@ def make_runs(config: Mapping, study_tables: Iterable[str]) -> Runs:
             name: tuple((balance, share) for balance, share in stages)
             for name, stages in config["schedules"].items()
         },
-        evaluations=config["evaluations"],
+        evaluations={name: spell_out(line) for name, line in config["evaluations"].items()},
         grids={
             name: _grid(entry, config["stand_ins"])
             for name, entry in config["training"].get(config["study"], {}).items()

@@ -11,6 +11,7 @@ rule make_condition:
     input:
         annotations=get_annotation_files,
         rewritten=get_rewritten,
+        within=get_within,
     output:
         keep=f"{paths.CONDITION}/keep.parquet",
         audit=f"{paths.CONDITION}/audit.json",

@@ -106,6 +106,10 @@ def get_rewritten(wildcards):
     return REGISTRY.rewritten_files(wildcards.dataset, wildcards.balance)
 
 
+def get_within(wildcards):
+    return REGISTRY.within_file(wildcards.dataset, wildcards.balance)
+
+
 def get_balance(wildcards):
     return asdict(REGISTRY.balances[wildcards.balance])
 

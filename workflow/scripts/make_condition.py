@@ -15,6 +15,7 @@ with job_log(snakemake.log[0]):
         audit_path=snakemake.output.audit,
         dual_path=snakemake.output.dual,
         rewritten=snakemake.input.rewritten or None,
+        within=next(iter(snakemake.input.within), None),
     )
     write_spec(
         snakemake.output.spec,

@@ -5,7 +5,7 @@ q / Q, so that what is kept depends neither on the order nor on the shards. Shar
 a condition is a list of keys.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from clipfair.balance.attributes import Bit, find_bits, named_targets, pairs_of
 from clipfair.balance.audit import association_by, certified, markdown, measured, representation_by
@@ -133,6 +134,23 @@ class Share(Condition):
 KINDS = {"all": Condition, "m4": M4, "quality": Share, "drop_human": Share, "neutralise": Condition}
 
 
+class Within(Table):
+    """The rows of a table whose ``key`` is among ``keys``."""
+
+    def __init__(self, path: str | Path, keys: pa.Array):
+        super().__init__(path)
+        self.check_columns(["key"])
+        self._keys = keys
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """As those of a table; none if none of its rows is among them."""
+        for batch in super().batches(list(dict.fromkeys([*columns, "key"]))):
+            keys = pc.cast(batch.column("key"), self._keys.type)
+            chosen = batch.filter(pc.is_in(keys, value_set=self._keys)).select(list(columns))
+            if chosen.num_rows:
+                yield chosen
+
+
 @dataclass(frozen=True)
 class Rule:
     """How a condition weighs examples.
@@ -177,6 +195,7 @@ def make_condition(
     audit_path: str | Path,
     dual_path: str | Path,
     rewritten: Sequence[str | Path] | None = None,
+    within: str | Path | None = None,
 ) -> None:
     """Write the keep-list of a condition, and what it does to the data.
 
@@ -208,6 +227,9 @@ def make_condition(
         the other kinds, which solve nothing, null.
     rewritten
         For ``neutralise``: for each annotations a parquet with ``key`` and ``text``.
+    within
+        The keep-list of another condition: all is done on its examples alone, as if there were no others
+        (section 4.4 balances what a quality filter kept).
 
     Raises
     ------
@@ -221,7 +243,8 @@ def make_condition(
         raise UserError(
             f"{len(rewritten)} files of rewritten captions for {len(annotations)} shards: give one each"
         )
-    tables = [Table(path) for path in annotations]
+    keys = None if within is None else pq.read_table(within, columns=["key"])["key"].combine_chunks()
+    tables = [Table(path) if keys is None else Within(path, keys) for path in annotations]
     data = measure(tables, condition)
     rule = _RULES[kind](tables, condition, data)
     kept = _write_keep_list(tables, rule, data.layout, seed=seed, keep_path=keep_path, rewritten=rewritten)

@@ -59,7 +59,7 @@ def make(tmp_path):
     """Write a frame as shards, make a condition of them; keep-list and audit."""
     numbers = itertools.count()
 
-    def run(frame, kind, *, seed=0, shards=3, rewritten=None, **settings):
+    def run(frame, kind, *, seed=0, shards=3, rewritten=None, within=None, **settings):
         folder = tmp_path / str(next(numbers))
         folder.mkdir()
         make_condition(
@@ -71,6 +71,7 @@ def make(tmp_path):
             audit_path=folder / "audit.json",
             dual_path=folder / "dual.json",
             rewritten=rewritten,
+            within=within,
         )
         return (
             pd.read_parquet(folder / "keep.parquet"),
@@ -435,3 +436,13 @@ def test_real_captions(make):
     _, audit, _ = make(bits, "m4", sensitive=["gender"], labels=["occupation", "proxy"], penalty=1000.0)
     assert audit["largest_rate"] > 0.7
     check_removed(audit, planted=0.005)
+
+
+def test_within_another_condition_is_as_if_there_were_no_other_examples(annotated, make):
+    kept, _, folder = make(annotated, "quality", share=0.8)
+    settings = {"sensitive": ["gender"], "labels": ["occupation"], "target": "uniform"}
+    inside, audit, _ = make(annotated, "m4", within=folder / "keep.parquet", **settings)
+    alone, expected, _ = make(annotated[annotated["key"].isin(kept["key"])], "m4", **settings)
+    assert audit["examples"] == len(kept) < len(annotated)
+    assert set(inside["key"]) == set(alone["key"])
+    assert audit["bias"] == pytest.approx(expected["bias"])
