@@ -1,8 +1,8 @@
 """Models from their line of the catalogue: the two towers, the tokenizer, how a picture is prepared.
 
-Three kinds. ``vit``: the paper's towers (section 3 of CLIP the Bias), of open_clip. ``open_clip``: a
-model that open_clip has a name for. ``small``: :mod:`clipfair.small`. What the paper leaves open is
-chosen and reasoned in docs/training.md.
+Four kinds. ``vit``: the paper's towers (section 3 of CLIP the Bias), of open_clip. ``siglip``: SigLIP's,
+with its pooling by attention. ``open_clip``: what OpenAI published, by open_clip's name. ``small``:
+:mod:`clipfair.small`. What the paper leaves open is chosen and reasoned in docs/training.md.
 """
 
 from collections.abc import Callable, Mapping
@@ -136,19 +136,42 @@ def _vit(line: Mapping) -> Built:
     return _built(model, tokens.sticky_tokenizer(line["length"]), line["size"], SYMMETRIC, crop=False)
 
 
+def _siglip(line: Mapping) -> Built:
+    """open_clip's model of that name with the same tokens as the paper's towers; pictures as those."""
+    from open_clip import CustomTextCLIP
+
+    config = _config(line["name"])
+    config.pop("custom_text")
+    size = config["vision_cfg"]["image_size"]
+    config["text_cfg"] |= {"context_length": line["length"], "vocab_size": tokens.PAIRS}
+    model = CustomTextCLIP(**config)
+    return _built(model, tokens.sticky_tokenizer(line["length"]), size, SYMMETRIC, crop=False)
+
+
 def _open_clip(line: Mapping) -> Built:
     """As OpenAI published them: shorter side to the size, centre cut out, their mean and deviation."""
+    from open_clip import CLIP
+
+    config = _config(line["name"])
+    size, length = config["vision_cfg"]["image_size"], config["text_cfg"]["context_length"]
+    return _built(CLIP(**config), tokens.clip_tokenizer(length), size, OPENAI, crop=True)
+
+
+def _config(name: str) -> dict:
     import open_clip
 
-    config = open_clip.get_model_config(line["name"])
+    config = open_clip.get_model_config(name)
     if config is None:
-        raise UserError(f"config.models: open_clip {open_clip.__version__} has no model {line['name']!r}")
-    model = open_clip.CLIP(**config)
-    length = config["text_cfg"]["context_length"]
-    return _built(model, tokens.clip_tokenizer(length), config["vision_cfg"]["image_size"], OPENAI, crop=True)
+        raise UserError(f"config.models: open_clip {open_clip.__version__} has no model {name!r}")
+    return config
 
 
-_KINDS: dict[str, Callable[[Mapping], Built]] = {"small": _small, "vit": _vit, "open_clip": _open_clip}
+_KINDS: dict[str, Callable[[Mapping], Built]] = {
+    "small": _small,
+    "vit": _vit,
+    "siglip": _siglip,
+    "open_clip": _open_clip,
+}
 
 
 def _built(model: nn.Module, tokenizer: Any, size: int, scale: tuple, *, crop: bool) -> Built:

@@ -18,6 +18,7 @@ from clipfair.console import UserError
 Tokenizer = Callable[[Sequence[str]], Tensor]
 
 WORDS = paths.ROOT / "resources/words"
+PAIRS = 49_408  # tokens of CLIP's byte pairs
 _WORD = re.compile(r"[a-z0-9]+")
 
 

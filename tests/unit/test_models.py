@@ -126,7 +126,8 @@ def test_damaged_or_missing_weights(tmp_path, content):
 
 def test_unknown_names():
     with pytest.raises(
-        UserError, match=r"unknown kind 'small1' \(did you mean 'small'\?\); known: open_clip, small, vit"
+        UserError,
+        match=r"unknown kind 'small1' \(did you mean 'small'\?\); known: open_clip, siglip, small, vit",
     ):
         build(SMALL | {"kind": "small1"}, None, 0)
     with pytest.raises(UserError, match=r"config\.models: open_clip .* has no model 'ViT-Z'"):
@@ -155,3 +156,15 @@ def test_pixels():
     picture = Image.new("RGB", (4, 2), (1, 2, 3))
     assert pixels_of(picture).shape == (3, 2, 4)
     assert pixels_of(picture)[:, 0, 0].tolist() == [1, 2, 3]
+
+
+def test_siglip():
+    """The trunk of timm with its pooling by attention; the bias is the method's to set."""
+    line = {"kind": "siglip", "name": "ViT-B-16-SigLIP", "length": 16}
+    built = build(line, None, 0)
+    with torch.no_grad():
+        seen = built.model.encode_image(built.preprocess(Image.new("RGB", (99, 9)))[None], normalize=True)
+        read = built.model.encode_text(built.tokenizer(["a man"]), normalize=True)
+    assert seen.shape == read.shape == (1, 768)
+    assert built.model.text.token_embedding.num_embeddings == 49_408
+    assert built.model.logit_bias is not None
