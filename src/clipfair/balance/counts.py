@@ -53,7 +53,7 @@ def merge(parts: Iterable[PatternCounts]) -> PatternCounts:
 
 
 def count_table(table: Table, layout: Layout) -> PatternCounts:
-    """Count a table's patterns in one pass."""
+    """Count a table's patterns in one pass; there are none if it yields no rows."""
     # New parts are merged when they outgrow what is merged already: every row is moved a bounded
     # number of times, and memory stays that of the distinct patterns.
     merged, waiting, first_row = None, [], 0
@@ -64,6 +64,8 @@ def count_table(table: Table, layout: Layout) -> PatternCounts:
             first_row += batch.num_rows
             if merged is None or sum(len(part.count) for part in waiting) > len(merged.count):
                 merged, waiting = merge(waiting if merged is None else [merged, *waiting]), []
+    if merged is None:
+        return PatternCounts(layout, np.zeros((0, layout.width), dtype=np.uint8), np.zeros(0, dtype=np.int64))
     return merge([merged, *waiting])
 
 

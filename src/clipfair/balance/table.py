@@ -56,6 +56,11 @@ class Layout:
         names = [indicator.column for indicator in self.indicators]
         return list(dict.fromkeys(names if self.utility is None else [*names, self.utility]))
 
+    @property
+    def width(self) -> int:
+        """The bytes of an encoded row: 8 indicators a byte, then the float of the utility."""
+        return -(-len(self.indicators) // 8) + 8 * (self.utility is not None)
+
 
 def layout_from(values: dict) -> Layout:
     """The layout of which these are the values (``dataclasses.asdict``), for reading files."""
@@ -185,7 +190,7 @@ def encode(batch: pa.RecordBatch, layout: Layout, *, first_row: int = 0) -> np.n
     """
     indicators = layout.indicators
     width = -(-len(indicators) // 8)
-    rows = np.zeros((batch.num_rows, width + 8 * (layout.utility is not None)), dtype=np.uint8)
+    rows = np.zeros((batch.num_rows, layout.width), dtype=np.uint8)
     columns = {}
     for name in dict.fromkeys(indicator.column for indicator in indicators):
         columns[name] = _plain(batch.column(name))
