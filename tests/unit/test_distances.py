@@ -155,6 +155,23 @@ def test_sinkhorn_is_geomlosss_value_and_gradient(arguments):
         torch.testing.assert_close(here, there, **slack)
 
 
+def test_the_gradient_is_right_where_that_of_geomloss_counts_ties():
+    """The released loss: scores of about 28162 against some of about 1/32; half the mean square, nearly."""
+    torch.manual_seed(0)
+    population = (28162 + 3176 * torch.randn(32)).requires_grad_()
+    group = torch.rand(32) / 16
+    expected = population.detach() / 32
+    line = {**SINKHORN, "scaling": 0.5}
+    (ours,) = torch.autograd.grad(measure(line, population, [group]).sum(), population)
+    torch.testing.assert_close(ours, expected, rtol=1e-4, atol=0)
+    (theirs,) = torch.autograd.grad(
+        measure({**line, "kind": "geomloss"}, population, [group]).sum(), population
+    )
+    times = theirs / expected
+    torch.testing.assert_close(times, times.round(), rtol=0, atol=0.01)
+    assert times.max() > 3
+
+
 def test_geomloss_leaves_gradients_as_they_were():
     population, group = scores(5, 5)
     with torch.no_grad():

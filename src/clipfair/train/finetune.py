@@ -1,15 +1,15 @@
 """Fine-tuning a CLIP on pictures with texts, with or without a fairness loss (the FairCLIP papers)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from clipfair.console import UserError
 from clipfair.models import Built
 from clipfair.paths import Run
 from clipfair.train.fair_batches import FairBatches
-from clipfair.train.fair_data import check_groups, read_splits
+from clipfair.train.fair_data import Examples, check_groups, read_splits
 from clipfair.train.fair_objective import FairObjective
-from clipfair.train.fair_switches import read_fairness, read_switches
+from clipfair.train.fair_switches import Switches, read_fairness, read_switches
 from clipfair.train.fair_tracking import Tracking
 from clipfair.train.half_precision import RoundTrip
 from clipfair.train.order import check_size
@@ -38,43 +38,23 @@ def make_parts(
         On anything wrong in method, recipe or data that can be known before training.
     """
     run, recipe = Run(**settings["run"]), settings["recipe"]
-    if place.world > 1 or recipe.get("accumulate", 1) != 1:
-        raise UserError(
-            "config.recipes: fine-tuning takes one process and one batch a step; set accumulate: 1"
-        )
+    _check_recipe(recipe, place)
     switches = read_switches(settings["method"]["settings"])
     fairness = read_fairness(switches, run, recipe["attributes"])
-    splits = read_splits(
-        recipe,
-        data,
-        built,
-        subsample=switches.subsample,
-        seed=run.seed,
-        cache=data.get("cache", scratch),
-    )
-    weighted = [] if fairness is None else list(fairness.weights)
-    check_groups(splits, weighted)
-    check_size("the train split", len(splits["train"]), recipe["batch_size"])
-    groups = [(name, places) for name in weighted for places in splits["train"].members(name).values()]
-    source = FairBatches(
-        splits["train"],
-        built,
-        [places for _, places in groups],
-        batch_size=recipe["batch_size"],
-        group_batch_size=recipe["group_batch_size"],
-        seed=run.seed,
-        shared=switches.generators == "shared",
-        drop_last=switches.drop_last,
-        mismatched=switches.mismatched_pairs,
-    )
+    attributes = [] if fairness is None else list(fairness.weights)
+    cache = data.get("cache", scratch)
+    splits = read_splits(recipe, data, built, subsample=switches.subsample, seed=run.seed, cache=cache)
+    check_size("training split", len(splits["train"]), recipe["batch_size"])
+    check_groups(splits, attributes)
+    source, attribute_of = _make_source(switches, recipe, splits["train"], built, attributes, run.seed)
     tracking = Tracking(
         splits,
         built,
         built.tokenizer(recipe["prompts"]),
-        recipe["attributes"],
-        recipe["tracked"],
-        source.steps_per_epoch,
-        recipe["batch_size"],
+        attributes=recipe["attributes"],
+        tracked=recipe["tracked"],
+        steps_per_epoch=source.steps_per_epoch,
+        batch_size=recipe["batch_size"],
         selection=switches.selection,
         unit_length=switches.selection_scores == "cosine",
         drop_last=switches.drop_last_validation,
@@ -86,9 +66,10 @@ def make_parts(
     tracking.measure_epoch(0, built.model)
     return Parts(
         source=source,
-        objective=FairObjective(switches, fairness, [name for name, _ in groups], built),
+        objective=FairObjective(switches, fairness, attribute_of, built),
         batch_size=recipe["batch_size"],
         examples=recipe["epochs"] * source.steps_per_epoch * recipe["batch_size"],
+        # The weights are rounded before they are measured.
         hooks=[*([RoundTrip()] if switches.precision == "fp16_roundtrip" else []), tracking],
         facts={
             "raw": str(data["raw"]),
@@ -96,6 +77,30 @@ def make_parts(
             "switches": asdict(switches),
         },
     )
+
+
+def _make_source(
+    switches: Switches,
+    recipe: Mapping,
+    train: Examples,
+    built: Built,
+    attributes: Sequence[str],
+    seed: int,
+) -> tuple[FairBatches, list[str]]:
+    """The batches, and the attribute of each group's."""
+    groups = [(name, places) for name in attributes for places in train.members(name).values()]
+    source = FairBatches(
+        train,
+        built,
+        [places for _, places in groups],
+        batch_size=recipe["batch_size"],
+        group_batch_size=recipe["group_batch_size"],
+        seed=seed,
+        shared=switches.generators == "shared",
+        drop_last=switches.drop_last,
+        mismatched=switches.mismatched_pairs,
+    )
+    return source, [name for name, _ in groups]
 
 
 def _check_recipe(recipe: Mapping, place: Place) -> None:
