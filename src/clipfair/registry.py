@@ -279,8 +279,9 @@ class Registry:
         return (self.tables | self.data_tables | self.runs.tables)[table].figure
 
     def figure_data_suffix(self, table: str) -> str:
-        """Which file of a table is drawn: the comparison where the published points are in the picture."""
-        return ".compare.csv" if table in self.tables else ".csv"
+        """Which file of a table is drawn: the comparison, where there is one, has the published points."""
+        compared = (*self.tables, *self.runs.compared_tables())
+        return ".compare.csv" if table in compared else ".csv"
 
     def annotation_of(self, dataset: str) -> Annotation:
         """How ``dataset`` is annotated."""
@@ -383,7 +384,7 @@ class Registry:
             ]
 
         audits = of_conditions(paths.AUDIT)
-        if entry.builder == "datasets":
+        if entry.datasets:
             return {"tables": {name: self.prepared_of(name) for name in entry.datasets}}
         by_builder = {
             "annotation_examples": {

@@ -236,8 +236,14 @@ class Runs:
             "schedules": schedules,
             "methods": methods,
             "evaluations": evaluations,
-            **entry.settings,
+            **{name: self._of_study(value) for name, value in entry.settings.items()},
         }
+
+    def _of_study(self, value: object) -> object:
+        """A setting; of one that is ``{by_study: {<study>: value}}`` the value of this study."""
+        if isinstance(value, Mapping) and list(value) == ["by_study"]:
+            return value["by_study"].get(self.study)
+        return value
 
     def datasets_of(self, table: str) -> list[str]:
         """The datasets that the models of a table are trained and evaluated on, each once."""
