@@ -20,7 +20,7 @@ checkpoint), or those of a CLIP, whose image tower is then taken and the rest is
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from torch.nn import functional
 
 from clipfair import tokens
 from clipfair.console import UserError
+from clipfair.models import Built, build
 
 TEMPERATURE = 0.07
 OF_A_WHOLE_MODEL = "visual.trunk."
@@ -241,6 +242,19 @@ class Blip2(nn.Module):
             attention_mask=attention_mask,
             encoder_hidden_states=seen,
         ).last_hidden_state
+
+
+def build_blip2(line: Mapping) -> Built:
+    """The model of a line (above), its tower random too, with what its inputs are made with.
+
+    Raises
+    ------
+    UserError
+        As :func:`make_blip2`.
+    """
+    tower = build(line["tower"], None, 0)
+    model, tokenizer = make_blip2(line, tower.model.visual)
+    return replace(tower, model=model, tokenizer=tokenizer)
 
 
 def make_blip2(line: Mapping, tower: nn.Module) -> tuple[Blip2, tokens.Tokenizer]:

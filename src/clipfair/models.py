@@ -1,8 +1,8 @@
 """Models from their line of the catalogue: the two towers, the tokenizer, how a picture is prepared.
 
-Four kinds. ``vit``: the paper's towers (section 3 of CLIP the Bias), of open_clip. ``siglip``: SigLIP's,
+Five kinds. ``vit``: the paper's towers (section 3 of CLIP the Bias), of open_clip. ``siglip``: SigLIP's,
 with its pooling by attention. ``open_clip``: what OpenAI published, by open_clip's name. ``small``:
-:mod:`clipfair.small`. What the paper leaves open is chosen and reasoned in docs/training.md.
+:mod:`clipfair.small`. ``blip2``: :mod:`clipfair.blip2`, on a tower of the others. What the paper leaves open is chosen and reasoned in docs/training.md.
 """
 
 from collections.abc import Callable, Mapping
@@ -166,11 +166,18 @@ def _config(name: str) -> dict:
     return config
 
 
+def _blip2(line: Mapping) -> Built:
+    from clipfair.blip2 import build_blip2
+
+    return build_blip2(line)
+
+
 _KINDS: dict[str, Callable[[Mapping], Built]] = {
     "small": _small,
     "vit": _vit,
     "siglip": _siglip,
     "open_clip": _open_clip,
+    "blip2": _blip2,
 }
 
 

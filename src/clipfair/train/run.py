@@ -21,7 +21,7 @@ from clipfair.train.outputs import make_spec, save_weights, write_outputs
 from clipfair.train.protocols import Parts, Place
 from clipfair.train.schedules import make_schedule
 
-KINDS = ("pretrain", "finetune")
+KINDS = ("pretrain", "finetune", "blip2")
 PRECISIONS = ("fp32", "bf16")
 
 

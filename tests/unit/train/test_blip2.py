@@ -1,15 +1,23 @@
+import io
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from open_clip import CLIP
+from PIL import Image
+from safetensors.torch import save_file
 from torch.nn import functional
 
 from clipfair import tokens
 from clipfair.blip2 import make_blip2
 from clipfair.console import UserError
+from clipfair.embed.towers import encode_images, temperature
+from clipfair.models import build
 from clipfair.train.blip2 import Blip2Stage1, contrast, generate, similarities
 from clipfair.train.protocols import Batch
+from clipfair.train.run import train
 
 TEXTS = ["no sign of glaucoma", "a clear disc", "glaucoma", "a sign of a disc"]
 
@@ -161,3 +169,107 @@ def test_what_it_cannot_train_is_told(model):
         Blip2Stage1(seed=0).prepare(torch.nn.Linear(1, 1))
     with pytest.raises(UserError, match="a batch of one example has no wrong pairs"):
         Blip2Stage1(seed=0).terms(model, batch(model, 1))
+
+
+# --- from settings to files -------------------------------------------------------------------
+
+SMALL = {"kind": "small", "width": 4, "dim": 6, "words": "tiny", "length": 7, "size": 32}
+LINE = {
+    "kind": "blip2",
+    "tower": SMALL,
+    "queries": 3,
+    "dim": 5,
+    "length": 7,
+    "tokenizer": {"kind": "words", "words": "tiny"},
+    "qformer": {
+        "hidden_size": 8,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+        "max_position_embeddings": 16,
+    },
+}
+RECIPE = {
+    "optimiser": "adamw",
+    "learning_rate": 1e-3,
+    "weight_decay": 0.05,
+    "schedule": "cosine",
+    "warmup": 2,
+    "batch_size": 4,
+    "epochs": 2,
+    "label": "glaucoma",
+    "attributes": ["race"],
+    "prompts": ["no glaucoma", "glaucoma"],
+    "max_characters": 180,
+    "splits": {name: {"split": name[:5].replace("valid", "val")} for name in ("train", "validation", "test")},
+}
+
+
+@pytest.fixture
+def table(tmp_path):
+    n = 24
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "key": [f"k{i}" for i in range(n)],
+            "split": np.array(["train", "train", "val", "test"])[np.arange(n) % 4],
+            "glaucoma": np.arange(n) // 4 % 2,
+            "race": pd.Categorical(rng.choice(["asian", "black"], n)),
+            "captions": [[TEXTS[i % 4]] for i in range(n)],
+            "image_bytes": [encoded(rng) for _ in range(n)],
+        }
+    )
+    frame.to_parquet(tmp_path / "table.parquet")
+    return str(tmp_path / "table.parquet")
+
+
+def encoded(rng):
+    stream = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def train_tiny(folder, table, weights=None, **recipe):
+    levels = {"dataset": "made", "balance": "none", "model": "blip2", "method": "blip2-ft", "attr": "none"}
+    settings = {
+        "run": {**levels, "lam": "0", "seed": 0},
+        "model": LINE,
+        "recipe": {**RECIPE, **recipe},
+        "method": {"kind": "blip2", "settings": {}},
+        "stages": [],
+    }
+    names = {"model": "model.safetensors", "spec": "spec.json", "log": "log.csv", "curves": "curves.png"}
+    names |= {"card": "card.md", "snapshots": "snapshots", "epochs": "epochs.csv"}
+    out = {name: str(folder / file) for name, file in names.items()}
+    data = {"raw": str(folder), "table": table}
+    train(settings, data=data, weights=weights, out=out, scratch=str(folder / "scratch"))
+    return out
+
+
+def test_it_is_trained_by_the_loop_from_a_clip_and_embedded_like_one(tmp_path, table):
+    clip = build(SMALL, None, 7).model
+    save_file(clip.state_dict(), tmp_path / "clip.safetensors")
+    out = train_tiny(tmp_path / "out", table, weights=str(tmp_path / "clip.safetensors"))
+    log = pd.read_csv(out["log"])
+    assert log["step"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert {"contrast", "match", "generate"} <= set(log.columns)
+    trained = build(LINE, out["model"], 0)
+    tower = trained.model.visual.trunk.image_tokens.tower
+    assert all(
+        torch.equal(value, clip.visual.state_dict()[name]) for name, value in tower.state_dict().items()
+    )
+    images, features = encode_images(
+        trained.model.eval(),
+        torch.zeros(3, 3, 32, 32, dtype=torch.uint8),
+        normalise=trained.normalise,
+        device="cpu",
+    )
+    assert (images.shape, features.shape) == ((3, 5), (3, 8))
+    texts = trained.model.encode_text(trained.tokenizer(["glaucoma", "no glaucoma"]), normalize=True)
+    assert texts.shape == (2, 5)
+    assert temperature(trained.model)[0] == pytest.approx(1 / trained.model.temp.item())
+
+
+def test_too_few_examples_are_told(tmp_path, table):
+    with pytest.raises(UserError, match="the train split"):
+        train_tiny(tmp_path / "out", table, batch_size=64)
