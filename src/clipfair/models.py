@@ -2,7 +2,8 @@
 
 Five kinds. ``vit``: the paper's towers (section 3 of CLIP the Bias), of open_clip. ``siglip``: SigLIP's,
 with its pooling by attention. ``open_clip``: what OpenAI published, by open_clip's name. ``small``:
-:mod:`clipfair.small`. ``blip2``: :mod:`clipfair.blip2`, on a tower of the others. What the paper leaves open is chosen and reasoned in docs/training.md.
+:mod:`clipfair.small`. ``blip2``: :mod:`clipfair.blip2`, on a tower of the others. What the paper leaves
+open is chosen and reasoned in docs/training.md.
 """
 
 from collections.abc import Callable, Mapping
