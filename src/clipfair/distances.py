@@ -47,6 +47,8 @@ EVALUATED = {
 }
 
 MEDIAN = "median"
+# Up to so many scores Sinkhorn's problems are stacked.
+SMALL = 128
 # exp2 of less is not a normal 32-bit float, and slow; beside the largest term, which is 1, it is nothing.
 SMALLEST_POWER = -126.0
 
@@ -201,7 +203,7 @@ def _sinkhorn(
     """The debiased Sinkhorn divergence, step by step as geomloss computes it (``backend="tensorized"``).
 
     The three problems of the divergence do not need each other: population against itself is solved once for
-    all groups with the same schedule, and groups of one size go together.
+    all groups if they have the same schedule, and groups of one size go together.
     """
     everybody = population.unsqueeze(0)
     values = population.new_zeros(len(groups))
@@ -214,9 +216,13 @@ def _sinkhorn(
         everybody = population.expand(len(places), -1)
         if diameter is None:
             schedule = _schedule(everybody, p, _diameters(population, chosen), blur, scaling)
-            within = _self_transport(everybody, p, schedule)
-        across = _transport(everybody, chosen, p, schedule)
-        divergence = across - within - _self_transport(chosen, p, schedule)
+        if size == len(population) <= SMALL:
+            divergence = _stacked_divergence(everybody, chosen, p, schedule)
+        else:
+            if diameter is None:
+                within = _self_transport(everybody, p, schedule)
+            across = _transport(everybody, chosen, p, schedule)
+            divergence = across - within - _self_transport(chosen, p, schedule)
         values = values.index_put((torch.tensor(places, device=values.device),), divergence)
     return values
 
@@ -296,6 +302,28 @@ def _transport(x: Tensor, y: Tensor, p: int, schedule: Schedule) -> Tensor:
     forth = _cost(x.unsqueeze(2) - y.detach().unsqueeze(1), p)
     back = _cost(y.unsqueeze(2) - x.detach().unsqueeze(1), p)
     return _soft_minimum(forth, g, eps).mean(1) + _soft_minimum(back, f, eps).mean(1)
+
+
+def _stacked_divergence(x: Tensor, y: Tensor, p: int, schedule: Schedule) -> Tensor:
+    """The divergence of rows of ``x`` from rows of ``y``, (B, n) both; (B,).
+
+    With few scores the calls take the time, not the numbers: all problems are stacked, one call a step.
+    """
+    own, other = torch.cat([x, y, x, y]), torch.cat([y, x, x, y])
+    partner = torch.arange(4 * len(x), device=x.device)
+    partner[: 2 * len(x)] = partner[: 2 * len(x)].roll(len(x))
+    stacked = [
+        tuple(None if of is None else of.expand(len(x), 1).repeat(4, 1) for of in step) for step in schedule
+    ]
+    eps, _ = stacked[0]
+    with torch.no_grad():
+        cost = _cost(own.unsqueeze(2) - other.unsqueeze(1), p)
+        f = _soft_minimum(cost, torch.zeros_like(own), eps)
+        for eps, begun in stacked:
+            f = _move(f, _soft_minimum(cost, f[partner], eps), begun)
+    differentiated = _cost(own.unsqueeze(2) - other.detach().unsqueeze(1), p)
+    forth, back, within_x, within_y = _soft_minimum(differentiated, f[partner], eps).mean(1).chunk(4)
+    return forth + back - within_x - within_y
 
 
 def _self_transport(x: Tensor, p: int, schedule: Schedule) -> Tensor:

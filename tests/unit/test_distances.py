@@ -155,6 +155,18 @@ def test_sinkhorn_is_geomlosss_value_and_gradient(arguments):
         torch.testing.assert_close(here, there, **slack)
 
 
+@pytest.mark.parametrize("arguments", SCHEDULES)
+def test_stacked_problems_are_the_separate_ones(arguments, monkeypatch):
+    values = [one.requires_grad_() for one in scores(12, 12, 12)]
+    population, *groups = values
+    found = []
+    for small in (0, 128):
+        monkeypatch.setattr(distances, "SMALL", small)
+        value = measure({"kind": "sinkhorn", **arguments}, population, groups)
+        found.append([value, *torch.autograd.grad(value.sum(), values)])
+    torch.testing.assert_close(found[0], found[1])
+
+
 def test_the_gradient_is_right_where_that_of_geomloss_counts_ties():
     """The released loss: scores of about 28162 against some of about 1/32; half the mean square, nearly."""
     torch.manual_seed(0)

@@ -105,8 +105,8 @@ def _rows(recipe: Mapping, name: str, table: pd.DataFrame) -> np.ndarray:
     return np.flatnonzero(test_rows(line, table))
 
 
-def cut_texts(table: pd.DataFrame, most: int) -> list[str]:
-    """The first caption of each row, cut.
+def cut_texts(table: pd.DataFrame, most: int | None) -> list[str]:
+    """The first caption of each row, cut at ``most`` characters; whole if it is None.
 
     Raises
     ------
@@ -115,7 +115,8 @@ def cut_texts(table: pd.DataFrame, most: int) -> list[str]:
     """
     texts = []
     for key, captions in zip(table["key"], table["captions"], strict=True):
-        text = cut(captions[0], most) if len(captions) else ""
+        text = captions[0] if len(captions) else ""
+        text = text if most is None else cut(text, most)
         if not text.strip():
             raise UserError(
                 f"the text of {key} is empty after cutting at {most} characters; mend the note, or raise "

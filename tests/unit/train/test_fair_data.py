@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from clipfair.console import UserError
 from clipfair.images import open_image
+from clipfair.prompts import cut
 from clipfair.train import fair_data
-from clipfair.train.fair_data import check_groups, choose_part, cut, cut_texts, read_splits
+from clipfair.train.fair_data import check_groups, choose_part, cut_texts, read_splits
 from tests.unit.train.fair_world import RECIPE, SIZES, make_model, make_table, write_data
 
 
@@ -55,6 +56,11 @@ def test_cutting_is_the_released_one_up_to_blanks_at_the_end(text, most):
     assert found.rstrip() == released_cut(text, most).rstrip()
     assert text.startswith(found)
     assert len(found) <= most
+
+
+def test_a_text_without_a_limit_is_kept_whole():
+    table = pd.DataFrame({"key": ["1"], "captions": [["one two three"]]})
+    assert cut_texts(table, None) == ["one two three"]
 
 
 def test_a_text_that_is_empty_after_cutting_is_refused():
