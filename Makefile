@@ -1,14 +1,21 @@
-# make setup    the virtual environment with the pinned dependencies, nothing else
-# make results  set-up, then the default study: snakemake --cores all
-# make test     set-up, then all tests
+# make setup       the virtual environment with the pinned dependencies, nothing else
+# make results     set-up, then the default study
+# make test        set-up, then all tests
+# make test-slurm  set-up, then the tests on a SLURM of one node, installed if it is missing (Debian, as root)
+# make data        the data of the study and its conditions, nothing else: first, before pulled results are extended
+# make record      the study brought up to date, then recorded with DVC and pushed; git commit is yours
+# make report      report.html of what is there
+# make audit       known weaknesses of the pinned dependencies (needs a network)
 # Needs Python >= 3.11, git and make. A second call does no set-up.
 PYTHON ?= python3
 CORES ?= all
 VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+WORKFLOW := $(BIN)/python -m clipfair.live --cores $(CORES) --keep-going
 
-.PHONY: setup results test lint lock clean
+.PHONY: setup results test test-slurm data record report lint audit lock clean
 .DEFAULT_GOAL := results
 
 setup: $(READY)
@@ -17,24 +24,42 @@ $(READY): requirements.lock envs/setup.sh
 	@bash envs/setup.sh "$(PYTHON)" "$(VENV)"
 
 results: setup
-	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES) --keep-going --rerun-incomplete
+	@$(WORKFLOW)
 
 test: setup
-	@$(BIN)/python -m pytest -n 2
+	@python -m pytest -n 2
+
+test-slurm: setup
+	@tests/slurm/cluster start
+	@eval "$$(tests/slurm/cluster env)" && python -m pytest tests/slurm; status=$$?; tests/slurm/cluster stop; exit $$status
+
+# What is missing only because it was not pulled would make everything made from it look out of date: it comes first.
+data: setup
+	@$(WORKFLOW) --until prepare_dataset make_condition fetch_weights
+
+record: results
+	@dvc commit --force --quiet
+	@dvc push
+
+report: setup
+	@snakemake --report report.html --quiet
 
 lint: setup
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/snakefmt --check Snakefile workflow
-	@$(BIN)/snakemake --lint
+	@ruff check .
+	@ruff format --check .
+	@snakefmt --check Snakefile workflow
+	@snakemake --lint
+
+audit: setup
+	@pip-audit --requirement requirements.lock --require-hashes --disable-pip
 
 # Newest versions that fit pyproject.toml; the lock names versions and hashes, no index.
 lock: setup
-	@$(BIN)/uv pip compile pyproject.toml --upgrade --quiet --all-extras --universal \
+	@uv pip compile pyproject.toml --upgrade --quiet --all-extras --universal \
 	  --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links --output-file requirements.lock
-	@$(BIN)/python envs/render.py
+	@python envs/render.py
 
-# What the workflow made is not touched: results/, data/.
+# What the workflow made is not touched: results/, data/, scratch/.
 clean:
-	rm -rf $(VENV) logs .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) logs report.html .pytest_cache .ruff_cache .hypothesis

@@ -13,7 +13,7 @@ import yaml
 from clipfair.data import adult
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "config.yaml", "src", "workflow", "resources", "envs")
+PARTS = ("Snakefile", "config.yaml", "profiles", "src", "workflow", "resources", "envs")
 
 
 class Repository:
