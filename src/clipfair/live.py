@@ -1,7 +1,7 @@
 """One live view of a whole workflow: ``python -m clipfair.live <arguments of snakemake>``.
 
 On a terminal: a bar with the jobs done, those running and the time left; what Snakemake says of errors
-stays above it, and the end says what to do. Elsewhere (a log, a pipe): Snakemake's lines of progress and errors.
+stays above it, and the end says what to do. Elsewhere (a log, a pipe): its lines of progress and errors.
 """
 
 import re

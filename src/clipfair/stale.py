@@ -1,8 +1,8 @@
 """After an error, what was to be made from what failed is known to be stale.
 
-Snakemake takes away the old outputs of a job that fails, and then sees no reason to make them again: what is
-made from them is there, so that the next call would call it up to date. Marked as incomplete it is made again,
-together with all that it lacks.
+Snakemake takes away the old outputs of a job that fails, and then sees no reason to make them again: what
+is made from them is there, so that the next call would call it up to date. Marked as incomplete it is made
+again, together with all that it lacks.
 """
 
 from pathlib import Path

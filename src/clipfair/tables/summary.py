@@ -17,8 +17,8 @@ def summarise(parts: Mapping[str, str]) -> dict:
 
     Returns
     -------
-    Table -> ``verdicts`` (verdict -> number of cells) and ``means`` (the cell's names joined by `` / `` -> our
-    mean with six significant digits; undefined ones are left out).
+    Table -> ``verdicts`` (verdict -> number of cells) and ``means`` (the cell's names joined by `` / `` ->
+    our mean with six significant digits; undefined ones are left out).
     """
     return {table: _summary(pd.read_csv(path)) for table, path in parts.items()}
 
