@@ -205,7 +205,8 @@ def _normaliser(mean: tuple[float, ...], deviation: tuple[float, ...]) -> Callab
     offset = torch.tensor([-m / d for m, d in zip(mean, deviation, strict=True)]).view(3, 1, 1)
 
     def normalise(pixels: Tensor) -> Tensor:
-        return torch.addcmul(offset.to(pixels.device), pixels.float(), factor.to(pixels.device))
+        floats = pixels.to(torch.float32, copy=True)
+        return floats.mul_(factor.to(pixels.device)).add_(offset.to(pixels.device))
 
     return normalise
 

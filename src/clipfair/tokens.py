@@ -51,14 +51,10 @@ def word_tokenizer(name: str, length: int) -> Tokenizer:
     """One token a word of the list ``name``, which is its line number; 0 is the end. Others are left out."""
     numbers = {word: number for number, word in enumerate(read_words(name), start=1)}
 
-    def tokenize(texts: Sequence[str]) -> Tensor:
-        rows = torch.zeros((len(texts), length), dtype=torch.long)
-        for row, text in zip(rows, texts, strict=True):
-            known = [numbers[word] for word in words_of(text) if word in numbers][: length - 1]
-            row[: len(known)] = torch.tensor(known, dtype=torch.long)
-        return rows
+    def known(text: str) -> list[int]:
+        return [numbers[word] for word in words_of(text) if word in numbers]
 
-    return tokenize
+    return lambda texts: _filled([known(text) for text in texts], length, 0)
 
 
 def clip_tokenizer(length: int) -> Tokenizer:
@@ -74,11 +70,10 @@ def sticky_tokenizer(length: int) -> Tokenizer:
 
     pairs = SimpleTokenizer(context_length=length)
 
-    def tokenize(texts: Sequence[str]) -> Tensor:
-        rows = torch.full((len(texts), length), pairs.eot_token_id, dtype=torch.long)
-        for row, text in zip(rows, texts, strict=True):
-            known = pairs.encode(text)[: length - 1]
-            row[: len(known)] = torch.tensor(known, dtype=torch.long)
-        return rows
+    return lambda texts: _filled([pairs.encode(text) for text in texts], length, pairs.eot_token_id)
 
-    return tokenize
+
+def _filled(tokens: Sequence[list[int]], length: int, end: int) -> Tensor:
+    """Rows of ``length``, each cut before its end and filled up with it."""
+    rows = [[*row[: length - 1], *[end] * (length - len(row[: length - 1]))] for row in tokens]
+    return torch.tensor(rows, dtype=torch.long).reshape(len(rows), length)

@@ -84,14 +84,16 @@ class MemorySource:
             self.step += 1
             for part in split(positions, self.place, self.accumulate):
                 rows = stage.rows[part]
-                images = self.built.normalise(self._pixels[torch.from_numpy(rows)])
-                yield Batch(images, tokens[torch.from_numpy(part)], self.decoded.key[rows].tolist())
+                images = self.built.normalise(self._pixels.index_select(0, torch.from_numpy(rows)))
+                texts = tokens.index_select(0, torch.from_numpy(part))
+                yield Batch(images, texts, self.decoded.key[rows].tolist())
 
     def _tokens_of(self, stage: Stage) -> Tensor:
         if stage.name not in self._tokens:
-            texts = self.decoded.text[stage.rows] if stage.texts is None else stage.texts
-            distinct, places = np.unique(np.asarray(texts), return_inverse=True)
-            self._tokens = {stage.name: self.built.tokenizer(distinct.tolist())[torch.from_numpy(places)]}
+            texts = self.decoded.text[stage.rows].tolist() if stage.texts is None else stage.texts
+            number_of: dict[str, int] = {}
+            places = [number_of.setdefault(text, len(number_of)) for text in texts]
+            self._tokens = {stage.name: self.built.tokenizer(list(number_of))[torch.tensor(places)]}
         return self._tokens[stage.name]
 
     def state_dict(self) -> dict:
@@ -167,7 +169,7 @@ class _Reader:
         self.index, self.resize, self.tokenizer = index, built.resize, built.tokenizer
 
     def __getitem__(self, request: tuple[np.ndarray, Sequence[str] | None]) -> tuple | str:
-        """Pixels (n, 3, H, W) uint8, tokens, keys; or what is wrong, for errors lose their words on the way."""
+        """Pixels (n, 3, H, W) uint8, tokens, keys; or what is wrong: errors lose their words on the way."""
         rows, texts = request
         try:
             read = [self.index.read(row) for row in rows]

@@ -1,0 +1,193 @@
+"""Images/s of the engine on a processor, beside the bare loop and open_clip's own training loop.
+
+    python benchmarks/train/cpu.py RAW KEEP SCRATCH
+
+RAW is the folder of the embedded web (shards/*.tar), KEEP a keep-list of it. Prints one JSON line each.
+"""
+
+import json
+import re
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from clipfair.models import Built, build
+from clipfair.train.checkpoint import Checkpoints
+from clipfair.train.log import Log
+from clipfair.train.loop import Plan, Training, run_loop
+from clipfair.train.optimisers import make_optimiser
+from clipfair.train.pretrain import make_parts
+from clipfair.train.protocols import Place
+from clipfair.train.schedules import make_schedule
+from clipfair.train.shards import find_shards, read_index
+
+SMALL = {"kind": "small", "size": 32, "width": 32, "dim": 32, "words": "embedded", "length": 48}
+# One that both can build; 16 tokens of CLIP's vocabulary.
+VIT = {
+    "embed_dim": 64,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8},
+    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
+}
+STEPS, BATCH = 100, 128
+RECIPE = {
+    "batch_size": BATCH,
+    "examples": STEPS * BATCH,
+    "optimiser": "adamw",
+    "learning_rate": 0.001,
+    "weight_decay": 0.1,
+    "betas": [0.9, 0.98],
+    "eps": 1e-6,
+    "schedule": "cosine",
+    "warmup": 10,
+    "clip": 1.0,
+}
+
+
+def vit() -> Built:
+    """The model of ``VIT`` with CLIP's tokens."""
+    import open_clip
+
+    from clipfair import tokens
+    from clipfair.models import SYMMETRIC, _built
+
+    torch.manual_seed(0)
+    return _built(open_clip.CLIP(**VIT), tokens.clip_tokenizer(16), 32, SYMMETRIC, crop=False)
+
+
+def parts_of(built: Built, raw: str, keep: str, scratch: str, **recipe: object):
+    settings = {
+        "run": {"seed": 0},
+        "recipe": RECIPE | recipe,
+        "method": {"settings": {"loss": "softmax", "temperature": 10, "bias": None}},
+        "stages": [{"balance": "all", "share": 1}],
+    }
+    data = {"raw": raw, "keep": [keep], "cache": scratch}
+    return make_parts(settings, data, built, place=Place(), out={}, scratch=scratch)
+
+
+def engine(built: Built, parts, scratch: str, steps: int = STEPS) -> float:
+    """Images/s of the loop, its loader, log and checks included."""
+    named = list(built.model.named_parameters())
+    training = Training(
+        built.model, parts, make_optimiser(RECIPE, named), [p for _, p in named], Log(10, BATCH)
+    )
+    parts.objective.prepare(built.model)
+    plan = Plan(steps, 1, 1e-3, 1.0, "fp32", frozenset())
+    checkpoints = Checkpoints(Path(scratch, "bench"), "spec", minutes=10)
+    return timed(
+        lambda: run_loop(
+            training,
+            make_schedule(RECIPE, steps),
+            plan,
+            place=Place(),
+            checkpoints=checkpoints,
+            keep_snapshot=lambda *_: None,
+        ),
+        steps,
+    )
+
+
+def bare(built: Built, parts, steps: int = STEPS) -> float:
+    """Images/s of forward, backward, clipping and update alone, on batches in memory."""
+    batches = [batch for batch, _ in zip(parts.source, range(20), strict=False)]
+    named = list(built.model.named_parameters())
+    optimiser, trained = make_optimiser(RECIPE, named), [p for _, p in named]
+    parts.objective.prepare(built.model)
+
+    def loop() -> None:
+        for step in range(steps):
+            for parameter in trained:
+                parameter.grad = None
+            parts.objective.terms(built.model, batches[step % len(batches)])["loss"].backward()
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimiser.step(1.0)
+
+    return timed(loop, steps)
+
+
+def timed(run, steps: int) -> float:
+    """Images per second of this process's own processor time: other work on the machine counts less."""
+    start = time.process_time()
+    run()
+    return steps * BATCH / (time.process_time() - start)
+
+
+def open_clip_train(raw: str, scratch: str) -> dict:
+    """open_clip's own training of ``VIT``: images/s that it logs (median), peak memory of its process."""
+    config = Path(scratch, "bench-vit.json")
+    config.write_text(json.dumps(VIT))
+    program = (
+        "import open_clip, sys; open_clip.add_model_config(sys.argv[1]); "
+        "import time, torch; torch.set_num_threads(1); import open_clip_train.main as m\n"
+        "one = m.train_one_epoch\n"
+        "def timed(*given, **named):\n"
+        "    start = time.process_time(); one(*given, **named); print('TRAIN', time.process_time() - start)\n"
+        "m.train_one_epoch = timed; m.main(sys.argv[2:])"
+    )
+    arguments = [
+        *("--model", "bench-vit", "--dataset-type", "csv", "--device", "cpu", "--precision", "fp32"),
+        *("--train-data", _as_files(raw, scratch), "--csv-separator", ","),
+        *("--batch-size", str(BATCH), "--epochs", "1", "--workers", "1", "--lr", "0.001", "--wd", "0.1"),
+        *("--warmup", "10", "--grad-clip-norm", "1.0", "--log-every-n-steps", "10"),
+        *("--logs", f"{scratch}/bench-logs", "--save-frequency", "0"),
+    ]
+    made = subprocess.run(
+        [sys.executable, "-c", program, str(config), *arguments], capture_output=True, text=True, check=False
+    )
+    told = made.stdout + made.stderr
+    speeds = sorted(float(found) for found in re.findall(r"([\d.]+)/s, ", told))
+    seconds = re.search(r"TRAIN ([\d.]+)", told)
+    if not speeds or seconds is None:
+        raise SystemExit(told[-2000:])
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return {
+        "images_per_second_logged": speeds[len(speeds) // 2],
+        "images_per_second": round(STEPS * BATCH / float(seconds[1])),
+        "peak_mb": round(peak),
+    }
+
+
+def _as_files(raw: str, scratch: str) -> str:
+    """The pairs as single files with a table: it does not read shards by the installed webdataset."""
+    index = read_index(find_shards(raw), scratch)
+    folder = Path(scratch, "bench-files")
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for row in range(STEPS * BATCH):
+        content, text = index.read(row)
+        (folder / f"{row}.jpg").write_bytes(content)
+        rows.append({"filepath": str(folder / f"{row}.jpg"), "title": text})
+    pd.DataFrame(rows).to_csv(folder / "pairs.csv", index=False)
+    return str(folder / "pairs.csv")
+
+
+def main(raw: str, keep: str, scratch: str) -> None:
+    torch.set_num_threads(1)
+    Path(scratch).mkdir(parents=True, exist_ok=True)
+    for name, make in (("small", lambda: build(SMALL, None, 0)), ("vit", vit)):
+        found = {"bare": [], "in memory": [], "from shards, 1 worker": []}
+        for _ in range(3):
+            built = make()
+            found["bare"].append(bare(built, parts_of(built, raw, keep, scratch, in_memory=True)))
+            built = make()
+            found["in memory"].append(
+                engine(built, parts_of(built, raw, keep, scratch, in_memory=True), scratch)
+            )
+            built = make()
+            found["from shards, 1 worker"].append(
+                engine(built, parts_of(built, raw, keep, scratch, workers=1), scratch)
+            )
+        rounded = {how: [round(value) for value in sorted(values)] for how, values in found.items()}
+        print(json.dumps({"model": name, "images_per_second": rounded}), flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"peak_mb of all of the above": round(peak)}), flush=True)
+    print(json.dumps({"open_clip_train": [open_clip_train(raw, scratch) for _ in range(2)]}), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
