@@ -47,7 +47,7 @@ EVALUATED = {
 }
 
 MEDIAN = "median"
-# Up to so many scores Sinkhorn's problems are stacked.
+# Sinkhorn's problems of up to so many scores are stacked.
 SMALL = 128
 # exp2 of less is not a normal 32-bit float, and slow; beside the largest term, which is 1, it is nothing.
 SMALLEST_POWER = -126.0
@@ -202,36 +202,38 @@ def _sinkhorn(
 ) -> Tensor:
     """The debiased Sinkhorn divergence, step by step as geomloss computes it (``backend="tensorized"``).
 
-    The three problems of the divergence do not need each other: population against itself is solved once for
-    all groups if they have the same schedule, and groups of one size go together.
+    Few scores are padded and stacked: then the calls take the time, not the numbers. Of many, population
+    against itself is solved once if all groups have the same schedule, and groups of one size go together.
     """
-    everybody = population.unsqueeze(0)
+
+    def schedule_of(chosen: Sequence[Tensor]) -> Schedule:
+        diameters = _diameters(population, chosen) if diameter is None else [float(diameter)]
+        return _schedule(population, p, diameters, blur, scaling)
+
+    if max(len(population), *map(len, groups)) <= SMALL:
+        return _stacked_divergence(population, groups, p, schedule_of(groups))
     values = population.new_zeros(len(groups))
     if diameter is not None:
-        schedule = _schedule(everybody, p, [float(diameter)], blur, scaling)
-        within = _self_transport(everybody, p, schedule)
+        schedule = schedule_of(groups)
+        within = _self_transport(population.unsqueeze(0), p, schedule)
     for size in sorted(set(map(len, groups))):
         places = [place for place, group in enumerate(groups) if len(group) == size]
         chosen = torch.stack([groups[place] for place in places])
         everybody = population.expand(len(places), -1)
         if diameter is None:
-            schedule = _schedule(everybody, p, _diameters(population, chosen), blur, scaling)
-        if size == len(population) <= SMALL:
-            divergence = _stacked_divergence(everybody, chosen, p, schedule)
-        else:
-            if diameter is None:
-                within = _self_transport(everybody, p, schedule)
-            across = _transport(everybody, chosen, p, schedule)
-            divergence = across - within - _self_transport(chosen, p, schedule)
+            schedule = schedule_of(chosen)
+            within = _self_transport(everybody, p, schedule)
+        across = _transport(everybody, chosen, p, schedule)
+        divergence = across - within - _self_transport(chosen, p, schedule)
         values = values.index_put((torch.tensor(places, device=values.device),), divergence)
     return values
 
 
-def _diameters(population: Tensor, chosen: Tensor) -> list[float]:
+def _diameters(population: Tensor, groups: Sequence[Tensor]) -> list[float]:
     """Each group's range together with everybody's."""
-    low = torch.minimum(chosen.amin(1), population.min())
-    high = torch.maximum(chosen.amax(1), population.max())
-    return (high - low).tolist()
+    low, high = population.min(), population.max()
+    ranges = [torch.maximum(high, group.max()) - torch.minimum(low, group.min()) for group in groups]
+    return torch.stack(ranges).tolist()
 
 
 def _geomloss(
@@ -304,26 +306,40 @@ def _transport(x: Tensor, y: Tensor, p: int, schedule: Schedule) -> Tensor:
     return _soft_minimum(forth, g, eps).mean(1) + _soft_minimum(back, f, eps).mean(1)
 
 
-def _stacked_divergence(x: Tensor, y: Tensor, p: int, schedule: Schedule) -> Tensor:
-    """The divergence of rows of ``x`` from rows of ``y``, (B, n) both; (B,).
-
-    With few scores the calls take the time, not the numbers: all problems are stacked, one call a step.
-    """
-    own, other = torch.cat([x, y, x, y]), torch.cat([y, x, x, y])
-    partner = torch.arange(4 * len(x), device=x.device)
-    partner[: 2 * len(x)] = partner[: 2 * len(x)].roll(len(x))
-    stacked = [
-        tuple(None if of is None else of.expand(len(x), 1).repeat(4, 1) for of in step) for step in schedule
+def _stacked_divergence(population: Tensor, groups: Sequence[Tensor], p: int, schedule: Schedule) -> Tensor:
+    """The divergences of all groups, of whatever sizes, their problems stacked: one call a step; (G,)."""
+    count, width = len(groups), max(len(population), *map(len, groups))
+    sides = [_filled(part, width) for part in [population] * count + list(groups)]
+    # Across: population and group, group and population. Within: each with itself.
+    own = torch.stack(sides + sides)
+    weights = torch.stack([_shares(part, width) for part in [population] * count + list(groups)]).repeat(2, 1)
+    partner = torch.arange(4 * count, device=own.device)
+    partner[: 2 * count] = partner[: 2 * count].roll(count)
+    theirs = weights[partner].unsqueeze(1)
+    steps = [
+        tuple(None if of is None else of.expand(count, 1).repeat(4, 1) for of in step) for step in schedule
     ]
-    eps, _ = stacked[0]
+    eps, _ = steps[0]
     with torch.no_grad():
-        cost = _cost(own.unsqueeze(2) - other.unsqueeze(1), p)
-        f = _soft_minimum(cost, torch.zeros_like(own), eps)
-        for eps, begun in stacked:
-            f = _move(f, _soft_minimum(cost, f[partner], eps), begun)
-    differentiated = _cost(own.unsqueeze(2) - other.detach().unsqueeze(1), p)
-    forth, back, within_x, within_y = _soft_minimum(differentiated, f[partner], eps).mean(1).chunk(4)
-    return forth + back - within_x - within_y
+        cost = _cost(own.unsqueeze(2) - own[partner].unsqueeze(1), p)
+        f = _soft_minimum(cost, torch.zeros_like(own), eps, theirs)
+        for eps, begun in steps:
+            f = _move(f, _soft_minimum(cost, f[partner], eps, theirs), begun)
+    differentiated = _cost(own.unsqueeze(2) - own[partner].detach().unsqueeze(1), p)
+    values = (_soft_minimum(differentiated, f[partner], eps, theirs) * weights).sum(1)
+    forth, back, within_all, within = values.chunk(4)
+    return forth + back - within_all - within
+
+
+def _filled(scores: Tensor, width: int) -> Tensor:
+    """Scores with copies of the first behind them, which count nothing."""
+    return torch.cat([scores, scores[:1].detach().expand(width - len(scores))])
+
+
+def _shares(scores: Tensor, width: int) -> Tensor:
+    shares = scores.new_zeros(width)
+    shares[: len(scores)] = 1 / len(scores)
+    return shares
 
 
 def _self_transport(x: Tensor, p: int, schedule: Schedule) -> Tensor:
@@ -343,16 +359,18 @@ def _move(old: Tensor, new: Tensor, begun: Tensor | None) -> Tensor:
     return moved if begun is None else torch.where(begun, moved, old)
 
 
-def _soft_minimum(cost: Tensor, potential: Tensor, eps: Tensor) -> Tensor:
+def _soft_minimum(cost: Tensor, potential: Tensor, eps: Tensor, shares: Tensor | None = None) -> Tensor:
     """-eps log of the mean over j of exp((potential_j - cost_ij) / eps), in powers of two: they are fastest.
 
-    ``cost`` (B, n, m), ``potential`` (B, m), ``eps`` (B, 1) or (1, 1); (B, n).
+    ``cost`` (B, n, m), ``potential`` (B, m), ``eps`` (B, 1) or (1, 1), ``shares`` (B, 1, m) of a mean that is
+    not uniform; (B, n).
     """
     rate = math.log2(math.e) / eps
     exponents = torch.addcmul((potential * rate).unsqueeze(1), cost, rate.unsqueeze(2), value=-1)
     top = exponents.detach().amax(2, keepdim=True)
     powers = (exponents - top).clamp_(min=SMALLEST_POWER).exp2_()
-    return (powers.mean(2).log2() + top.squeeze(2)) / -rate
+    mean = powers.mean(2) if shares is None else (powers * shares).sum(2)
+    return (mean.log2() + top.squeeze(2)) / -rate
 
 
 KINDS: dict[str, tuple[Callable[..., Tensor], tuple[str, ...]]] = {
