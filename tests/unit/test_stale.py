@@ -4,7 +4,7 @@ from clipfair.stale import mark_stale
 
 
 class Dag:
-    """b and c are made from a, d from c; e from what is there. Hashable jobs with inputs, as Snakemake's are."""
+    """b and c are made from a, d from c; e from what is there."""
 
     def __init__(self, folder, planned):
         there = folder / "there"
