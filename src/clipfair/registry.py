@@ -554,7 +554,10 @@ def _freeze(config: Mapping, datasets: Mapping[str, Dataset]) -> Registry:
             )
             for name, entry in config["data_tables"].items()
         },
-        runs=make_runs(config, config["studies"][study]),
+        runs=make_runs(
+            {**config, **{key: _numbers(config[key]) for key in ("recipes", "methods")}},
+            config["studies"][study],
+        ),
         study_tables=tuple(config["studies"][study]),
     )
 
@@ -570,11 +573,13 @@ def _mitigation(entry: Mapping) -> Mitigation:
 
 
 def _numbers(settings: Mapping) -> dict:
-    """The settings with strings that hold numbers (``1e-7``) as numbers."""
+    """The settings with strings that hold numbers (``1e-7``) as numbers, at any depth."""
     return {key: _number(value) for key, value in settings.items()}
 
 
 def _number(value: object) -> object:
+    if isinstance(value, Mapping):
+        return _numbers(value)
     if not isinstance(value, str):
         return value
     try:
