@@ -120,6 +120,16 @@ class DataTable:
     balances: tuple[str, ...]
     datasets: tuple[str, ...]
 
+    def without(self, gone: set[str], annotations: Mapping[str, Annotation]) -> "DataTable":
+        """Less some datasets, if each of its rows or columns is of one dataset; else the same."""
+        if self.builder not in ("datasets", "human_mentions", "conditions"):
+            return self
+        return replace(
+            self,
+            annotations=tuple(name for name in self.annotations if annotations[name].dataset not in gone),
+            datasets=tuple(name for name in self.datasets if name not in gone),
+        )
+
 
 @dataclass(frozen=True)
 class Registry:
@@ -217,16 +227,26 @@ class Registry:
             )
             for name, grid in self.grids.items()
         }
+        rest = replace(
+            self,
+            grids=grids,
+            runs=runs,
+            data_tables={
+                name: table.without(gone, self.annotations) for name, table in self.data_tables.items()
+            },
+            left_out=tuple(sorted(gone)),
+        )
 
         def is_kept(table: str) -> bool:
             if table in self.runs.tables:
                 return table in runs.study_tables
             if table in self.tables:
                 return bool(grids[self.tables[table].grid].tasks)
-            return not gone & set(self.datasets_of(table))
+            left = rest.datasets_of(table)
+            return bool(left) and not gone & set(left)
 
         kept = tuple(table for table in self.study_tables if is_kept(table))
-        return replace(self, grids=grids, runs=runs, study_tables=kept, left_out=tuple(sorted(gone)))
+        return replace(rest, study_tables=kept)
 
     def loader_settings(self, dataset: str) -> dict:
         """What decides a prepared table besides the files and the code: what is checked against."""
@@ -323,9 +343,22 @@ class Registry:
         return [paths.KEEP.format(study=self.study, dataset=dataset, balance=within)] if within else []
 
     def encoder_of(self, dataset: str) -> str:
-        """The file of the encoder that annotates a dataset: a checkpoint, or one fitted to the dataset."""
+        """The file of the encoder that annotates a dataset: fetched weights, or one fitted to the dataset."""
         encoder = self.annotation_of(dataset).encoder
-        return encoder.get("checkpoint", paths.ENCODER.format(study=self.study, dataset=dataset))
+        if encoder.get("kind") == "clip":
+            return self.runs.fetched_weights(encoder["model"])
+        return paths.ENCODER.format(study=self.study, dataset=dataset)
+
+    def annotation_settings(self, dataset: str) -> dict:
+        """All that decides the annotations of a dataset besides the files and the code."""
+        settings = asdict(self.annotation_of(dataset))
+        if settings["encoder"].get("kind") == "clip":
+            settings["encoder"]["model"] = dict(self.runs.models[settings["encoder"]["model"]])
+        return settings
+
+    def annotation_gpus(self, dataset: str) -> int:
+        """The GPUs that annotating a shard asks for: one if its encoder may run on one."""
+        return int(self.annotation_of(dataset).encoder.get("device", "cpu") != "cpu")
 
     def notes(self, table: str) -> list[str]:
         """What a reader of the table must know of its data."""
@@ -548,7 +581,7 @@ def _freeze(config: Mapping, datasets: Mapping[str, Dataset]) -> Registry:
             name: DataTable(
                 builder=entry["builder"],
                 figure=entry["figure"],
-                annotations=tuple(entry["annotations"]),
+                annotations=tuple(config["stand_ins"].get(name, name) for name in entry["annotations"]),
                 balances=tuple(entry["balances"]),
                 datasets=tuple(entry.get("datasets", ())),
             )
@@ -602,6 +635,9 @@ def _check_names(registry: Registry, config: Mapping) -> None:
     _check_batches(registry)
     for name, annotation in registry.annotations.items():
         _known(f"config.annotations.{name}.dataset", "dataset", annotation.dataset, registry.datasets)
+        if annotation.encoder.get("kind") == "clip":
+            fetched = registry.runs.fetched_models()
+            _known(f"config.annotations.{name}.encoder.model", "model", annotation.encoder["model"], fetched)
     for name, table in registry.data_tables.items():
         _check_data_table(f"config.data_tables.{name}", table, registry)
     for study, tables in config["studies"].items():

@@ -155,7 +155,11 @@ class Runs:
             return self.model_file(start)
         if self.models[run.model].get("weights") is None:
             return None
-        return paths.WEIGHTS.format(weights=self.models[run.model].get("like", run.model))
+        return self.fetched_weights(run.model)
+
+    def fetched_weights(self, model: str) -> str:
+        """The file of a model's published weights."""
+        return paths.WEIGHTS.format(weights=self.models[model].get("like", model))
 
     def path_of(self, template: str, run: Run) -> str:
         """``template`` (with {study} and the levels of the run key) for a run or a batch."""

@@ -228,3 +228,12 @@ def test_another_spelling_of_a_number_is_refused():
     assert error_of(**{"mirror": "1e-07"}) == (
         "config.mirror: the number '1e-07' is spelt 1e-7 here; write it so"
     )
+
+
+def test_a_table_that_lists_datasets_stands_with_one_less():
+    registry = load_registry(CONFIG | {"study": "paper"})
+    rest = registry.without(["imagenet"])
+    assert rest.datasets_of("m4/table7-web") == ["coco"]
+    assert "m4/table7-web" in rest.study_tables
+    assert "Left out of this study (missing data): imagenet." in rest.notes("m4/table7-web")
+    assert "m4/table7-web" not in registry.without(["imagenet", "coco"]).study_tables

@@ -45,6 +45,7 @@ rule fit_annotator:
     resources:
         mem_mb=4000,
         runtime=30,
+        gpu=get_annotation_gpus,
     params:
         annotation=get_annotation,
         code=code_digest(
@@ -74,6 +75,7 @@ rule annotate_shard:
     resources:
         mem_mb=4000,
         runtime=60,
+        gpu=get_annotation_gpus,
     params:
         annotation=get_annotation,
         code=code_digest("clipfair.annotate.shards", "clipfair.annotate.encoders"),

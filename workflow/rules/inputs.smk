@@ -78,7 +78,11 @@ def get_mitigation_priority(wildcards):
 
 
 def get_annotation(wildcards):
-    return asdict(REGISTRY.annotation_of(wildcards.dataset))
+    return REGISTRY.annotation_settings(wildcards.dataset)
+
+
+def get_annotation_gpus(wildcards):
+    return REGISTRY.annotation_gpus(wildcards.dataset)
 
 
 def get_raw(wildcards):
