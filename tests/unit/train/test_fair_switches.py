@@ -4,8 +4,10 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
+import yaml
 
 from clipfair.console import UserError
+from clipfair.distances import KINDS
 from clipfair.paths import Run
 from clipfair.train.fair_switches import (
     VARIANTS,
@@ -16,8 +18,9 @@ from clipfair.train.fair_switches import (
     read_switches,
 )
 
+ROOT = Path(__file__).parents[3]
 ATTRIBUTES = ["race", "gender", "ethnicity", "language"]
-PAGE = (Path(__file__).parents[3] / "docs/fairclip-methods.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/fairclip-methods.md").read_text(encoding="utf-8")
 
 # What section 1 of the protocol says of each method, in the order of its columns.
 PROTOCOL = {
@@ -68,6 +71,21 @@ def test_the_page_tells_every_switch_word_and_variant():
         assert f"`{name}`" in PAGE
     for words in WORDS.values():
         assert all(f"`{word}`" in PAGE for word in words)
+
+
+def test_the_schema_of_the_registry_has_the_same_switches_words_and_distances():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+    line = schema["$defs"]["finetune"]["properties"]
+    assert set(line) - {"kind", "variant"} == {field.name for field in fields(Switches)}
+    assert line["variant"]["enum"] == list(VARIANTS)
+    for name, words in WORDS.items():
+        assert tuple(line[name]["enum"]) == words
+    known = {}
+    for form in schema["$defs"]["distance"]["oneOf"]:
+        kind = form["properties"]["kind"]
+        for name in kind.get("enum", [kind.get("const")]):
+            known[name] = tuple(form["required"][1:])
+    assert known == {name: arguments for name, (_, arguments) in KINDS.items()}
 
 
 @pytest.mark.parametrize(
