@@ -186,7 +186,7 @@ def test_trainings_killed_by_memory_by_time_and_by_hand_go_on_to_the_same_tables
     [of_seed_0] = [job for job in jobs if job.wildcards.endswith("_0")]
     of_seed_0.cancel()
     training.wait_for_checkpoint(0, after=reached)
-    assert run.wait(timeout=600) == 0, training.log.read_text()
+    assert run.wait(timeout=1200) == 0, training.log.read_text()
     states = training.states("train_model")
     assert states.count("COMPLETED") == 2
     assert {"CANCELLED", "TIMEOUT"} <= set(states)
@@ -217,7 +217,8 @@ def test_ctrl_c_and_a_killed_scheduler_are_picked_up_by_the_next_call(training, 
 def test_a_rule_with_two_gpus_starts_torchrun_with_two_ranks(training):
     config = training.folder / "config.yaml"
     config.write_text(config.read_text().replace("examples: 3000000", "examples: 64000"))
-    training.run("--set-resources", "train_model:gpu=2", "--", MODEL)
-    [job] = training.jobs()
-    assert (job.gpus, job.state) == ("0-1", "COMPLETED")
+    run = training.start("--set-resources", "train_model:gpu=2", "--", MODEL)
+    [job] = training.wait_for_jobs("train_model", "RUNNING")
+    assert job.gpus == "0-1"
+    assert run.wait(timeout=300) == 0, training.log.read_text()
     assert read_json((training.folder / MODEL).with_name("spec.json"))["hardware"]["processes"] == 2
