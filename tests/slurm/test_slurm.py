@@ -22,7 +22,9 @@ from tests.slurm.slice import training_repository
 pytestmark = pytest.mark.skipif("SLURM_CONF" not in os.environ, reason="needs a cluster: make test-slurm")
 
 # The profile as it is, asked for the small study, with the patience of a machine on which nothing queues.
+# What runs in the background of a script ignores Ctrl-C, and would hand that on.
 COMMAND = [
+    "env", "--default-signal=INT",
     sys.executable, "-m", "snakemake", "--profile", "slurm", "--config", "study=embedded",
     "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5",
 ]  # fmt: skip
