@@ -70,7 +70,7 @@ class Cluster:
             )  # fmt: skip
 
     def run(self, *arguments: str) -> None:
-        assert self.start(*arguments).wait(timeout=400) == 0, self.log.read_text()
+        assert self.start(*arguments).wait(timeout=1800) == 0, self.log.read_text()
 
     def jobs(self, *states: str) -> list[Job]:
         """The jobs that were submitted from this folder and are in one of ``states``; in any by default."""
@@ -188,7 +188,7 @@ def test_trainings_killed_by_memory_by_time_and_by_hand_go_on_to_the_same_tables
     [of_seed_0] = [job for job in jobs if job.wildcards.endswith("_0")]
     of_seed_0.cancel()
     training.wait_for_checkpoint(0, after=reached)
-    assert run.wait(timeout=1200) == 0, training.log.read_text()
+    assert run.wait(timeout=1800) == 0, training.log.read_text()
     states = training.states("train_model")
     assert states.count("COMPLETED") == 2
     assert {"CANCELLED", "TIMEOUT"} <= set(states)
