@@ -66,7 +66,7 @@ class Adam:
 
     @torch.no_grad()
     def step(self, factor: float) -> None:
-        """One update with the learning rate ``factor`` times the rate."""
+        """One update with the learning rate ``factor`` times the rate; the gradients are used up."""
         self.steps += 1
         rate = self.rate * factor
         live = [place for place, parameter in enumerate(self.parameters) if parameter.grad is not None]
@@ -77,12 +77,14 @@ class Adam:
         if self.decoupled and self.weight_decay:
             torch._foreach_mul_(self.decayed, 1 - rate * self.weight_decay)
         elif self.weight_decay:
-            gradients = torch._foreach_add(gradients, parameters, alpha=self.weight_decay)
+            torch._foreach_add_(gradients, parameters, alpha=self.weight_decay)
         beta1, beta2 = self.betas
         torch._foreach_lerp_(first, gradients, 1 - beta1)
         torch._foreach_mul_(second, beta2)
         torch._foreach_addcmul_(second, gradients, gradients, value=1 - beta2)
-        scale = torch._foreach_sqrt(second)
+        scale = gradients  # read for the last time: their memory is free
+        torch._foreach_copy_(scale, second)
+        torch._foreach_sqrt_(scale)
         torch._foreach_div_(scale, (1 - beta2**self.steps) ** 0.5)
         torch._foreach_add_(scale, self.eps)
         torch._foreach_addcdiv_(parameters, first, scale, value=-rate / (1 - beta1**self.steps))
