@@ -19,7 +19,7 @@ from torch import Tensor
 
 from clipfair.catalogue import Archive, Dataset
 from clipfair.console import UserError
-from clipfair.data.fetch import Patience, fetch_dataset
+from clipfair.data.fetch import fetch_dataset
 from clipfair.io import atomic_path
 
 # What such archives may hold besides weights: what the architecture has already.
@@ -39,7 +39,6 @@ def fetch_weights(
     mirror: str | None,
     partial_dir: str,
     out_path: str,
-    patience: Patience = Patience(),
 ) -> None:
     """Write the published weights of a model as .safetensors, from a mirror folder or their owner.
 
@@ -49,7 +48,7 @@ def fetch_weights(
         Its id: ``<mirror>/<id>/<file>`` is tried first.
     weights
         Its line: ``url`` and ``sha256`` of a TorchScript archive or a .safetensors.
-    mirror, partial_dir, patience
+    mirror, partial_dir
         As for :func:`clipfair.data.fetch.fetch_dataset`.
 
     Raises
@@ -72,7 +71,7 @@ def fetch_weights(
     Path(partial_dir).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=partial_dir) as folder:
         fetched = Path(folder, "fetched")
-        fetch_dataset(source, mirror=mirror, partial_dir=partial_dir, out_dir=str(fetched), patience=patience)
+        fetch_dataset(source, mirror=mirror, partial_dir=partial_dir, out_dir=str(fetched))
         state = read_weights(fetched / name)
     with atomic_path(out_path) as temporary:
         temporary.write_bytes(save(state))
@@ -87,10 +86,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         If the file is neither.
     """
     try:
-        if zipfile.is_zipfile(path):
-            state = _read_archive(path)
-        else:
-            state = load(path.read_bytes())
+        state = _read_archive(path) if zipfile.is_zipfile(path) else load(path.read_bytes())
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path.name}: neither a .safetensors nor a TorchScript archive ({reason})") from None
