@@ -30,6 +30,8 @@ COMMAND = [
 ]  # fmt: skip
 
 
+# A job of others that needs the whole node.
+URGENT = ["sbatch", "--partition=urgent", "--cpus-per-task=4", "--output=/dev/null", "--wrap", "sleep 5"]
 BATCH = "dataset~embedded-web/balance~baseline/model~small/method~clip/attr~none/lam~0"
 MODEL = f"results/train/embedded/{BATCH}/seed~0/model.safetensors"
 
@@ -196,7 +198,10 @@ def test_trainings_killed_by_memory_by_time_and_by_hand_go_on_to_the_same_tables
     assert not list(training.folder.glob("scratch/**/*.pt"))
 
 
-def test_ctrl_c_and_a_killed_scheduler_are_picked_up_by_the_next_call(training, trained):
+def test_ctrl_c_and_a_killed_scheduler_are_picked_up_by_the_next_call_and_preemption_by_slurm(
+    training, trained
+):
+    """SLURM lets a preempted job wait two minutes."""
     run = training.start()
     training.wait_for_checkpoint(0)
     os.killpg(run.pid, signal.SIGINT)
@@ -209,7 +214,11 @@ def test_ctrl_c_and_a_killed_scheduler_are_picked_up_by_the_next_call(training, 
     run.wait()
     assert training.jobs("RUNNING") == orphans
 
-    training.run()
+    run = training.start()
+    training.wait_for_jobs("train_model", "RUNNING", count=2)
+    subprocess.run(URGENT, cwd=training.folder, check=True)
+    training.wait_for_jobs("train_model", "PENDING", count=2)
+    assert run.wait(timeout=1800) == 0, training.log.read_text()
     assert "the last workflow in this folder was killed: taking over, 2 jobs of it cancelled" in (
         training.log.read_text()
     )
