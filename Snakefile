@@ -41,6 +41,8 @@ wildcard_constraints:
     attr="[a-z0-9-]+",
     lam="[0-9.e-]+",
     seed="[0-9]+",
+    search="[a-z0-9.-]+",
+    part="[0-9]+",
     balance="[a-z0-9-]+",
     shard="[0-9]{5}",
 
@@ -53,7 +55,10 @@ include: "workflow/rules/balance.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/embed.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/probe.smk"
+include: "workflow/rules/search.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/report.smk"
 
 
 localrules:

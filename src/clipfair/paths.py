@@ -86,11 +86,19 @@ SCRATCH = f"{{study}}/{_KEY.key}"  # within the folder of the setting scratch
 # One job embeds or evaluates all seeds of a batch; each seed has a folder within.
 EMBED = f"results/embed/{{study}}/{_KEY.batch}"
 EVALUATE = f"results/evaluate/{{study}}/{_KEY.batch}"
+PROBE = f"results/probe/{{study}}/{_KEY.batch}"
+SEARCH = "results/search/{study}/{search}"
+SEARCH_PART = f"{SEARCH}/part~{{part}}.json"
+SEARCH_JOURNAL = f"{SEARCH}/journal.log"
+SEARCH_TRIALS = f"{SEARCH}/trials.csv"
+SEARCH_SCRATCH = "{study}/search~{search}/part~{part}"  # within the folder of the setting scratch
 # Beside the folder, with the sha256 of what is in it: what is read from the folder depends on this.
 FOLDER_SPEC = ".spec.json"
 
 TABLE = "results/tables/{study}/{paper}/{table}"
 TABLE5 = "results/table5.csv"
+PAGES = "results/tables/{study}/pages"
+METRICS = "results/metrics.json"
 
 
 def table_pattern(tables: Iterable[str]) -> str:

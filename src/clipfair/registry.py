@@ -24,6 +24,7 @@ from clipfair.schema import check_schema, unknown
 
 SOURCE = Path(__file__).parent
 SCHEMA = paths.ROOT / "workflow/schemas/config.schema.yaml"
+PAPERS = {"m4": "CLIP the Bias", "fairclip": "On the Reproducibility of FairCLIP"}
 ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
@@ -119,6 +120,7 @@ class DataTable:
     annotations: tuple[str, ...]
     balances: tuple[str, ...]
     datasets: tuple[str, ...]
+    searches: tuple[str, ...] = ()
 
     def without(self, gone: set[str], annotations: Mapping[str, Annotation]) -> "DataTable":
         """Less some datasets, if each of its rows or columns is of one dataset; else the same."""
@@ -215,7 +217,8 @@ class Registry:
         if table in self.tables:
             return [self.tasks[task].dataset for task in self.grids[self.tables[table].grid].tasks]
         entry = self.data_tables[table]
-        return [*(self.annotations[name].dataset for name in entry.annotations), *entry.datasets]
+        searched = [self.runs.searched_run(name).dataset for name in entry.searches]
+        return [*(self.annotations[name].dataset for name in entry.annotations), *entry.datasets, *searched]
 
     def without(self, datasets: Iterable[str]) -> "Registry":
         """This study less every task on ``datasets``, and less the tables that then have none."""
@@ -297,6 +300,15 @@ class Registry:
     def figure_of(self, table: str) -> str | None:
         """The module that draws a table, None if it is not drawn."""
         return (self.tables | self.data_tables | self.runs.tables)[table].figure
+
+    def paper_title(self, paper: str) -> str:
+        """What the report calls a paper's part of the results."""
+        return PAPERS[paper]
+
+    def compared_tables(self) -> list[str]:
+        """The tables of this study that stand beside a published one."""
+        compared = {*self.tables, *self.runs.compared_tables()}
+        return [table for table in self.study_tables if table in compared]
 
     def figure_data_suffix(self, table: str) -> str:
         """Which file of a table is drawn: the comparison, where there is one, has the published points."""
@@ -397,6 +409,12 @@ class Registry:
         """All that decides a trained model besides the files and the code."""
         return {**self.runs.train_settings(run), "version": self.datasets[run.dataset].version}
 
+    def search_settings(self, search: str) -> dict:
+        """All that decides the trials of a search besides the files and the code."""
+        settings = self.runs.search_settings(search)
+        version = self.datasets[self.runs.searched_run(search).dataset].version
+        return {**settings, "training": {**settings["training"], "version": version}}
+
     def evaluated_tables(self, batch: Run) -> dict[str, dict[str, str]]:
         """The datasets that a batch is evaluated on: id -> prepared table and folder of the files."""
         lines = self.runs.evaluations_of(batch).values()
@@ -417,6 +435,9 @@ class Registry:
             ]
 
         audits = of_conditions(paths.AUDIT)
+        if entry.searches:
+            of = {name: self.runs.search_file(paths.SEARCH_TRIALS, name) for name in entry.searches}
+            return {"searches": of}
         if entry.datasets:
             return {"tables": {name: self.prepared_of(name) for name in entry.datasets}}
         by_builder = {
@@ -455,7 +476,11 @@ class Registry:
         """Everything this study builds."""
         drawn = [name for name in self.study_tables if self.figure_of(name)]
         files = [*self.table_files(".md"), *self.table_files(".svg", among=drawn)]
-        return [*files, *([paths.TABLE5] if self.table_files("", named="table5") else [])]
+        if self.table_files("", named="table5"):
+            files.append(paths.TABLE5)
+        if self.compared_tables():
+            files.append(paths.METRICS)
+        return files
 
 
 def _with_generated(
@@ -584,6 +609,7 @@ def _freeze(config: Mapping, datasets: Mapping[str, Dataset]) -> Registry:
                 annotations=tuple(config["stand_ins"].get(name, name) for name in entry["annotations"]),
                 balances=tuple(entry["balances"]),
                 datasets=tuple(entry.get("datasets", ())),
+                searches=tuple(entry.get("searches", ())),
             )
             for name, entry in config["data_tables"].items()
         },

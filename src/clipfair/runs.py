@@ -68,6 +68,7 @@ class Runs:
     methods: Mapping[str, Mapping]
     schedules: Mapping[str, tuple[tuple[str, float], ...]]
     evaluations: Mapping[str, Mapping]
+    searches: Mapping[str, Mapping]
     grids: Mapping[str, Grid]
     tables: Mapping[str, RunTable]
     study_tables: tuple[str, ...]
@@ -108,6 +109,14 @@ class Runs:
 
     def evaluations_of(self, batch: Run) -> dict[str, Mapping]:
         """What a batch is evaluated on, by id, for all its grids together."""
+        lines = self._measures_of(batch).items()
+        return {name: line for name, line in lines if not line.get("augmented")}
+
+    def probes_of(self, batch: Run) -> dict[str, Mapping]:
+        """Those of its evaluations that see augmented pictures, and so cannot be made from embeddings."""
+        return {name: line for name, line in self._measures_of(batch).items() if line.get("augmented")}
+
+    def _measures_of(self, batch: Run) -> dict[str, Mapping]:
         names = dict.fromkeys(name for grid in self.grids_of(batch) for name in grid.evaluations)
         return {name: self.evaluations[name] for name in names}
 
@@ -128,11 +137,28 @@ class Runs:
 
     def train_settings(self, run: Run) -> dict:
         """All that the registry says of one trained model, and nothing of the others."""
+        return self._settings_of(run, self.recipe_of(run))
+
+    def search_settings(self, search: str) -> dict:
+        """All that the registry says of one search: the training that it varies, and how."""
+        line = self.searches[search]
+        training = self._settings_of(self.searched_run(search), self.recipes[line["recipe"]])
+        return {"training": training, **{key: line[key] for key in ("space", "trials", "seed", "parts")}}
+
+    def searched_run(self, search: str) -> Run:
+        """The run that a search varies."""
+        return Run(**self.searches[search]["run"])
+
+    def search_file(self, template: str, search: str, **levels: object) -> str:
+        """``template`` (with {study}, {search} and ``levels``) of a search."""
+        return template.format(study=self.study, search=search, **levels)
+
+    def _settings_of(self, run: Run, recipe: Mapping) -> dict:
         method = self.methods[run.method]
         return {
             "run": asdict(run),
             "model": dict(self.models[run.model]),
-            "recipe": dict(self.recipe_of(run)),
+            "recipe": dict(recipe),
             "method": {"kind": method["kind"], "settings": _less(method, "kind")},
             "stages": self.stages_of(run.balance),
         }
@@ -202,7 +228,15 @@ class Runs:
 
     def table_records(self, table: str) -> list[str]:
         """The folders of evaluations that a table is made from."""
-        return [self.path_of(paths.EVALUATE, batch) for batch in self.table_batches(table)]
+        return [
+            self.path_of(template, batch)
+            for batch in self.table_batches(table)
+            for template, found in (
+                (paths.EVALUATE, self.evaluations_of(batch)),
+                (paths.PROBE, self.probes_of(batch)),
+            )
+            if found
+        ]
 
     def table_epochs(self, table: str) -> dict[str, str]:
         """The key of every run that a table reads -> its epochs; empty if the table does not ask."""
@@ -306,6 +340,7 @@ def make_runs(config: Mapping, study_tables: Iterable[str]) -> Runs:
             for name, stages in config["schedules"].items()
         },
         evaluations={name: spell_out(line) for name, line in config["evaluations"].items()},
+        searches=config["searches"].get(config["study"], {}),
         grids={
             name: _grid(entry, config["stand_ins"])
             for name, entry in config["training"].get(config["study"], {}).items()

@@ -33,6 +33,7 @@ CONFIG = {
         "objects": {"kind": "zero_shot", "dataset": "cifar100", "split": "test"},
         "eyes": {"kind": "group_fairness", "dataset": "fundus", "split": "test"},
     },
+    "searches": {},
     "training": {
         "tiny": {
             "single": {

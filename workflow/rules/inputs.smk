@@ -238,6 +238,94 @@ def get_evaluated_raw(wildcards):
     return [places["raw"] for places in get_evaluated_datasets(wildcards).values()]
 
 
+def get_probes(wildcards):
+    return REGISTRY.runs.probes_of(get_run(wildcards))
+
+
+def get_probed_places(wildcards):
+    [dataset] = {line["dataset"] for line in get_probes(wildcards).values()}
+    return {"table": REGISTRY.prepared_of(dataset), "raw": REGISTRY.raw_of(dataset)}
+
+
+def get_probed_table(wildcards):
+    return get_probed_places(wildcards)["table"]
+
+
+def get_probed_raw(wildcards):
+    return get_probed_places(wildcards)["raw"]
+
+
+def get_probed_models(wildcards):
+    return get_embedded_models(wildcards)
+
+
+def get_probed_files(wildcards):
+    return get_embedded_files(wildcards)
+
+
+def get_probe_threads(wildcards):
+    return get_train_threads(wildcards)
+
+
+def get_probe_gpus(wildcards):
+    return get_embed_gpus(wildcards)
+
+
+# --- Searches ---
+
+
+def get_searched_run(wildcards):
+    return REGISTRY.runs.searched_run(wildcards.search)
+
+
+def get_search_settings(wildcards):
+    return REGISTRY.search_settings(wildcards.search)
+
+
+def get_search_table(wildcards):
+    return REGISTRY.prepared_of(get_searched_run(wildcards).dataset)
+
+
+def get_search_raw(wildcards):
+    return REGISTRY.raw_of(get_searched_run(wildcards).dataset)
+
+
+def get_search_weights(wildcards):
+    return REGISTRY.runs.weights_file(get_searched_run(wildcards)) or []
+
+
+def get_search_journal(wildcards):
+    return REGISTRY.runs.search_file(paths.SEARCH_JOURNAL, wildcards.search)
+
+
+def get_search_scratch(wildcards):
+    return str(Path(REGISTRY.scratch, paths.SEARCH_SCRATCH.format(**dict(wildcards.items()))))
+
+
+def get_search_cache(wildcards):
+    dataset = get_searched_run(wildcards).dataset
+    return paths.DECODED.format(dataset=dataset, version=REGISTRY.datasets[dataset].version)
+
+
+def get_search_parts(wildcards):
+    parts = range(REGISTRY.runs.searches[wildcards.search]["parts"])
+    return [
+        REGISTRY.runs.search_file(paths.SEARCH_PART, wildcards.search, part=part) for part in parts
+    ]
+
+
+def get_search_code(wildcards):
+    return code_digest("clipfair.search.run", "clipfair.train.run", "clipfair.train.finetune")
+
+
+def get_search_threads(wildcards):
+    return get_search_settings(wildcards)["training"]["recipe"]["threads"]
+
+
+def get_search_gpus(wildcards):
+    return get_search_settings(wildcards)["training"]["recipe"]["gpus"]
+
+
 # --- Tables and figures ---
 
 
@@ -346,3 +434,22 @@ def get_table5_parts():
 
 def get_study_targets():
     return REGISTRY.targets()
+
+
+# --- Report ---
+
+
+def get_pages():
+    return REGISTRY.table_files(".md")
+
+
+def get_compared_names():
+    return REGISTRY.compared_tables()
+
+
+def get_compared_files():
+    return REGISTRY.table_files(".compare.csv", among=get_compared_names())
+
+
+def get_paper_title(wildcards):
+    return REGISTRY.paper_title(wildcards.paper)

@@ -6,7 +6,7 @@
 #          seed~<s>/on~<evaluation>/metrics.json      as an evaluation's
 #          seed~<s>/on~<evaluation>/scores.parquet    what all of them follow from
 #          seed~<s>/on~<evaluation>/log.csv           AUC of validation and test, every few epochs
-#          spec.json                                  what made it
+#        <the folder's name>.spec.json                what made it, and the digest of what is in it
 # steps: fit_probe
 
 
@@ -16,7 +16,8 @@ rule fit_probe:
         table=get_probed_table,
         raw=ancient(get_probed_raw),
     output:
-        directory(paths.PROBE),
+        folder=directory(paths.PROBE),
+        spec=f"{paths.PROBE}{paths.FOLDER_SPEC}",
     log:
         "logs/fit_probe/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}.log",
     benchmark:

@@ -5,14 +5,16 @@ from clipfair.io import atomic_folder
 from clipfair.probe.run import fit_probes
 from clipfair.provenance import write_spec
 
-with job_log(snakemake.log[0]), atomic_folder(snakemake.output[0]) as folder:
+with job_log(snakemake.log[0]):
     settings = {name: snakemake.params[name] for name in ("models", "evaluations")}
     dataset = {"table": snakemake.input.table, "raw": snakemake.input.raw}
-    fit_probes(settings["models"], dataset, settings["evaluations"], folder, threads=snakemake.threads)
+    with atomic_folder(snakemake.output.folder) as folder:
+        fit_probes(settings["models"], dataset, settings["evaluations"], folder, threads=snakemake.threads)
     write_spec(
-        f"{folder}/spec.json",
+        snakemake.output.spec,
         made_by=snakemake.rule,
         code=snakemake.params.code,
         settings=settings,
         inputs={file: file for file in [*snakemake.input.models, snakemake.input.table]},
+        folders={"probes": snakemake.output.folder},
     )
