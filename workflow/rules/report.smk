@@ -1,6 +1,7 @@
 # What is told of a whole study: pages for the report, a summary for DVC.
 # in:    results/tables/<study>/<paper>/<table>.md .compare.csv
-# out:   results/tables/<study>/pages/<paper>/<table>.html    each table's page
+# out:   results/tables/<study>/pages/<paper>/<table>.html       each table's page
+#        results/tables/<study>/compared/<paper>/<table>.html    its values beside the published ones
 #        results/metrics.json    every compared table's means and verdicts, for dvc metrics diff
 # steps: render_pages; gather_metrics
 
@@ -15,14 +16,23 @@ localrules:
 
 rule render_pages:
     input:
-        get_pages(),
+        pages=get_pages(),
+        compared=get_compared_files(),
     output:
-        report(
+        pages=report(
             directory(paths.PAGES),
             patterns=["{paper}/{table}.html"],
             caption="../report/page.rst",
             category=get_paper_title,
             subcategory="Tables",
+            labels={"table": "{table}"},
+        ),
+        compared=report(
+            directory(paths.COMPARED),
+            patterns=["{paper}/{table}.html"],
+            caption="../report/compared.rst",
+            category=get_paper_title,
+            subcategory="Compared values",
             labels={"table": "{table}"},
         ),
     log:
