@@ -22,8 +22,13 @@ from clipfair.console import one_line_errors
 from clipfair.data.missing import check_data, stop_for
 from clipfair.provenance import put_code_first
 from clipfair.registry import load_registry
+from clipfair.stale import mark_stale
+from clipfair.takeover import sign_in, sign_out, take_over
 
 put_code_first()
+
+if workflow.is_main_process:
+    take_over()
 
 with one_line_errors():
     REGISTRY, MISSING = check_data(load_registry(config))
@@ -69,10 +74,17 @@ localrules:
 onstart:
     with one_line_errors():
         stop_for(MISSING)
+    sign_in()
+
+
+onsuccess:
+    sign_out()
 
 
 # What was built stays; what could not be is said last, where a person looks.
 onerror:
+    sign_out()
+    mark_stale(workflow.dag, workflow.persistence)
     tell_missing_data()
 
 

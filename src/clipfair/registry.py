@@ -476,6 +476,8 @@ class Registry:
         """Everything this study builds."""
         drawn = [name for name in self.study_tables if self.figure_of(name)]
         files = [*self.table_files(".md"), *self.table_files(".svg", among=drawn)]
+        if files:
+            files.append(paths.PAGES.format(study=self.study))
         if self.table_files("", named="table5"):
             files.append(paths.TABLE5)
         if self.compared_tables():

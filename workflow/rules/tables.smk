@@ -119,7 +119,13 @@ rule draw_figure:
     input:
         table=get_figure_data,
     output:
-        svg=f"{paths.TABLE}.svg",
+        svg=report(
+            f"{paths.TABLE}.svg",
+            caption="../report/figure.rst",
+            category=get_paper_title,
+            subcategory="Figures",
+            labels={"figure": "{table}"},
+        ),
         png=f"{paths.TABLE}.png",
     log:
         "logs/draw_figure/{study}/{paper}-{table}.log",
