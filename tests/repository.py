@@ -84,11 +84,11 @@ def jobs_of(plan: str) -> dict[str, int]:
 
 
 def read_tables(folder: Path) -> dict[str, bytes]:
-    """Every table of a study, and what it is read from: name -> bytes."""
+    """Every table of a study and its pages: name -> bytes."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.glob("results/**/*")
-        if path.suffix in (".csv", ".md")
+        for path in (*folder.glob("results/tables/**/*"), *folder.glob("results/*.csv"))
+        if path.suffix in (".csv", ".md", ".html")
     }
 
 

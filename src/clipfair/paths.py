@@ -99,7 +99,6 @@ TABLE = "results/tables/{study}/{paper}/{table}"
 TABLE5 = "results/table5.csv"
 PAGES = "results/tables/{study}/pages"
 COMPARED = "results/tables/{study}/compared"
-COMPARED = "results/tables/{study}/compared"
 METRICS = "results/metrics.json"
 
 
