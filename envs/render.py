@@ -49,7 +49,8 @@ def direct_dependencies(project: dict, groups: list[str]) -> set[str]:
     listed = list(project["dependencies"])
     for group in groups:
         listed += project["optional-dependencies"][group]
-    return {requirement.lower().replace("_", "-") for requirement in listed}
+    names = (requirement.partition("[")[0] for requirement in listed)
+    return {name.lower().replace("_", "-") for name in names}
 
 
 def render(environment: str) -> str:

@@ -286,9 +286,14 @@ class Runs:
     def datasets_of(self, table: str) -> list[str]:
         """The datasets that the models of a table are trained and evaluated on, each once."""
         grids = [self.grids[name] for name in self.tables[table].grids]
-        trained = [grid.dataset for grid in grids]
+        trained = [dataset for grid in grids for dataset in self._trained_on(grid)]
         evaluated = [self.evaluations[name]["dataset"] for grid in grids for name in grid.evaluations]
         return list(dict.fromkeys(trained + evaluated))
+
+    def _trained_on(self, grid: Grid) -> list[str]:
+        """The grid's dataset, and those of the runs that its models start from."""
+        starts = [self.start_of(batch) for batch in grid.batches]
+        return [grid.dataset, *dict.fromkeys(start.dataset for start in starts if start is not None)]
 
     def fetched_models(self) -> list[str]:
         """The models whose published weights are fetched, each file once."""
@@ -299,8 +304,8 @@ class Runs:
         ]
 
     def without(self, datasets: Iterable[str]) -> "Runs":
-        """Less every grid that trains on one of ``datasets``, every evaluation on one, and the tables that
-        then have none."""
+        """Less every grid whose models need one of ``datasets`` to be trained, less every evaluation on one,
+        and less the tables that lack a grid or have no evaluation left."""
         gone = set(datasets)
         grids = {
             name: replace(
@@ -310,16 +315,15 @@ class Runs:
                 ),
             )
             for name, grid in self.grids.items()
-            if grid.dataset not in gone
-        }
-        tables = {
-            name: replace(table, grids=tuple(grid for grid in table.grids if grid in grids))
-            for name, table in self.tables.items()
+            if not gone & set(self._trained_on(grid))
         }
         kept = tuple(
-            name for name in self.study_tables if any(grids[grid].evaluations for grid in tables[name].grids)
+            name
+            for name in self.study_tables
+            if grids.keys() >= set(self.tables[name].grids)
+            and any(grids[grid].evaluations for grid in self.tables[name].grids)
         )
-        return replace(self, grids=grids, tables=tables, study_tables=kept)
+        return replace(self, grids=grids, study_tables=kept)
 
 
 def make_runs(config: Mapping, study_tables: Iterable[str]) -> Runs:
