@@ -24,7 +24,7 @@ def built(tmp_path_factory):
 
     def make_small(config):
         config["studies"]["paper"] = ["m4/conditions-web", "m4/figure10-web"]
-        config["models"]["clip-vit-b-16"] |= MODEL
+        config["models"]["openai-b16"] = MODEL | {"weights": config["models"]["openai-b16"]["weights"]}
         config["annotations"]["cc12m"] |= {"shards": 2}
         config["annotations"]["cc12m"]["annotator"]["labelled_shards"] = 1
         config["data_tables"]["m4/conditions-web"]["balances"] = ["baseline", "drop-human-50"]
@@ -35,7 +35,7 @@ def built(tmp_path_factory):
     generate_world("web", settings, 0, folder / "web")
     (folder / "mirror/cc12m").mkdir()
     shutil.move(folder / "web/shards", folder / "mirror/cc12m/shards")
-    weights = folder / "data/weights/clip-vit-b-16.safetensors"
+    weights = folder / "data/weights/openai-b16.safetensors"
     weights.parent.mkdir(parents=True)
     save_file(
         {name: value.contiguous() for name, value in build(MODEL, None, 0).model.state_dict().items()},
