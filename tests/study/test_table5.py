@@ -97,9 +97,9 @@ def test_a_setting_reruns_its_method_only_and_a_seed_every_batch(built):
     assert built.planned()["evaluate_mitigation"] == 1
     built.edit("config.yaml", "gamma: 2", "gamma: 1")
 
-    built.edit("config.yaml", "    - 0\n    - 1\n", "    - 0\n    - 1\n    - 2\n")
+    built.edit_yaml("config.yaml", lambda config: config["grids"]["table5"].update(seeds=[0, 1, 2]))
     assert built.planned()["evaluate_mitigation"] == 3
-    built.edit("config.yaml", "    - 0\n    - 1\n    - 2\n", "    - 0\n    - 1\n")
+    built.edit_yaml("config.yaml", lambda config: config["grids"]["table5"].update(seeds=[0, 1]))
     assert built.planned() == {}
 
 
