@@ -71,9 +71,9 @@ def _page(table: pd.DataFrame) -> str:
         parameters = parameters_of(trials)
         best = trials.dropna(subset=["rank"]).sort_values("rank").head(SHOWN)
         rows = [
-            [str(line.trial), percent(line.value, decimals=2)]
-            + [f"{getattr(line, name):.3g}" for name in parameters]
-            for line in best.itertuples()
+            [str(line["trial"]), percent(line["value"], decimals=2)]
+            + [f"{line[name]:.3g}" for name in parameters]
+            for line in best.to_dict("records")  # a parameter's name has a dot
         ]
         ranks = ", ".join(f"{name}: {number(_rho(trials, name), sign='+')}" for name in parameters)
         head = ["trial", "validation AUC (%)", *parameters]

@@ -7,7 +7,7 @@ from clipfair.tables.builders.fair_search import parameters_of
 from clipfair.tables.fair_panels import SMALL, WIDTH, few_ticks, tidy_axis
 from clipfair.tables.palette import COLOURS
 
-LABELS = {"lam": "λ", "learning_rate": "learning rate"}
+LABELS = {"run.lam": "λ", "recipe.learning_rate": "learning rate"}
 
 
 def draw(table: pd.DataFrame) -> Figure:
