@@ -93,7 +93,8 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
             for row, of_row in part.groupby("row", sort=False)
         ]
         lines += ["", f"## {encoder}", "", *markdown_table(head, [start, *body])]
-    lines += ["", f"n = {table['n'].min()} to {table['n'].max()} pairs of seeds."]
+    least, most = table["n"].min(), table["n"].max()
+    lines += ["", f"n = {most if least == most else f'{least} to {most}'} pairs of seeds."]
     return "\n".join(lines) + "\n"
 
 
