@@ -6,7 +6,9 @@ Operations are those that torch counts in one forward pass of each model; traini
 """
 
 import argparse
+import tempfile
 from collections import defaultdict
+from pathlib import Path
 
 import torch
 import yaml
@@ -17,11 +19,13 @@ from clipfair.paths import ROOT
 from clipfair.registry import load_registry
 
 PAIRS = 8
+WORD_PIECES = 30_522  # of bert-base-uncased
 
 
 def measure(line: dict) -> tuple[float, int]:
     """Operations of a forward pass of one pair, and the number of parameters."""
-    built = build(line, None, 0)
+    with tempfile.TemporaryDirectory() as folder:
+        built = build(_with_vocabulary(line, folder), None, 0)
     model = built.model.train()  # in evaluation, attention is one operation that is not counted
     images = torch.zeros(PAIRS, 3, built.size, built.size)
     texts = built.tokenizer(["a picture"] * PAIRS)
@@ -29,6 +33,16 @@ def measure(line: dict) -> tuple[float, int]:
         model.encode_image(images)
         model.encode_text(texts)
     return counter.get_total_flops() / PAIRS, sum(parameter.numel() for parameter in model.parameters())
+
+
+def _with_vocabulary(line: dict, folder: str) -> dict:
+    """The line with a vocabulary of the published size where its own would have to be fetched."""
+    if line.get("tokenizer", {}).get("kind") != "bert":
+        return line
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    path = Path(folder, "vocabulary.txt")
+    path.write_text("\n".join([*special, *map(str, range(WORD_PIECES - len(special)))]))
+    return {**line, "tokenizer": {**line["tokenizer"], "vocabulary": str(path)}}
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ and evaluated like CLIP. Its line::
     length: 32              # of a text, in tokens
     tokenizer: {kind: bert, vocabulary: <vocab.txt of bert-base-uncased>}   # or {kind: words, words: <list>}
 
-Weights are all of its own in one .safetensors (:func:`convert_original` makes it from the published
-checkpoint), or those of a CLIP, whose image tower is then taken and the rest is random.
+Weights are all of its own in one .safetensors, under our names or those of the published checkpoint; or
+those of a CLIP, whose image tower is then taken and the rest is random.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,6 +34,7 @@ from clipfair.models import Built, build
 
 TEMPERATURE = 0.07
 OF_A_WHOLE_MODEL = "visual.trunk."
+OF_THE_ORIGINAL = "query_tokens"
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,9 @@ class Blip2(nn.Module):
         return self.word_head(hidden[:, self._queries :], self.embeddings.word_embeddings)
 
     def load_state_dict(self, state: Mapping[str, Tensor], *args: Any, **kwargs: Any) -> Any:
-        """Its own state; or that of a CLIP, of which the image tower is taken."""
+        """Its own state; that of the original code; or that of a CLIP, of which the image tower is taken."""
+        if OF_THE_ORIGINAL in state:
+            state = rename_original(state)
         if any(name.startswith(OF_A_WHOLE_MODEL) for name in state):
             return super().load_state_dict(state, *args, **kwargs)
         tower = {
@@ -339,33 +342,9 @@ def _word_tokenizer(name: str, length: int) -> tuple[tokens.Tokenizer, Vocabular
 # --- the published checkpoint -----------------------------------------------------------------
 
 
-def convert_original(path: str, model: Blip2) -> dict[str, Tensor]:
-    """The state of a :class:`Blip2` from a checkpoint of the original code (LAVIS), a .pth with ``model``.
-
-    The original leaves a frozen tower out of its checkpoints: if there is none, ``model`` keeps its own.
-
-    Raises
-    ------
-    UserError
-        If it is not such a checkpoint, or of another size. Nothing in it is run: only tensors are read.
-    """
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)["model"]
-    except Exception as error:  # torch raises whatever its parsers do
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: not a checkpoint of BLIP2 ({reason}); fetch it again") from None
-    own = model.state_dict()
-    state = {_rename(name): value for name, value in found.items() if not _is_idle(name)}
-    lacking = [name for name in own if name not in state and not name.startswith(_TOWER)]
-    surplus = [name for name in state if name not in own]
-    wrong = [name for name in state if name in own and state[name].shape != own[name].shape]
-    for what, names in (("lacks", lacking), ("has an unknown", surplus), ("has another shape of", wrong)):
-        if names:
-            raise UserError(
-                f"{path}: {what} {names[0]} ({len(names)} in all); it must be stage 1 of BLIP2, of the size "
-                "that config.models says"
-            )
-    return {name: state.get(name, value) for name, value in own.items()}
+def rename_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of the original code (LAVIS) under our names, its image tower's among them."""
+    return {_rename(name): value for name, value in state.items() if not _is_idle(name)}
 
 
 _TOWER = "visual.trunk.image_tokens.tower."

@@ -64,6 +64,7 @@ PREPARED_TABLE = f"{PREPARED}/table.parquet"
 SHARDS = "shards"  # of pairs, within RAW
 DECODED = "data/decoded/{dataset}/{version}"  # what trainings share, made by the first of them
 WEIGHTS = "data/weights/{weights}.safetensors"
+VOCABULARY = "data/weights/{weights}.vocabulary.txt"
 
 TABULAR_BATCH = Run(dataset="{dataset}", model="{model}", method="{method}", attr="{attr}").batch
 TABULAR = f"results/tabular/{{study}}/{TABULAR_BATCH}"

@@ -781,6 +781,10 @@ def _check_runs(registry: Registry) -> None:
             _known(where, "condition", balance, registry.balances)
         if sum(Decimal(str(share)) for _, share in stages) != 1:
             raise UserError(f"{where}: the shares add up to {sum(share for _, share in stages)}; expected 1")
+    for name, line in runs.models.items():
+        tower = (line.get("weights") or {}).get("tower")
+        if tower is not None:
+            _known(f"config.models.{name}.weights.tower", "model", tower, runs.fetched_models())
     for name, line in runs.evaluations.items():
         _known(f"config.evaluations.{name}.dataset", "dataset", line["dataset"], registry.datasets)
     for name, grid in runs.grids.items():

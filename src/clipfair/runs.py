@@ -157,7 +157,7 @@ class Runs:
         method = self.methods[run.method]
         return {
             "run": asdict(run),
-            "model": dict(self.models[run.model]),
+            "model": self.model_line(run.model),
             "recipe": dict(recipe),
             "method": {"kind": method["kind"], "settings": _less(method, "kind")},
             "stages": self.stages_of(run.balance),
@@ -187,6 +187,24 @@ class Runs:
         """The file of a model's published weights."""
         return paths.WEIGHTS.format(weights=self.models[model].get("like", model))
 
+    def tower_file(self, model: str) -> str | None:
+        """The file of the CLIP whose image tower a model's published weights lack; None if they are whole."""
+        tower = self.models[model]["weights"].get("tower")
+        return None if tower is None else self.fetched_weights(tower)
+
+    def vocabulary_file(self, model: str) -> str | None:
+        """The file of the published vocabulary of a model's tokenizer, if it has one."""
+        if not vocabulary_of(self.models[model]):
+            return None
+        return paths.VOCABULARY.format(weights=self.models[model].get("like", model))
+
+    def model_line(self, model: str) -> dict:
+        """A model's line, its tokenizer's vocabulary as the file that it is fetched to."""
+        line, vocabulary = dict(self.models[model]), self.vocabulary_file(model)
+        if vocabulary is not None:
+            line["tokenizer"] = {**line["tokenizer"], "vocabulary": vocabulary}
+        return line
+
     def path_of(self, template: str, run: Run) -> str:
         """``template`` (with {study} and the levels of the run key) for a run or a batch."""
         return template.format(study=self.study, **asdict(run))
@@ -203,7 +221,7 @@ class Runs:
         trained = self.is_trained(run)
         return {
             "run": asdict(run),
-            "line": dict(self.models[run.model]),
+            "line": self.model_line(run.model),
             "weights": self.model_file(run) if trained else self.weights_file(run),
             "snapshots": self.path_of(paths.SNAPSHOTS, run) if trained else None,
             "spec": self.path_of(paths.MODEL_SPEC, run) if trained else None,
@@ -303,6 +321,10 @@ class Runs:
             if "url" in (line.get("weights") or {}) and "like" not in line
         ]
 
+    def fetched_vocabularies(self) -> list[str]:
+        """The models whose tokenizer's vocabulary is fetched, each file once."""
+        return [name for name, line in self.models.items() if vocabulary_of(line) and "like" not in line]
+
     def without(self, datasets: Iterable[str]) -> "Runs":
         """Less every grid whose models need one of ``datasets`` to be trained, less every evaluation on one,
         and less the tables that lack a grid or have no evaluation left."""
@@ -379,6 +401,11 @@ def resolve_models(models: Mapping[str, Mapping]) -> dict[str, dict]:
             raise UserError(f"config.models.{name}.like: {like!r} is not a model of its own; known: {known}")
         resolved[name] = dict(line) if like is None else {**models[like], **line}
     return resolved
+
+
+def vocabulary_of(line: Mapping) -> Mapping:
+    """Where the vocabulary of a model's tokenizer is published (``url``, ``sha256``); empty if nowhere."""
+    return line.get("tokenizer", {}).get("vocabulary", {})
 
 
 def _grid(entry: Mapping, stand_ins: Mapping[str, str]) -> Grid:

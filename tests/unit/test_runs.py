@@ -133,6 +133,26 @@ def test_a_model_may_start_from_a_run_of_the_study():
     assert runs.weights_file(SHARED) is None
 
 
+def test_what_a_model_of_blip2_is_made_from():
+    url = {"url": "https://example.invalid/a", "sha256": None}
+    tokenizer = {"kind": "bert", "vocabulary": url}
+    models = {
+        "clip": {"weights": url},
+        "blip2": {"weights": {**url, "tower": "clip"}, "tokenizer": tokenizer},
+        "alike": {"like": "blip2", "queries": 4},
+    }
+    runs = runs_of("m4/figure2", models=CONFIG["models"] | models)
+    assert runs.fetched_models() == ["clip", "blip2"]
+    assert runs.fetched_vocabularies() == ["blip2"]
+    assert runs.tower_file("blip2") == "data/weights/clip.safetensors"
+    assert runs.tower_file("clip") is None
+    for model in ("blip2", "alike"):
+        assert runs.vocabulary_file(model) == "data/weights/blip2.vocabulary.txt"
+        line = runs.model_line(model)
+        assert line["tokenizer"] == {"kind": "bert", "vocabulary": "data/weights/blip2.vocabulary.txt"}
+    assert runs.vocabulary_file("clip") is None
+
+
 def test_a_start_that_the_study_does_not_train_is_named():
     with pytest.raises(UserError, match=r"models\.baseline\.weights\.run: study 'tiny' has no run .*small"):
         _ = runs_of("fairclip/table5").batches

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from clipfair.data.prepare import LOADERS
 from clipfair.paths import Run
 from clipfair.provenance import code_digest
+from clipfair.runs import vocabulary_of
 
 # --- Data ---
 
@@ -136,6 +137,22 @@ def get_weights(wildcards):
     return REGISTRY.runs.models[wildcards.weights]["weights"]
 
 
+def get_tower(wildcards):
+    return REGISTRY.runs.tower_file(wildcards.weights) or []
+
+
+def get_fetched_vocabularies():
+    return "|".join(REGISTRY.runs.fetched_vocabularies()) or "(?!)"
+
+
+def get_vocabulary_source(wildcards):
+    return vocabulary_of(REGISTRY.runs.models[wildcards.weights])
+
+
+def get_vocabulary(wildcards):
+    return REGISTRY.runs.vocabulary_file(wildcards.model) or []
+
+
 def get_train_settings(wildcards):
     return REGISTRY.train_settings(get_run(wildcards))
 
@@ -215,7 +232,9 @@ def get_embedded_models(wildcards):
 
 def get_embedded_files(wildcards):
     models = get_embedded_models(wildcards)
-    return [model[part] for model in models for part in ("weights", "spec") if model[part]]
+    files = [model[part] for model in models for part in ("weights", "spec") if model[part]]
+    vocabulary = get_vocabulary(wildcards)
+    return [*files, vocabulary] if vocabulary else files
 
 
 def get_embedded_snapshots(wildcards):

@@ -8,15 +8,19 @@
 #          spec.json, card.md  what made it; the same for people
 #          log.csv, curves.png loss terms, learning rate, temperature, gradient norm, images/s
 #          epochs.csv          of a fine-tuning: the validation of each epoch
-#        data/weights/<model>.safetensors   published weights
-# steps: fetch_weights -> train_model
+#        data/weights/<model>.safetensors      published weights
+#        data/weights/<model>.vocabulary.txt   the published vocabulary of its tokenizer
+# steps: fetch_weights, fetch_vocabulary -> train_model
 
 
 localrules:
     fetch_weights,
+    fetch_vocabulary,
 
 
 rule fetch_weights:
+    input:
+        tower=get_tower,
     output:
         paths.WEIGHTS,
     log:
@@ -34,6 +38,24 @@ rule fetch_weights:
         "../scripts/fetch_weights.py"
 
 
+rule fetch_vocabulary:
+    output:
+        paths.VOCABULARY,
+    log:
+        "logs/fetch_vocabulary/{weights}.log",
+    benchmark:
+        "logs/fetch_vocabulary/{weights}.benchmark.tsv"
+    wildcard_constraints:
+        weights=get_fetched_vocabularies(),
+    conda:
+        "../../envs/clip.yaml"
+    params:
+        source=get_vocabulary_source,
+        code=code_digest("clipfair.data.weights"),
+    script:
+        "../scripts/fetch_vocabulary.py"
+
+
 # ancient: the version is in the path of raw data, so a newer time stamp alone says nothing.
 rule train_model:
     input:
@@ -41,6 +63,7 @@ rule train_model:
         table=get_train_table,
         keep=get_keep_lists,
         weights=get_start_weights,
+        vocabulary=get_vocabulary,
     output:
         model=paths.MODEL,
         spec=f"{paths.TRAIN}/spec.json",

@@ -9,6 +9,8 @@ with job_log(snakemake.log[0]):
         data["table"] = str(snakemake.input.table)
     else:
         data["keep"] = list(snakemake.input.keep)
+    if snakemake.input.vocabulary:
+        data["vocabulary"] = str(snakemake.input.vocabulary)
     launch(
         snakemake.resources.gpu,
         {

@@ -8,7 +8,7 @@ and beside which published row each stands::
       clip-ft: {name: CLIP-FT, published: CLIP-FT}
       fairclip: {name: FairCLIP, published: "FairCLIP-{attr}"}
     encoders: {vit-b-16: ViT-B/16}     # model -> its name in print; a model that is not named has its id
-    evaluation: fairvlmed-test         # where its grids have several of one kind
+    evaluation: fairvlmed-test         # where its grids have several of one kind; a list if its models differ
 """
 
 import re
@@ -83,17 +83,23 @@ def final_values(records: pd.DataFrame, settings: Mapping, kind: str) -> pd.Data
     Raises
     ------
     UserError
-        If the grids have no evaluation of this kind or several and none is named, or a run is missing.
+        If the grids have no evaluation of this kind or several and none is named, a run is missing, or one
+        is evaluated on several that are named.
     """
-    evaluation = _evaluation(settings, kind)
-    chosen = records[(records["evaluation"] == evaluation) & records["method"].isin(settings["rows"])]
+    evaluations = _evaluations(settings, kind)
+    chosen = records[records["evaluation"].isin(evaluations) & records["method"].isin(settings["rows"])]
     asked = {name: _of_rows(grid, settings) for name, grid in settings["grids"].items()}
-    check_complete(chosen, {**settings, "grids": asked}, [evaluation])
+    check_complete(chosen, {**settings, "grids": asked}, evaluations)
+    named = ", ".join(evaluations)
     if chosen.empty:
         methods = ", ".join(settings["rows"])
         raise UserError(
-            f"table {settings['table']}: no grid evaluates one of its rows ({methods}) on {evaluation}; "
+            f"table {settings['table']}: no grid evaluates one of its rows ({methods}) on {named}; "
             "name a grid that does in config.yaml"
+        )
+    if (chosen.groupby(list(RUN_LEVELS))["evaluation"].nunique() > 1).any():
+        raise UserError(
+            f"table {settings['table']}: a model is evaluated on several of {named}; name one for each model"
         )
     last = chosen.groupby(list(RUN_LEVELS))["examples"].transform("max")
     final = chosen.loc[chosen["examples"] == last, [*RUN_LEVELS, "metric", "label", "group", "value", "n"]]
@@ -105,14 +111,15 @@ def _of_rows(grid: Mapping, settings: Mapping) -> dict:
     return {**grid, "methods": [method for method in grid["methods"] if method in settings["rows"]]}
 
 
-def _evaluation(settings: Mapping, kind: str) -> str:
+def _evaluations(settings: Mapping, kind: str) -> list[str]:
     of_kind = [name for name, line in settings["evaluations"].items() if line["kind"] == kind]
-    chosen = settings.get("evaluation", of_kind[0] if len(of_kind) == 1 else None)
-    if chosen not in of_kind:
+    named = settings.get("evaluation", of_kind if len(of_kind) == 1 else [])
+    chosen = [named] if isinstance(named, str) else list(named or [])
+    if not chosen or not set(chosen) <= set(of_kind):
         known = ", ".join(of_kind) or "none"
         raise UserError(
             f"table {settings['table']}: its grids must have one evaluation of kind {kind}, or its settings "
-            f"name it (evaluation: <id>); found {chosen or known!r}, of this kind are: {known}"
+            f"name it (evaluation: <id>); found {', '.join(chosen) or known!r}, of this kind are: {known}"
         )
     return chosen
 

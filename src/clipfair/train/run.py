@@ -43,8 +43,8 @@ def train(
         ``run`` (the seven levels of its key), ``model``, ``recipe``, ``method`` (``kind`` and
         ``settings``) and ``stages``: the lines of the registry.
     data
-        ``raw``, and ``keep`` (of each stage) or ``table``; see the kind's ``make_parts``. ``cache`` is a
-        folder for what several runs may share.
+        ``raw``, and ``keep`` (of each stage) or ``table``; see the kind's ``make_parts``. ``vocabulary``, if
+        the model's tokenizer reads one. ``cache`` is a folder for what several runs may share.
     weights
         What the model starts from; None for random ones.
     out
@@ -155,7 +155,7 @@ def _make_parts(
 def _inputs(data: Mapping, weights: str | None) -> dict[str, str]:
     """The files that a training is made from, by name."""
     found = {f"keep{number}": path for number, path in enumerate(data.get("keep", ()))}
-    found |= {"table": data["table"]} if "table" in data else {}
+    found |= {name: data[name] for name in ("table", "vocabulary") if name in data}
     return found | ({} if weights is None else {"weights": weights})
 
 

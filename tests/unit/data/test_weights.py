@@ -1,4 +1,5 @@
 import hashlib
+import os
 import pickle
 import warnings
 import zipfile
@@ -8,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from clipfair.console import UserError
-from clipfair.data.weights import fetch_weights, read_weights
+from clipfair.data.weights import fetch_vocabulary, fetch_weights, read_weights
 
 
 class Towers(torch.nn.Module):
@@ -43,14 +44,14 @@ def line_of(path):
     }
 
 
-def fetch(path, tmp_path, line):
+def fetch(path, tmp_path, line, fetch_it=fetch_weights, **options):
     mirror = tmp_path / "mirror"
     (mirror / "towers").mkdir(parents=True)
     (mirror / "towers" / path.name).write_bytes(path.read_bytes())
     out = tmp_path / "out/towers.safetensors"
-    fetch_weights(
-        "towers", line, mirror=str(mirror), partial_dir=str(tmp_path / "partial"), out_path=str(out)
-    )
+    places = {"mirror": str(mirror), "partial_dir": str(tmp_path / "partial"), "out_path": str(out)}
+    fetch_it("towers", line, **places, **options)
+    assert list((tmp_path / "partial").iterdir()) == []
     return out
 
 
@@ -74,19 +75,48 @@ def test_another_checksum_is_refused_and_leaves_nothing(archive, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_code_in_an_archive_is_not_run(tmp_path):
-    class Evil:
-        def __reduce__(self):
-            return (open, (str(tmp_path / "ran"), "w"))
+class Evil:
+    def __init__(self, path):
+        self.path = str(path)
 
+    def __reduce__(self):
+        return (os.mkdir, (self.path,))
+
+
+def test_code_in_an_archive_is_not_run(tmp_path):
     with zipfile.ZipFile(tmp_path / "evil.pt", "w") as made:
-        made.writestr("evil/data.pkl", pickle.dumps(Evil(), protocol=2))
+        made.writestr("evil/data.pkl", pickle.dumps(Evil(tmp_path / "ran"), protocol=2))
     with pytest.raises(UserError, match=r"evil\.pt: holds no weights"):
         read_weights(tmp_path / "evil.pt")
+    torch.save({"model": Evil(tmp_path / "ran")}, tmp_path / "evil.pth")
+    with pytest.raises(UserError, match=r"evil\.pth: neither"):
+        read_weights(tmp_path / "evil.pth")
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_checkpoint_without_its_frozen_tower_gets_it_from_a_clip(tmp_path):
+    """As BLIP2's: names that share a tensor, what it was trained with beside, its sha256 not published."""
+    words = torch.arange(6.0).reshape(3, 2)
+    state = {"query_tokens": torch.ones(1, 2, 4).half(), "words": words, "decoder": words}
+    torch.save({"model": state, "optimizer": {"step": 3}, "epoch": 9}, tmp_path / "blip2.pth")
+    clip = {"visual.conv1.weight": torch.ones(2), "token_embedding.weight": torch.zeros(2)}
+    save_file(clip, tmp_path / "clip.safetensors")
+    line = line_of(tmp_path / "blip2.pth") | {"sha256": None}
+    out = fetch(tmp_path / "blip2.pth", tmp_path, line, tower=str(tmp_path / "clip.safetensors"))
+    found = load_file(out)
+    assert set(found) == {"query_tokens", "words", "decoder", "visual_encoder.conv1.weight"}
+    assert torch.equal(found["decoder"], words)
+    assert found["query_tokens"].dtype == torch.float32
+
+
+def test_a_vocabulary_is_taken_as_it_is(tmp_path):
+    (tmp_path / "vocab.txt").write_text("[PAD]\nglaucoma\n")
+    line = line_of(tmp_path / "vocab.txt")
+    out = fetch(tmp_path / "vocab.txt", tmp_path, line, fetch_vocabulary)
+    assert out.read_text() == "[PAD]\nglaucoma\n"
 
 
 def test_what_is_neither(tmp_path):
     (tmp_path / "x.pt").write_bytes(b"<html>not found</html>")
-    with pytest.raises(UserError, match=r"x\.pt: neither a \.safetensors nor a TorchScript archive"):
+    with pytest.raises(UserError, match=r"x\.pt: neither a \.safetensors, a TorchScript archive nor a \.pth"):
         read_weights(tmp_path / "x.pt")

@@ -78,14 +78,14 @@ def runs_of(grids):
             yield Run(one["dataset"], *combination), one["evaluations"]
 
 
-def write_runs(folder, grids, change=lambda run, rows: rows):
+def write_runs(folder, grids, change=lambda run, rows: rows, lines=EVALUATIONS):
     """Write the evaluations of every run of ``grids``; the folders of their batches."""
     batches = {}
     for run, evaluations in runs_of(grids):
         batch = folder / run.batch
         batches[str(batch)] = None
         for evaluation in evaluations:
-            line = EVALUATIONS[evaluation]
+            line = lines[evaluation]
             record = {"run": asdict(run), "evaluation": evaluation, **line}
             record |= {
                 "model_digest": "",
@@ -96,9 +96,9 @@ def write_runs(folder, grids, change=lambda run, rows: rows):
     return list(batches)
 
 
-def read_runs(folder, grids, change=lambda run, rows: rows):
+def read_runs(folder, grids, change=lambda run, rows: rows, lines=EVALUATIONS):
     """The records of made evaluations."""
-    return read_records(write_runs(folder, grids, change))
+    return read_records(write_runs(folder, grids, change, lines))
 
 
 def write_epochs(folder, grids, methods=tuple(METHODS), n=6):

@@ -127,6 +127,22 @@ def test_of_several_evaluations_of_a_kind_one_must_be_named(records):
     assert len(final_values(records, told, "group_fairness"))
 
 
+def test_models_of_one_table_may_each_have_an_evaluation_of_their_own(tmp_path):
+    grids = {
+        "clip": grid(["clip"], evaluations=["fairvlmed-probe"]),
+        "blip2": grid(["clip-ft"], evaluations=["fairvlmed-probe-blip2"]),
+    }
+    kind = {"kind": "linear_probe", "dataset": "fundus", "split": "test"}
+    evaluations = dict.fromkeys(("fairvlmed-probe", "fairvlmed-probe-blip2"), kind)
+    told = settings(grids=grids, evaluations=evaluations, evaluation=list(evaluations))
+    values = final_values(read_runs(tmp_path / "one", grids, lines=evaluations), told, "linear_probe")
+    assert set(values["method"]) == {"clip", "clip-ft"}
+    grids["blip2"]["evaluations"] = list(evaluations)
+    twice = read_runs(tmp_path / "two", grids, lines=evaluations)
+    with pytest.raises(UserError, match="evaluated on several of fairvlmed-probe, fairvlmed-probe-blip2"):
+        final_values(twice, told, "linear_probe")
+
+
 def test_an_attribute_counts_once_however_many_groups_it_has(records):
     values = final_values(records, settings(), "group_fairness")
     ours = per_seed(values, "a-fairclip", "distance_wasserstein")

@@ -31,6 +31,11 @@ def test_cooldown_ends_at_zero():
     assert schedule(20_000) == 0
 
 
+def test_a_cosine_may_end_above_nothing():
+    schedule = make_schedule({"schedule": "cosine", "floor": 0.1}, 100)
+    assert [schedule(step) for step in (0, 50, 100)] == pytest.approx([1, 0.55, 0.1])
+
+
 def test_cosine():
     schedule = make_schedule({"schedule": "cosine", "warmup": 10}, 110)
     assert [schedule(step) for step in (0, 5, 10, 60, 110)] == pytest.approx([0, 0.5, 1, 0.5, 0])

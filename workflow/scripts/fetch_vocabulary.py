@@ -1,0 +1,15 @@
+"""fetch_vocabulary: the published vocabulary of one model's tokenizer, checked."""
+
+from clipfair import paths
+from clipfair.console import job_log
+from clipfair.data.fetch import mirror_folder
+from clipfair.data.weights import fetch_vocabulary
+
+with job_log(snakemake.log[0]):
+    fetch_vocabulary(
+        snakemake.wildcards.weights,
+        snakemake.params.source,
+        mirror=mirror_folder(snakemake.config["mirror"]),
+        partial_dir=paths.PARTIAL,
+        out_path=snakemake.output[0],
+    )
