@@ -21,6 +21,7 @@ from clipfair.provenance import settings_digest
 from clipfair.runs import NONE, Runs, make_runs
 from clipfair.runs import Grid as TrainingGrid
 from clipfair.schema import check_schema, unknown
+from clipfair.train.fair_switches import read_fairness, read_switches
 
 SOURCE = Path(__file__).parent
 SCHEMA = paths.ROOT / "workflow/schemas/config.schema.yaml"
@@ -804,6 +805,31 @@ def _check_runs(registry: Registry) -> None:
                 f"config.training: {batch.batch} is trained by two recipes ({', '.join(sorted(recipes))}); "
                 "give its grids the same one"
             )
+        _check_fairness(runs.train_settings(batch))
+    for name in runs.searches:
+        _check_search(name, registry)
+
+
+def _check_search(name: str, registry: Registry) -> None:
+    runs, where = registry.runs, f"config.searches.{registry.study}.{name}"
+    _known(f"{where}.recipe", "recipe", runs.searches[name]["recipe"], runs.recipes)
+    run = runs.searched_run(name)
+    for level, known in {"dataset": registry.datasets, "model": runs.models, "method": runs.methods}.items():
+        _known(f"{where}.run.{level}", level, getattr(run, level), known)
+    _check_fairness(runs.search_settings(name)["training"])
+
+
+def _check_fairness(training: Mapping) -> None:
+    """A fine-tuning's attribute and λ are those of its method, and its recipe names the attributes."""
+    if training["method"]["kind"] != "finetune":
+        return
+    run, recipe = Run(**training["run"]), training["recipe"]
+    if "attributes" not in recipe:
+        raise UserError(
+            f"{run.batch}: method {run.method!r} fine-tunes, which its recipe is not for; give it one with "
+            "epochs, label and attributes"
+        )
+    read_fairness(read_switches(training["method"]["settings"]), run, recipe["attributes"])
 
 
 def _check_training_grid(where: str, grid: TrainingGrid, registry: Registry) -> None:

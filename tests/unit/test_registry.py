@@ -1,6 +1,8 @@
 """A mistake in config.yaml is one line that names the known values, before any job."""
 
 import copy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,15 @@ def test_the_config_that_is_shipped_is_valid_in_every_study():
         registry = load_registry(changed(study=study))
         assert registry.study == study
         assert {"adult", "credit-default"} <= set(registry.datasets_needed())
+
+
+def test_planning_does_not_import_torch():
+    code = (
+        "import sys, yaml; from clipfair.registry import load_registry; "
+        "load_registry(yaml.safe_load(open('config.yaml', encoding='utf-8'))); print('torch' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"
 
 
 def test_a_grid_is_the_product_of_its_lists():

@@ -56,13 +56,17 @@ class Figures(NamedTuple):
 
 
 def auc(y_true: np.ndarray, y_score: np.ndarray) -> float:
-    """P(score of a positive > score of a negative), ties as halves; NaN if there are not both.
+    """P(score of a positive > score of a negative), ties as halves.
+
+    NaN if there are not both, or a score is not finite: sorted, scores that are NaN would all be ties.
 
     Parameters
     ----------
     y_true : (n,) 0 or 1.
-    y_score : (n,) finite.
+    y_score : (n,).
     """
+    if not np.isfinite(y_score).all():
+        return float("nan")
     return float(_auc(y_true, y_score, np.ones((1, len(y_true))))[0])
 
 

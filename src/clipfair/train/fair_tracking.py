@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from clipfair import distances, fairness
 from clipfair.console import UserError
-from clipfair.io import write_csv
+from clipfair.io import write_csv, write_json
 from clipfair.models import Built
 from clipfair.schema import unknown
 from clipfair.train.fair_data import Examples
@@ -170,6 +170,7 @@ class Tracking:
         :class:`clipfair.train.fair_switches.Switches`).
     saved_as_half : whether the weights that are kept are rounded to 16 bits.
     path : of epochs.csv.
+    failure : of the file that is left if the model diverged; a search goes on with its next trial then.
     """
 
     splits: Mapping[str, Examples]
@@ -184,6 +185,7 @@ class Tracking:
     drop_last: bool
     saved_as_half: bool
     path: str
+    failure: str
     device: object = "cpu"
     rows: list[dict] = field(default_factory=list)
     best_auc: float = -1.0
@@ -204,9 +206,15 @@ class Tracking:
                 )
 
     def measure_epoch(self, epoch: int, model: nn.Module) -> float | None:
-        """Append the rows of an epoch; the AUC that epochs are compared by, None if the last is kept."""
-        test = self._see(model, "test", with_score=True)
-        seen = {"test": test, "validation": self._see(model, "validation")}
+        """Append the rows of an epoch; the AUC that epochs are compared by, None if the last is kept.
+
+        Raises
+        ------
+        UserError
+            If a probability is not finite.
+        """
+        test = self._see(epoch, model, "test", with_score=True)
+        seen = {"test": test, "validation": self._see(epoch, model, "validation")}
         y, p = self.splits["validation"].labels, seen["validation"].probability
         rows = {
             "test": measure_groups(
@@ -220,12 +228,24 @@ class Tracking:
             return None
         chosen = seen[self.selection]
         if not self.unit_length:
-            chosen = self._see(model, self.selection, unit_length=False)
+            chosen = self._see(epoch, model, self.selection, unit_length=False)
         return self._compared_by(chosen.probability)
 
-    def _see(self, model: nn.Module, split: str, **how: bool) -> Seen:
+    def _see(self, epoch: int, model: nn.Module, split: str, **how: bool) -> Seen:
         how = {"with_score": False, **how}
-        return see(model, self.splits[split], self.built, self.prompts, device=self.device, **how)
+        seen = see(model, self.splits[split], self.built, self.prompts, device=self.device, **how)
+        self._check_finite(epoch, split, seen.probability)
+        return seen
+
+    def _check_finite(self, epoch: int, split: str, p: np.ndarray) -> None:
+        """The loop sees no loss after the last step of an epoch: it can be the one that diverged."""
+        lost = int(np.sum(~np.isfinite(p)))
+        if lost:
+            write_json(self.failure, {"epoch": epoch, "split": split, "lost": lost})
+            raise UserError(
+                f"epoch {epoch}: {lost} of {len(p)} probabilities of the {split} split are not finite: the "
+                "model diverged; set a smaller learning_rate in config.recipes, or a smaller lam"
+            )
 
     def _compared_by(self, p: np.ndarray) -> float:
         end = len(p) - len(p) % self.batch_size if self.drop_last else len(p)

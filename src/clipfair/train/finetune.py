@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
+from clipfair import distances
 from clipfair.console import UserError
 from clipfair.models import Built
 from clipfair.paths import Run
@@ -39,7 +41,7 @@ def make_parts(
     """
     run, recipe = Run(**settings["run"]), settings["recipe"]
     _check_recipe(recipe, place)
-    switches = read_switches(settings["method"]["settings"])
+    switches = _read_method(settings["method"]["settings"])
     fairness = read_fairness(switches, run, recipe["attributes"])
     attributes = [] if fairness is None else list(fairness.weights)
     cache = data.get("cache", scratch)
@@ -60,6 +62,8 @@ def make_parts(
         drop_last=switches.drop_last_validation,
         saved_as_half=switches.saved == "fp16",
         path=out["epochs"],
+        # Where the loop leaves its own.
+        failure=str(Path(scratch, "checkpoints", "failure-0.json")),
         device=place.device,
     )
     built.model.to(place.device)
@@ -77,6 +81,14 @@ def make_parts(
             "switches": asdict(switches),
         },
     )
+
+
+def _read_method(line: Mapping) -> Switches:
+    """The switches of a line of ``methods``, its distance one that can be measured."""
+    switches = read_switches(line)
+    if switches.distance is not None:
+        distances.check(switches.distance, where=f"config.methods: variant {line['variant']}: distance")
+    return switches
 
 
 def _make_source(

@@ -81,6 +81,13 @@ def test_auc_against_scikit_learn():
     assert fairness.auc(y, p) == pytest.approx(sklearn_auc(y, p), abs=1e-12)
 
 
+@pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_not_finite_have_no_auc(score):
+    y, p, _ = made()
+    assert np.isnan(fairness.auc(y, np.where(np.arange(len(y)) == 7, score, p)))
+    assert np.isnan(fairness.auc(y, np.full(len(y), score)))
+
+
 # fairlearn's frames are slow, more so the first time.
 @settings(deadline=None, max_examples=25)
 @given(EXAMPLES)

@@ -8,6 +8,7 @@ import torch
 from clipfair import fairness
 from clipfair.console import UserError
 from clipfair.distances import EVALUATED, measure
+from clipfair.io import read_json
 from clipfair.train import fair_tracking
 from clipfair.train.fair_data import read_splits
 from clipfair.train.fair_tracking import Seen, Tracking, measure_groups, see
@@ -45,6 +46,7 @@ def make(splits, built, tmp_path):
             "drop_last": False,
             "saved_as_half": False,
             "path": str(tmp_path / "epochs.csv"),
+            "failure": str(tmp_path / "failure-0.json"),
         }
         return Tracking(**{**arguments, **change})
 
@@ -221,3 +223,29 @@ def test_labels_that_are_all_equal_choose_no_epoch(make, splits):
 def test_an_unknown_distance_is_refused(make):
     with pytest.raises(UserError, match=r"tracked: unknown distance 'distance_wasserstain' \(did you mean"):
         make(tracked=["distance_wasserstain"])
+
+
+def test_a_model_that_diverged_is_no_epoch(make):
+    model = make_model().model
+    with torch.no_grad():
+        model.visual.proj.fill_(torch.nan)
+    tracking = make()
+    with pytest.raises(UserError) as error:
+        tracking.after_step(4, model)
+    assert str(error.value) == (
+        "epoch 2: 40 of 40 probabilities of the test split are not finite: the model diverged; set a smaller "
+        "learning_rate in config.recipes, or a smaller lam"
+    )
+    assert read_json(tracking.failure) == {"epoch": 2, "split": "test", "lost": 40}
+    assert (tracking.rows, tracking.weights) == ([], {})
+
+
+def test_embeddings_whose_products_overflow_choose_no_epoch(make):
+    model = make_model().model
+    with torch.no_grad():
+        model.visual.proj.mul_(1e20)
+        model.text.proj.mul_(1e20)
+    make().measure_epoch(1, model)
+    tracking = make(unit_length=False)
+    with pytest.raises(UserError, match=r"epoch 1: \d+ of 24 probabilities of the validation split are not"):
+        tracking.measure_epoch(1, model)

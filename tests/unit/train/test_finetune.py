@@ -1,6 +1,8 @@
 """Whole fine-tunings: the same bytes again, also after an interruption; methods that must agree do."""
 
 import signal
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,24 @@ import torch
 from safetensors.torch import load_file
 
 from clipfair.console import UserError
+from clipfair.fairness import auc
+from clipfair.images import open_image
 from clipfair.io import read_json
+from clipfair.train.fair_batches import GROUP_KEYS, GROUP_TEXTS
 from clipfair.train.fair_objective import FairObjective
+from clipfair.train.fair_switches import Switches
+from clipfair.train.fair_tracking import see
+from clipfair.train.finetune import make_parts
+from clipfair.train.protocols import Place
 from clipfair.train.run import train
-from tests.unit.train.fair_world import make_model, make_settings, make_table, outputs, write_data
+from tests.unit.train.fair_world import (
+    RECIPE,
+    make_model,
+    make_settings,
+    make_table,
+    outputs,
+    write_data,
+)
 
 EXACT = {"kind": "wasserstein", "p": 2}
 
@@ -119,22 +135,27 @@ def test_a_run_leaves_its_epochs_its_switches_and_its_logged_terms(finetune):
     assert spec["examples"] == 3 * 5 * 16
 
 
-def test_selection_on_the_test_split_keeps_the_epoch_that_is_best_there(finetune):
-    out = finetune("test", {"variant": "clip-ft", "selection": "test"})
+def chance():
+    """A table whose labels have nothing to do with its pictures, so that AUCs go up and down."""
+    table = make_table()
+    table["glaucoma"] = np.random.default_rng(0).permutation(table["glaucoma"])
+    return table
+
+
+@pytest.mark.parametrize("selection", ["validation", "test"])
+def test_the_epoch_that_is_kept_is_the_best_on_the_split_of_the_selection(finetune, selection):
+    out = finetune("run", {"variant": "clip-ft", "selection": selection}, table=chance(), seed=3)
     epochs = pd.read_csv(out["epochs"]).query("epoch > 0 and metric == 'auc' and label.isna()")
-    best = epochs[epochs["split"] == "test"]["value"].max()
+    aucs = epochs.pivot(index="epoch", columns="split", values="value")
+    assert aucs["test"].idxmax() != aucs["validation"].idxmax()
     model = make_model().model
     model.load_state_dict(weights(out))
-    assert best == pytest.approx(auc_on_test(model))
+    assert auc_on(selection, model, chance()) == pytest.approx(aucs[selection].max(), abs=0.005)
 
 
-def auc_on_test(model):
-    from clipfair.fairness import auc
-    from clipfair.images import open_image
-    from tests.unit.train.fair_world import RECIPE
-
-    built, table = make_model(), make_table()
-    table = table[table["split"] == "test"]
+def auc_on(split, model, table):
+    built = make_model()
+    table = table[table["split"] == RECIPE["splits"][split]["split"]]
     pictures = [built.preprocess(open_image(row, folder="")) for row in table.to_dict("records")]
     with torch.no_grad():
         images = model.encode_image(torch.stack(pictures), normalize=True)
@@ -142,9 +163,89 @@ def auc_on_test(model):
     return auc(table["glaucoma"].to_numpy(), (images @ texts.T).softmax(dim=1)[:, 1].numpy())
 
 
+# --- every switch where it belongs ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("switch", "value"),
+    [
+        ("saved", "fp16"),
+        ("selection_scores", "dot"),
+        ("drop_last_validation", True),
+        ("drop_last", True),
+        ("mismatched_pairs", True),
+        ("mode", "train"),
+    ],
+)
+def test_a_switch_has_its_effect_and_no_other(tmp_path, switch, value):
+    line = {"variant": "a-fairclip", "distance": EXACT}
+    plain, switched = (effects(tmp_path, line | change) for change in ({}, {switch: value}))
+    defaults = asdict(Switches())
+    assert plain == {name: defaults[name] for name in plain}
+    assert switched == {**plain, switch: value}
+
+
+def effects(folder, line):
+    """The switches of a fine-tuning, told from what its parts do."""
+    out, built = outputs(folder), make_model()
+    parts = make_parts(
+        make_settings(line, attr="race", lam="1e-4"),
+        write_data(folder, chance()),
+        built,
+        place=Place(),
+        out=out,
+        scratch=str(folder),
+    )
+    [tracking] = parts.hooks
+    scores, drops = compared_by(tracking, built)
+    batches = list(islice(parts.source, 5))
+    parts.objective.terms(built.model, batches[0])
+    mode = "train" if built.model.training else "eval"
+    tracking.after_step(tracking.steps_per_epoch, built.model)
+    kept = tracking.best()["visual.proj"]
+    return {
+        "saved": "fp16" if torch.equal(kept, kept.half().float()) else "fp32",
+        "selection_scores": scores,
+        "drop_last_validation": drops,
+        "drop_last": min(len(batch.keys) for batch in batches) == 16,
+        "mismatched_pairs": has_other_texts(batches[0], parts.source),
+        "mode": mode,
+    }
+
+
+def compared_by(tracking, built):
+    """Which scores of which examples the AUC is of that epochs are compared by."""
+    examples = tracking.splits["validation"]
+    found = {}
+    for scores in ("cosine", "dot"):
+        seen = see(
+            built.model, examples, built, tracking.prompts, device="cpu", unit_length=scores == "cosine"
+        )
+        for drops, end in ((False, 24), (True, 16)):
+            found[scores, drops] = auc(examples.labels[:end], seen.probability[:end])
+    assert len(set(found.values())) == 4
+    measured = tracking.measure_epoch(1, built.model)
+    return next(how for how, value in found.items() if value == measured)
+
+
+def has_other_texts(batch, source):
+    """Whether the texts of a batch's groups are not those of its people."""
+    places = pd.Index(source.keys).get_indexer(batch.extra[GROUP_KEYS])
+    own = source.examples.tokens[torch.from_numpy(places)]
+    return not torch.equal(batch.extra[GROUP_TEXTS], own)
+
+
 def test_a_subsample_trains_on_a_part(finetune):
     out = finetune("part", {"variant": "clip-ft", "subsample": {"share": 0.5}})
     assert read_json(out["spec"])["data"]["splits"]["train"] == 35
+
+
+def test_a_model_that_diverges_in_the_last_step_of_an_epoch_is_said(finetune, tmp_path):
+    one_step = {"batch_size": 70, "learning_rate": 1e38}
+    with pytest.raises(UserError, match=r"epoch 1: 40 of 40 probabilities of the test split are not finite"):
+        finetune("run", {"variant": "clip-ft"}, recipe=one_step)
+    # What a search knows by that it can go on with its next trial.
+    assert read_json(tmp_path / "run/scratch/checkpoints/failure-0.json")["epoch"] == 1
 
 
 @pytest.mark.parametrize(
@@ -154,6 +255,12 @@ def test_a_subsample_trains_on_a_part(finetune):
         ({"variant": "clip-ft"}, {"recipe": {"accumulate": 2}}, "one batch a step; set accumulate: 1"),
         ({"variant": "clip-ft"}, {"recipe": {"prompts": ["a", "b", "c"]}}, "3 prompts; expected two"),
         ({"variant": "a-fairclip"}, {"attr": "race", "lam": "-1"}, "lam is '-1'"),
+        (
+            {"variant": "a-fairclip", "distance": {"kind": "wasserstein"}},
+            {"attr": "race", "lam": "1"},
+            "config.methods: variant a-fairclip: distance: distance wasserstein: arguments none; expected "
+            "exactly: p",
+        ),
     ],
 )
 def test_what_cannot_be_trained_is_said_before(finetune, line, named, told):
