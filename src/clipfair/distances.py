@@ -39,11 +39,18 @@ from clipfair.console import UserError
 AS_RELEASED = {"kind": "sinkhorn", "p": 2, "blur": 1e-4, "scaling": 0.95, "diameter": 2}
 EXACT = {"kind": "wasserstein", "p": 2}
 SCALE_FREE = {"kind": "wasserstein", "p": 2, "scale_free": True}
-# What is measured of every group, by its name in metrics.json.
+# With geomloss's own bandwidth, as MMD was trained and evaluated.
+LAPLACIAN = {"kind": "laplacian", "bandwidth": 0.05}
+# What is measured of every group, by its name in metrics.json: of the paired scores diag(L), and of the
+# released ones, diag(L L).
 EVALUATED = {
     "distance_sinkhorn": AS_RELEASED,
     "distance_wasserstein": EXACT,
     "distance_scale_free": SCALE_FREE,
+    "distance_laplacian": LAPLACIAN,
+    "distance_square_sinkhorn": AS_RELEASED,
+    "distance_square_wasserstein": EXACT,
+    "distance_square_scale_free": SCALE_FREE,
 }
 
 MEDIAN = "median"

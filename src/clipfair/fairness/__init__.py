@@ -17,7 +17,7 @@ from clipfair.fairness.metrics import (
     predict,
     resample,
 )
-from clipfair.fairness.scores import labels_of, make_scores, measure_scores
+from clipfair.fairness.scores import labels_of, make_scores, measure_scores, of_square
 
 __all__ = [
     "Measure",
@@ -32,6 +32,7 @@ __all__ = [
     "make_scores",
     "measure",
     "measure_scores",
+    "of_square",
     "predict",
     "resample",
 ]

@@ -1,8 +1,9 @@
 """The predictions of one model, and everything that is computed from them.
 
 One row an example: ``key``, ``label`` (0 or 1), a column for each sensitive attribute, ``p`` (the probability
-of 1), ``prediction`` and, for models that compare an image with its own text, ``score``. These are the
-columns of scores.parquet, so that :func:`measure_scores` computes every figure of metrics.json from it again.
+of 1), ``prediction`` and, for models that compare an image with its own text, ``score`` and, as the released
+evaluation has it, ``score_square``. These are the columns of scores.parquet, so that :func:`measure_scores`
+computes every figure of metrics.json from it again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,6 +56,7 @@ def make_scores(
     labels: np.ndarray,
     sensitive: Sequence[str],
     score: np.ndarray | None = None,
+    score_square: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """The predictions for the rows of ``table`` (columns above).
 
@@ -68,7 +70,8 @@ def make_scores(
             "a prediction is not finite: the model diverged; train it with a smaller learning rate"
         )
     attributes = {name: _column(table, name).astype("category") for name in sensitive}
-    own = {} if score is None else {"score": np.asarray(score, dtype=np.float32)}
+    given = {"score": score, "score_square": score_square}
+    own = {name: np.asarray(value, dtype=np.float32) for name, value in given.items() if value is not None}
     return pd.DataFrame(
         {"key": table["key"], "label": labels, **attributes, "p": p, "prediction": predict(p), **own}
     )
@@ -88,8 +91,8 @@ def measure_scores(
     scores
         What :func:`make_scores` gave, also when it was written and read again.
     distances
-        ``sinkhorn`` (as released), ``wasserstein``, ``scale_free``: those of
-        :data:`clipfair.distances.EVALUATED`, to the scores of everybody; they need the column ``score``.
+        Those of :data:`clipfair.distances.EVALUATED`, less ``distance_``, to the scores of everybody; they
+        need the column ``score``, those of the released score (:func:`of_square`) ``score_square``.
     rng
         Draws the resamples of the intervals.
     """
@@ -111,15 +114,22 @@ def _distances(scores: pd.DataFrame, sensitive: Sequence[str], names: Sequence[s
 
     chosen = {name: _line(name, distances.EVALUATED) for name in names}
     groups = [(attribute, group) for attribute in sensitive for group in scores[attribute].cat.categories]
-    everybody = torch.tensor(scores["score"].to_numpy(dtype=np.float32))
     members = [torch.tensor((scores[attribute] == group).to_numpy()) for attribute, group in groups]
-    of_groups = [everybody[of] for of in members]
-    found = {name: distances.measure(line, everybody, of_groups).tolist() for name, line in chosen.items()}
+    found = {}
+    for name, line in chosen.items():
+        column = scores["score_square" if of_square(name) else "score"]
+        everybody = torch.tensor(column.to_numpy(dtype=np.float32))
+        found[name] = distances.measure(line, everybody, [everybody[of] for of in members]).tolist()
     return [
-        _measure(f"distance_{name}", attribute, str(group), found[name][place], len(of_groups[place]))
+        _measure(f"distance_{name}", attribute, str(group), found[name][place], int(members[place].sum()))
         for place, (attribute, group) in enumerate(groups)
         for name in names
     ]
+
+
+def of_square(distance: str) -> bool:
+    """Whether a distance is of the released score, diag(L L)."""
+    return distance.startswith("square_")
 
 
 def _line(name: str, known: Mapping[str, Mapping]) -> Mapping:

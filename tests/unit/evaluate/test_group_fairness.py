@@ -92,6 +92,21 @@ def test_the_score_is_the_diagonal_of_the_logits():
     assert scale_free == pytest.approx(distance["value"] / np.var(score), rel=1e-4)
 
 
+def test_the_released_score_is_the_diagonal_of_the_squared_logits_in_batches_of_32():
+    embedded = made(n=80)
+    result = run(embedded, sensitive=["race"], distances=["square_wasserstein"])
+    expected = []
+    for rows in (slice(0, 32), slice(32, 64), slice(64, 80)):
+        logits = 100 * embedded.test.images[rows].astype(float) @ embedded.texts["captions"][rows].T
+        expected += list(np.diag(logits @ logits))
+    score = result.scores["score_square"].to_numpy()
+    assert score == pytest.approx(expected, rel=1e-5)
+    black = (result.scores["race"] == "black").to_numpy()
+    found = by_name(result.rows)["distance_square_wasserstein", "race", "black"]["value"]
+    assert found == pytest.approx(half_squared_wasserstein(score[black], score), rel=1e-4)
+    assert "score_square" not in run(embedded).scores
+
+
 def test_the_distance_as_released_is_geomloss_with_its_settings():
     result = run(made(), sensitive=["race"], distances=["sinkhorn"])
     score = torch.tensor(result.scores["score"].to_numpy())[:, None]
