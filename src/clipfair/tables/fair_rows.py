@@ -46,6 +46,9 @@ MEASURES = {
     "distance_wasserstein": ("exact distance", "score^2"),
     "distance_scale_free": ("scale-free distance", "1"),
     "distance_laplacian": ("Laplacian MMD", "1"),
+    "distance_square_sinkhorn": ("Sinkhorn distance of diag(L L)", "score^2"),
+    "distance_square_wasserstein": ("exact distance of diag(L L)", "score^2"),
+    "distance_square_scale_free": ("scale-free distance of diag(L L)", "1"),
     "validation_auc": ("validation AUC", PERCENT),
 }
 FAIRNESS = ("auc", "es_auc", "dpd", "deodds")
@@ -59,6 +62,12 @@ GROUP_MEASURES = (
 )
 OVERALL = ("auc", "accuracy", "selection_rate")  # also of everybody, whatever the attribute
 DISTANCES = ("distance_sinkhorn", "distance_wasserstein", "distance_scale_free")
+# Of the released score, as the published ones are.
+SQUARE_DISTANCES = (
+    "distance_square_sinkhorn",
+    "distance_square_wasserstein",
+    "distance_square_scale_free",
+)
 
 
 # --- which runs, which values -----------------------------------------------------------------
@@ -126,7 +135,7 @@ def _evaluations(settings: Mapping, kind: str) -> list[str]:
 
 def with_mean_distances(values: pd.DataFrame) -> pd.DataFrame:
     """``values`` and, for every run and attribute, the mean over groups of each distance (group empty)."""
-    distances = values[values["metric"].isin(DISTANCES) & (values["group"] != "")]
+    distances = values[values["metric"].str.startswith("distance_") & (values["group"] != "")]
     keys = [*RUN_LEVELS, "metric", "label"]
     means = distances.groupby(keys, sort=False).agg(value=("value", "mean"), n=("n", "sum")).reset_index()
     return pd.concat([values, means.assign(group="")], ignore_index=True)
@@ -331,7 +340,7 @@ def per_seed(
     chosen = values[(values["method"] == method) & (values["metric"] == measure)]
     if attr is not None:
         chosen = chosen[chosen["attr"].isin(list(attr))]
-    if measure in DISTANCES:
+    if measure.startswith("distance_"):
         chosen = chosen[chosen["group"] != ""]
     elif measure in OVERALL:
         chosen = chosen[(chosen["label"] == "") & (chosen["group"] == "")]

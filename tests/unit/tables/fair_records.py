@@ -151,6 +151,9 @@ def make_rows(run, kind):
                 free = shape * 0.02 * (1 + place) * float(np.exp(0.2 * rng.standard_normal()))
                 exact = free * (size * 3) ** 2
                 distances = {"wasserstein": exact, "scale_free": free, "sinkhorn": exact / (1 + exact)}
+                square = exact**2
+                distances |= {"square_wasserstein": square, "square_scale_free": free}
+                distances |= {"square_sinkhorn": square / (1 + square)}
                 rows += [_row(f"distance_{name}", x, attribute, group) for name, x in distances.items()]
     return rows
 

@@ -22,7 +22,7 @@ ROLES = {
     "corrected": "fairclip-corrected",
     "aligned": "a-fairclip",
     "several": "fairclip-plus",
-    "mmd": "mmd-gaussian-released",
+    "mmd_gaussian": "mmd-gaussian-released",
     "selection": {"fairclip-released": "fairclip-corrected"},
 }
 
@@ -209,17 +209,17 @@ def test_a_score_that_only_shrinks_drops_raw_but_not_free_of_scale(tmp_path):
     def change(run, row):
         jitter = 1 + 0.01 * run.seed
         size = 0.1 if run.method == "fairclip-released" else 1.0
-        if row["metric"] == "distance_scale_free":
+        if row["metric"].endswith("scale_free"):
             return 0.02 * jitter
         return 5 * size**2 * jitter if row["metric"].startswith("distance") else None
 
     roles = {"zero_shot": "clip", "fine_tuned": "clip-ft", "released": "fairclip-released"}
     table = findings(tmp_path, change, roles)
     drop = table[table["finding"] == "F1"]
-    assert len(drop) == 6
+    assert len(drop) == 10
     assert set(drop["verdict"]) == {"holds"}
     raw = drop[drop["statistic"].str.contains("exact")]
-    assert raw["value"].tolist() == pytest.approx([-2, -2])
+    assert raw["value"].tolist() == pytest.approx([-2] * 4)
     shrunk = table[table["finding"] == "F3"]
     assert shrunk["value"].item() == pytest.approx(-1)
     assert shrunk["verdict"].item() == "holds"
@@ -244,13 +244,50 @@ def test_gains_are_positive_when_better(tmp_path):
     }
 
 
-@pytest.mark.parametrize(("shift", "verdict"), [(0.0, "holds"), (0.004, "does not hold")])
-def test_mmd_as_released_must_equal_the_baseline_in_every_seed(tmp_path, shift, verdict):
-    def change(run, row):
-        own = shift * (run.seed == 2) * run.method.startswith("mmd")
-        return 0.7 + 0.01 * run.seed + own if row["metric"] == "auc" else None
+def test_the_spread_is_the_mean_over_runs_of_its_logarithm(tmp_path):
+    """A run whose scores vary a hundred times less must not vanish beside one whose vary four times more."""
+    grids = {"ft": grid(["clip-ft"]), "fair": grid(["fairclip-released"], ["race", "gender"], ["1e-7"])}
+    variance = {"none": 100.0, "race": 1.0, "gender": 400.0}
 
-    table = findings(tmp_path, change, {"fine_tuned": "clip-ft", "mmd": "mmd-gaussian-released"})
+    def change(run, row):
+        if row["metric"] == "distance_square_scale_free":
+            return 0.02
+        jitter = 1 + 0.01 * run.seed * len(run.attr)
+        is_exact = row["metric"] == "distance_square_wasserstein"
+        return 0.02 * variance[run.attr] * jitter if is_exact else None
+
+    table = findings(tmp_path, change, {"fine_tuned": "clip-ft", "released": "fairclip-released"}, grids)
+    [line] = table[table["finding"] == "F3"].itertuples()
+    assert line.value == pytest.approx((np.log10(1 / 100) + np.log10(400 / 100)) / 4, abs=0.01)
+    assert line.verdict == "holds"
+
+
+def test_a_role_is_compared_with_its_own_baseline(tmp_path):
+    def change(run, row):
+        auc = {"clip-ft": 0.9, "fairclip-corrected": 0.6, "a-fairclip": 0.7}.get(run.method, 0.5)
+        return auc + 0.001 * run.seed * len(run.method) if row["metric"] == "auc" else None
+
+    roles = {"fine_tuned": "clip-ft", "aligned": "a-fairclip", "baselines": {"aligned": "fairclip-corrected"}}
+    table = findings(tmp_path, change, roles)
+    gain = table[(table["finding"] == "F2") & (table["claim"] == "no gain in AUC")]
+    assert gain["methods"].item() == "a-fairclip against fairclip-corrected"
+    assert gain["value"].item() == pytest.approx(10, abs=1)
+
+
+@pytest.mark.parametrize(("shift", "verdict"), [(0.0, "holds"), (0.004, "does not hold")])
+def test_mmd_as_released_must_equal_the_baseline_in_every_run(tmp_path, shift, verdict):
+    """Differences of opposite sign, for two attributes, do not cancel."""
+    grids = {
+        "ft": grid(["clip-ft"]),
+        "mmd": grid(["mmd-gaussian-released"], ["race", "gender"], ["200"]),
+    }
+
+    def change(run, row):
+        sign = {"race": 1, "gender": -1}.get(run.attr, 0)
+        return 0.7 + 0.01 * run.seed + shift * sign * (run.seed == 2) if row["metric"] == "auc" else None
+
+    roles = {"fine_tuned": "clip-ft", "mmd_gaussian": "mmd-gaussian-released"}
+    table = findings(tmp_path, change, roles, grids)
     [line] = table[table["finding"] == "F4"].itertuples()
     assert line.value == pytest.approx(100 * shift)
     assert line.verdict == verdict
@@ -306,8 +343,8 @@ def test_a_distance_that_is_far_off_the_exact_one_is_not_converged(tmp_path, err
     def change(run, row):
         exact = 2 + 0.1 * run.seed
         told = {
-            "distance_wasserstein": exact,
-            "distance_sinkhorn": exact * (1 + error * (1 + run.seed / 100)),
+            "distance_square_wasserstein": exact,
+            "distance_square_sinkhorn": exact * (1 + error * (1 + run.seed / 100)),
         }
         return told.get(row["metric"])
 

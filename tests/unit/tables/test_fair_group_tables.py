@@ -15,6 +15,7 @@ from clipfair.tables.builders import (
     fair_zero_shot,
 )
 from clipfair.tables.compare import read_published
+from clipfair.tables.fair_rows import DISTANCES, SQUARE_DISTANCES
 from clipfair.tables.figure_files import write_figure
 from clipfair.tables.figures import fair_distances as draw_distances
 from clipfair.tables.figures import fair_lambda_sweep as draw_lambda_sweep
@@ -41,7 +42,10 @@ def test_the_published_values_are_tidy_and_say_where_they_are_from():
     known = frame.set_index(["table", "dataset", "row", "metric"])["mean"]
     assert known["original-table3", "ViT-B/16", "FairCLIP-race", "race: DPD"] == 6.07
     assert known["original-checkpoints", "ViT-B/16", "CLIP", "race: ES-AUC"] == 64.64
-    assert known["table5", "ViT-B/16", "FairCLIP-language", "race: Sinkhorn distance asian"] == 28.4759
+    assert (
+        known["table5", "ViT-B/16", "FairCLIP-language", "race: Sinkhorn distance of diag(L L) asian"]
+        == 28.4759
+    )
     assert known["zero-shot", "ViT-B/16", "CLIP-FT test-selected", "AUC"] == 69.44
 
 
@@ -120,19 +124,19 @@ def test_the_original_table_3_has_each_method_on_its_own_attribute(records):
     assert "| FairCLIP (race) | - |" not in page
 
 
-def test_distances_are_beside_the_published_but_have_no_verdict(records):
+def test_distances_of_the_released_score_stand_beside_the_published(records):
     published = read_published(PUBLISHED, "table5")
     table, compared, page = fair_distances.build(records, published, settings("fairclip/table5"))
-    assert set(table["measure"]) == {"distance_sinkhorn", "distance_wasserstein", "distance_scale_free"}
-    assert len(table) == 15 * 10 * 3
-    cell = compared.set_index(["row", "metric"]).loc["CLIP", "race: Sinkhorn distance asian"]
-    assert cell["published_mean"] == 3103.06
-    assert set(compared["verdict"]) == {"not comparable: another score, diag(L L)"}
-    assert compared[["difference", "deviations"]].isna().all(axis=None)
-    assert "**The published distances are of another score**" in page
+    assert set(table["measure"]) == {*DISTANCES, *SQUARE_DISTANCES}
+    assert len(table) == 15 * 10 * 6
+    cells = compared.set_index(["row", "metric"])
+    assert cells.loc[("CLIP", "race: Sinkhorn distance of diag(L L) asian"), "published_mean"] == 3103.06
+    assert cells.loc[("CLIP", "race: exact distance of diag(L L) asian"), "published_mean"] == 625076
+    assert np.isnan(cells.loc[("CLIP", "race: exact distance asian"), "published_mean"])
+    assert "**The published distances are of one checkpoint each**" in page
     _, without, page = fair_distances.build(records, None, settings("fairclip/table5"))
     assert without is None
-    assert "another score" not in page
+    assert "one checkpoint" not in page
 
 
 def test_mmd_is_on_the_attributes_trained_for_with_validation_beside(tmp_path, monkeypatch):
@@ -193,8 +197,7 @@ def test_the_figures_show_every_method_and_are_the_same_every_time(records, tmp_
     rows = {"clip": ROWS["clip"], "fairclip-plus": ROWS["fairclip-plus"]}
     published = read_published(PUBLISHED, "table5")
     _, compared, _ = fair_distances.build(records, published, settings(rows=rows))
-    text = _redraw(tmp_path, compared, draw_distances.draw, ["CLIP", "gender: scale-free"])
-    assert "published" not in text  # of another score: no point to hold ours against
+    _redraw(tmp_path, compared, draw_distances.draw, ["CLIP", "gender: diag(L L): exact", "published"])
 
 
 def test_one_file_has_both_table_5s(records, tmp_path):

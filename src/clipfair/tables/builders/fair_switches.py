@@ -31,7 +31,9 @@ COLUMNS = {
     "es_auc": ("ES-AUC", False),
     "dpd": ("DPD", False),
     "deodds": ("DEOdds", False),
+    "accuracy": ("accuracy", False),
     "selection_rate": ("selection rate", False),
+    "distance_square_wasserstein": ("exact distance of diag(L L)", True),
     "distance_wasserstein": ("exact distance", True),
     "distance_scale_free": ("scale-free distance", True),
 }

@@ -6,12 +6,13 @@ from matplotlib.figure import Figure
 from clipfair.tables.fair_panels import Column, draw_grid
 
 COLUMNS = [
-    Column("distance_sinkhorn", "Sinkhorn, as released (score²)", by_group=True, log=True),
-    Column("distance_wasserstein", "exact (score²)", by_group=True, log=True),
-    Column("distance_scale_free", "scale-free (no unit)", by_group=True, log=True),
+    Column("distance_square_sinkhorn", "diag(L L): Sinkhorn, as released (score²)", by_group=True, log=True),
+    Column("distance_square_wasserstein", "diag(L L): exact (score²)", by_group=True, log=True),
+    Column("distance_wasserstein", "diag(L): exact (score²)", by_group=True, log=True),
+    Column("distance_scale_free", "diag(L): scale-free (no unit)", by_group=True, log=True),
 ]
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """The grid of :func:`clipfair.tables.fair_panels.draw_grid` of the three distances."""
+    """The grid of :func:`clipfair.tables.fair_panels.draw_grid` of four of the distances."""
     return draw_grid(table, COLUMNS)
