@@ -808,6 +808,10 @@ def _check_runs(registry: Registry) -> None:
         _check_fairness(runs.train_settings(batch))
     for name in runs.searches:
         _check_search(name, registry)
+    for table in registry.study_tables:
+        entry, where = registry.data_tables.get(table), f"config.data_tables.{table}.searches"
+        for name in entry.searches if entry else ():
+            _known(where, f"search of study {runs.study}", name, runs.searches)
 
 
 def _check_search(name: str, registry: Registry) -> None:
