@@ -294,7 +294,7 @@ def mean_interval(values: Iterable[float]) -> Interval:
     """The mean of ``values`` with its t interval at 95% and the two-sided p-value of the mean being zero.
 
     Undefined values are left out. The interval needs two values; values that are all equal have one of no
-    width.
+    width, and no p unless they are zero: they can be one model, which stands for every seed.
     """
     array = np.asarray(list(values), dtype=float)
     array = array[~np.isnan(array)]
@@ -304,7 +304,7 @@ def mean_interval(values: Iterable[float]) -> Interval:
         return Interval(mean, np.nan, np.nan, n, np.nan)
     error = float(array.std(ddof=1) / np.sqrt(n))
     if error == 0:
-        return Interval(mean, mean, mean, n, float(mean == 0))
+        return Interval(mean, mean, mean, n, 1.0 if mean == 0 else np.nan)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error
     p = float(2 * stats.t.sf(abs(mean) / error, n - 1))
     return Interval(mean, mean - half, mean + half, n, p)

@@ -18,9 +18,9 @@ from clipfair.tables.fair_rows import (
 )
 
 INTRO = (
-    "Each method on the attribute that it is trained for; distances are means over its groups (sinkhorn "
-    "as released, exact, and scale-free: the exact one over the variance of the scores). Mean ± standard "
-    "deviation over seeds (ddof 1). The reproduction prints no values of its sweep that could be read."
+    "Each method on the attribute that it is trained for; distances, of diag(L), are means over its groups "
+    "(scale-free: the exact one over the variance of the scores). Mean ± standard deviation over seeds "
+    "(ddof 1). The reproduction prints no values of its sweep that could be read."
 )
 MEASURES = (*FAIRNESS, "accuracy", "selection_rate", *DISTANCES)
 
