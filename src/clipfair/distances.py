@@ -42,7 +42,7 @@ SCALE_FREE = {"kind": "wasserstein", "p": 2, "scale_free": True}
 # With geomloss's own bandwidth, as MMD was trained and evaluated.
 LAPLACIAN = {"kind": "laplacian", "bandwidth": 0.05}
 # What is measured of every group, by its name in metrics.json: of the paired scores diag(L), and of the
-# released ones, diag(L L).
+# released ones, diag(LL).
 EVALUATED = {
     "distance_sinkhorn": AS_RELEASED,
     "distance_wasserstein": EXACT,

@@ -25,7 +25,7 @@ def add_lam(config, grids):
 
 
 def add_seed(config, grids):
-    grids["fair-plus"]["seeds"] = [0, 1, 2, 7]
+    grids["fair-all"]["seeds"] = [0, 1, 2, 7]
     return {("seed", 7): 1}
 
 

@@ -19,7 +19,7 @@ from clipfair.evaluate.protocol import Embedded, Result
 from clipfair.evaluate.similarity import probabilities
 from clipfair.fairness import labels_of, make_scores, measure_scores, of_square
 
-BATCH = 32  # of the released evaluation: the score of diag(L L) depends on it
+BATCH = 32  # of the released evaluation: the score of diag(LL) depends on it
 
 
 def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) -> Result:

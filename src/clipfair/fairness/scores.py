@@ -128,7 +128,7 @@ def _distances(scores: pd.DataFrame, sensitive: Sequence[str], names: Sequence[s
 
 
 def of_square(distance: str) -> bool:
-    """Whether a distance is of the released score, diag(L L)."""
+    """Whether a distance is of the released score, diag(LL)."""
     return distance.startswith("square_")
 
 

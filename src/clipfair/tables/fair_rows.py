@@ -46,9 +46,9 @@ MEASURES = {
     "distance_wasserstein": ("exact distance", "score^2"),
     "distance_scale_free": ("scale-free distance", "1"),
     "distance_laplacian": ("Laplacian MMD", "1"),
-    "distance_square_sinkhorn": ("Sinkhorn distance of diag(L L)", "score^2"),
-    "distance_square_wasserstein": ("exact distance of diag(L L)", "score^2"),
-    "distance_square_scale_free": ("scale-free distance of diag(L L)", "1"),
+    "distance_square_sinkhorn": ("Sinkhorn distance of diag(LL)", "score^2"),
+    "distance_square_wasserstein": ("exact distance of diag(LL)", "score^2"),
+    "distance_square_scale_free": ("scale-free distance of diag(LL)", "1"),
     "validation_auc": ("validation AUC", PERCENT),
 }
 FAIRNESS = ("auc", "es_auc", "dpd", "deodds")

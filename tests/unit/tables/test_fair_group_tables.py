@@ -43,7 +43,7 @@ def test_the_published_values_are_tidy_and_say_where_they_are_from():
     assert known["original-table3", "ViT-B/16", "FairCLIP-race", "race: DPD"] == 6.07
     assert known["original-checkpoints", "ViT-B/16", "CLIP", "race: ES-AUC"] == 64.64
     assert (
-        known["table5", "ViT-B/16", "FairCLIP-language", "race: Sinkhorn distance of diag(L L) asian"]
+        known["table5", "ViT-B/16", "FairCLIP-language", "race: Sinkhorn distance of diag(LL) asian"]
         == 28.4759
     )
     assert known["zero-shot", "ViT-B/16", "CLIP-FT test-selected", "AUC"] == 69.44
@@ -130,8 +130,8 @@ def test_distances_of_the_released_score_stand_beside_the_published(records):
     assert set(table["measure"]) == {*DISTANCES, *SQUARE_DISTANCES}
     assert len(table) == 15 * 10 * 6
     cells = compared.set_index(["row", "metric"])
-    assert cells.loc[("CLIP", "race: Sinkhorn distance of diag(L L) asian"), "published_mean"] == 3103.06
-    assert cells.loc[("CLIP", "race: exact distance of diag(L L) asian"), "published_mean"] == 625076
+    assert cells.loc[("CLIP", "race: Sinkhorn distance of diag(LL) asian"), "published_mean"] == 3103.06
+    assert cells.loc[("CLIP", "race: exact distance of diag(LL) asian"), "published_mean"] == 625076
     assert np.isnan(cells.loc[("CLIP", "race: exact distance asian"), "published_mean"])
     assert "**The published distances are of one checkpoint each**" in page
     _, without, page = fair_distances.build(records, None, settings("fairclip/table5"))
@@ -197,7 +197,7 @@ def test_the_figures_show_every_method_and_are_the_same_every_time(records, tmp_
     rows = {"clip": ROWS["clip"], "fairclip-plus": ROWS["fairclip-plus"]}
     published = read_published(PUBLISHED, "table5")
     _, compared, _ = fair_distances.build(records, published, settings(rows=rows))
-    _redraw(tmp_path, compared, draw_distances.draw, ["CLIP", "gender: diag(L L): exact", "published"])
+    _redraw(tmp_path, compared, draw_distances.draw, ["CLIP", "gender: diag(LL):", "published"])
 
 
 def test_one_file_has_both_table_5s(records, tmp_path):

@@ -15,7 +15,7 @@ from clipfair.tables.fair_rows import (
 )
 
 INTRO = (
-    "Distances of each group's scores to all, on the test split, of two scores: diag(L L) in batches of 32, "
+    "Distances of each group's scores to all, on the test split, of two scores: diag(LL) in batches of 32, "
     "as the published ones are, and the paired logit diag(L). Of each score three: Sinkhorn as released "
     "(diameter 2, scaling 0.95, blur 1e-4, which does not converge on scores of a larger range), exact "
     "(half the squared Wasserstein-2 distance, by sorting) and scale-free (the exact one over the variance "

@@ -33,7 +33,7 @@ COLUMNS = {
     "deodds": ("DEOdds", False),
     "accuracy": ("accuracy", False),
     "selection_rate": ("selection rate", False),
-    "distance_square_wasserstein": ("exact distance of diag(L L)", True),
+    "distance_square_wasserstein": ("exact distance of diag(LL)", True),
     "distance_wasserstein": ("exact distance", True),
     "distance_scale_free": ("scale-free distance", True),
 }

@@ -164,7 +164,7 @@ def _shrinks(values: pd.DataFrame, roles: Mapping) -> Iterator[Check]:
         "F3",
         "the released regulariser at least halves the spread of the score",
         f"{roles['released']} against {reference}",
-        "log10 ratio of the standard deviation of the test scores diag(L L)",
+        "log10 ratio of the standard deviation of the test scores diag(LL)",
         mean_interval(ratio.dropna()),
         HALVED,
         "below",

@@ -6,10 +6,10 @@ from matplotlib.figure import Figure
 from clipfair.tables.fair_panels import Column, draw_grid
 
 COLUMNS = [
-    Column("distance_square_sinkhorn", "diag(L L): Sinkhorn, as released (score²)", by_group=True, log=True),
-    Column("distance_square_wasserstein", "diag(L L): exact (score²)", by_group=True, log=True),
-    Column("distance_wasserstein", "diag(L): exact (score²)", by_group=True, log=True),
-    Column("distance_scale_free", "diag(L): scale-free (no unit)", by_group=True, log=True),
+    Column("distance_square_sinkhorn", "diag(LL):\nSinkhorn, released", by_group=True, log=True),
+    Column("distance_square_wasserstein", "diag(LL):\nexact (score²)", by_group=True, log=True),
+    Column("distance_wasserstein", "diag(L):\nexact (score²)", by_group=True, log=True),
+    Column("distance_scale_free", "diag(L):\nscale-free", by_group=True, log=True),
 ]
 
 
