@@ -37,9 +37,9 @@ test-slurm: setup
 data: setup
 	@$(WORKFLOW) --until prepare_dataset make_condition fetch_weights
 
-# A study may have no models to evaluate or probe.
+# A study may have no models to evaluate.
 record: results
-	@mkdir -p results/evaluate results/probe
+	@mkdir -p results/evaluate
 	@dvc commit --force --quiet
 	@dvc push
 
