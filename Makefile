@@ -13,7 +13,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-WORKFLOW := $(BIN)/python -m clipfair.live --cores $(CORES) --keep-going
+WORKFLOW := $(BIN)/python -m clipfair.plan.snakemake.progress_view --cores $(CORES) --keep-going
 
 .PHONY: setup results test test-slurm data record report lint audit lock clean
 .DEFAULT_GOAL := results

@@ -17,13 +17,13 @@ ROOT = Path(os.path.relpath(workflow.basedir))
 
 sys.path.insert(0, f"{workflow.basedir}/src")
 
-from clipfair import paths
-from clipfair.console import one_line_errors
-from clipfair.data.missing import check_data, stop_for
-from clipfair.provenance import put_code_first
-from clipfair.registry import load_registry
-from clipfair.stale import mark_stale
-from clipfair.takeover import sign_in, sign_out, take_over
+from clipfair.core import paths
+from clipfair.core.errors import one_line_errors
+from clipfair.plan.missing import check_data, stop_for
+from clipfair.core.provenance import put_code_first
+from clipfair.plan.registry import load_registry
+from clipfair.plan.snakemake.mark_outdated import mark_stale
+from clipfair.plan.snakemake.crash_recovery import sign_in, sign_out, take_over
 
 put_code_first()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from clipfair.data import adult
+from clipfair.data.datasets import adult
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config.yaml", "profiles", "src", "workflow", "resources", "envs")

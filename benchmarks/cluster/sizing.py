@@ -14,9 +14,9 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
-from clipfair.models import build
-from clipfair.paths import ROOT
-from clipfair.registry import load_registry
+from clipfair.core.paths import ROOT
+from clipfair.models.build import build
+from clipfair.plan.registry import load_registry
 
 PAIRS = 8
 WORD_PIECES = 30_522  # of bert-base-uncased

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import yaml
 
-from clipfair import paths
-from clipfair.catalogue import load_catalogue
+from clipfair.core import paths
+from clipfair.core.catalogue import load_catalogue
+from clipfair.core.paths import Run
 from clipfair.data.embedded.generate import generate_world
 from clipfair.data.embedded.world import make_settings
 from clipfair.data.prepare import prepare_dataset
-from clipfair.paths import Run
-from clipfair.prompts import spell_out
+from clipfair.plan.vocabularies import spell_out
 
 KINDS = ("representation", "association", "zero_shot", "few_shot", "retrieval")
 PARTS = {
@@ -52,7 +52,7 @@ def make_models(line: dict, seeds: int, snapshots: int, folder: Path) -> list[di
     """Models with random weights, as training would leave them."""
     from safetensors.torch import save_file
 
-    from clipfair.models import build
+    from clipfair.models.build import build
 
     found = []
     for seed in range(seeds):
@@ -82,7 +82,7 @@ def measure(seeds: int, snapshots: int, model: str) -> None:
         folder = Path(name)
         data = make_data(config, {line["dataset"] for line in evaluations.values()}, folder / "data")
         start = time.perf_counter()
-        from clipfair.embed.run import embed
+        from clipfair.evaluate.embed.run import embed
         from clipfair.evaluate.run import evaluate_runs
 
         print(f"libraries imported: {time.perf_counter() - start:.2f} s")

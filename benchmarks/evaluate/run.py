@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from clipfair.evaluate import few_shot, retrieval
+from clipfair.evaluate.kinds import few_shot, retrieval
 from clipfair.evaluate.protocol import Embedded, Sample
 
 CLASSES, FEATURES, SUPPORT, TEST = 1000, 768, 65, 50_000

@@ -19,17 +19,18 @@ import torch
 from reference import released_loss
 from torch import Tensor, nn
 
-from clipfair.data import harvard_fairvlmed
+from clipfair.core.io import write_csv, write_parquet
+from clipfair.data.datasets import harvard_fairvlmed
 from clipfair.data.embedded.generate import generate_world
 from clipfair.data.embedded.world import make_settings
-from clipfair.distances import EXACT, measure
-from clipfair.images import open_image
-from clipfair.io import write_csv, write_parquet
-from clipfair.models import Built, build
-from clipfair.train.fair_batches import FairBatches
-from clipfair.train.fair_data import Examples, cut_texts, read_splits
-from clipfair.train.fair_objective import FairObjective
-from clipfair.train.fair_switches import VARIANTS, Fairness
+from clipfair.data.images import open_image
+from clipfair.metrics.distances import EXACT, measure
+from clipfair.models.build import build
+from clipfair.models.interface import Built
+from clipfair.plan.fairclip_switches import VARIANTS, Fairness
+from clipfair.train.fairclip.objective import FairObjective
+from clipfair.train.finetuning.batches import FairBatches
+from clipfair.train.finetuning.examples import Examples, cut_texts, read_splits
 from clipfair.train.protocols import Batch
 
 BATCH = 32

@@ -21,7 +21,7 @@ from annotations import GROUPS, label_names, write
 
 from clipfair.balance.counts import count_table
 from clipfair.balance.table import Table, describe
-from clipfair.io import read_json, write_csv
+from clipfair.core.io import read_json, write_csv
 from clipfair.m4 import Problem, Settings, Solution, solve, stochastic
 from clipfair.m4.dual import Dual
 

@@ -16,15 +16,16 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from clipfair.models import Built, build
+from clipfair.data.shards import find_shards, read_index
+from clipfair.models.build import build
+from clipfair.models.interface import Built
 from clipfair.train.checkpoint import Checkpoints
+from clipfair.train.kinds.pretrain import make_parts
 from clipfair.train.log import Log
 from clipfair.train.loop import Plan, Training, run_loop
 from clipfair.train.optimisers import make_optimiser
-from clipfair.train.pretrain import make_parts
 from clipfair.train.protocols import Place
 from clipfair.train.schedules import make_schedule
-from clipfair.train.shards import find_shards, read_index
 
 SMALL = {"kind": "small", "size": 32, "width": 32, "dim": 32, "words": "embedded", "length": 48}
 # One that both can build; 16 tokens of CLIP's vocabulary.
@@ -52,11 +53,11 @@ def vit() -> Built:
     """The model of ``VIT`` with CLIP's tokens."""
     import open_clip
 
-    from clipfair import tokens
-    from clipfair.models import SYMMETRIC, _built
+    from clipfair.models import tokenizers
+    from clipfair.models.build import SYMMETRIC, _built
 
     torch.manual_seed(0)
-    return _built(open_clip.CLIP(**VIT), tokens.clip_tokenizer(16), 32, SYMMETRIC, crop=False)
+    return _built(open_clip.CLIP(**VIT), tokenizers.clip_tokenizer(16), 32, SYMMETRIC, crop=False)
 
 
 def parts_of(built: Built, raw: str, keep: str, scratch: str, **recipe: object):

@@ -15,13 +15,14 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from clipfair.models import Built, build
+from clipfair.models.build import build
+from clipfair.models.interface import Built
 from clipfair.train.checkpoint import Checkpoints
-from clipfair.train.contrastive import Contrastive
+from clipfair.train.kinds.pretrain import make_parts
 from clipfair.train.log import Log
 from clipfair.train.loop import Plan, Training, run_loop
 from clipfair.train.optimisers import make_optimiser
-from clipfair.train.pretrain import make_parts
+from clipfair.train.pretraining.contrastive import Contrastive
 from clipfair.train.protocols import Batch, Parts, Place
 from clipfair.train.schedules import make_schedule
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clipfair.console import UserError
-from clipfair.registry import load_registry
+from clipfair.core.errors import UserError
+from clipfair.plan.registry import load_registry
 from tests.repository import ROOT
 
 FAULTS = yaml.safe_load(Path(__file__).with_name("config.yaml").read_text(encoding="utf-8"))

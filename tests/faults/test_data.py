@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from clipfair.annotate.image import load_annotator
-from clipfair.console import UserError
-from clipfair.data import adult, cifar100
+from clipfair.core.errors import UserError
+from clipfair.data.datasets import adult, cifar100
+from clipfair.data.images import open_image
 from clipfair.data.unpack import unpack
-from clipfair.images import open_image
 
 
 class Payload:

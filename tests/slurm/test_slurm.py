@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from clipfair.io import read_json
+from clipfair.core.io import read_json
 from tests.repository import ROOT, Repository, read_tables
 from tests.slurm.slice import training_repository
 

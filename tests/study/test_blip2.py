@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from clipfair.blip2 import make_blip2
 from clipfair.data.embedded.generate import generate_world
 from clipfair.data.embedded.world import make_settings
-from clipfair.models import build
+from clipfair.models.blip2 import make_blip2
+from clipfair.models.build import build
 from tests.blip2_original import original
 from tests.repository import Repository
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from clipfair.io import read_json
+from clipfair.core.io import read_json
 from tests.repository import Repository
 
 TABLES = "results/tables/embedded/m4"

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from safetensors.torch import save_file
 
+from clipfair.core.io import read_json
 from clipfair.data.embedded.generate import generate_world
 from clipfair.data.embedded.world import make_settings
-from clipfair.io import read_json
-from clipfair.models import build
+from clipfair.models.build import build
 from tests.repository import Repository
 
 MODEL = {"kind": "small", "width": 8, "dim": 16, "words": "embedded", "length": 48, "size": 32}

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from clipfair.io import read_json, sha256_of
+from clipfair.core.io import read_json, sha256_of
 from clipfair.tabular.metrics import evaluate_predictions
 from tests.repository import Repository
 
@@ -86,9 +86,9 @@ def test_an_edit_reruns_what_depends_on_it_and_a_comment_nothing(built):
     assert built.planned()["evaluate_mitigation"] == 3
     built.edit("src/clipfair/tabular/metrics.py", "100.0 * float(", "100 * float(")
 
-    built.edit("src/clipfair/tables/compare.py", "LIMIT = 2.0", "LIMIT = 3.0")
+    built.edit("src/clipfair/tables/common/compare.py", "LIMIT = 2.0", "LIMIT = 3.0")
     assert built.planned() == of_table
-    built.edit("src/clipfair/tables/compare.py", "LIMIT = 3.0", "LIMIT = 2.0")
+    built.edit("src/clipfair/tables/common/compare.py", "LIMIT = 3.0", "LIMIT = 2.0")
     assert built.planned() == {}
 
 

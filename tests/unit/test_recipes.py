@@ -5,8 +5,8 @@ import copy
 import pytest
 import yaml
 
-from clipfair.paths import ROOT
-from clipfair.registry import load_registry
+from clipfair.core.paths import ROOT
+from clipfair.plan.registry import load_registry
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 

@@ -34,6 +34,6 @@ rule embed_split:
         models=get_embedded_models,
         evaluations=get_evaluations,
         datasets=get_evaluated_datasets,
-        code=code_digest("clipfair.embed.run"),
+        code=code_digest("clipfair.evaluate.embed.run"),
     script:
         "../scripts/embed_split.py"

@@ -1,11 +1,11 @@
 # What the rules ask of the registry, by phase. Everything a function returns is decided by
-# src/clipfair/registry.py; nothing is computed here.
+# src/clipfair/plan/registry.py; nothing is computed here.
 from dataclasses import asdict
 
 from clipfair.data.prepare import LOADERS
-from clipfair.paths import Run
-from clipfair.provenance import code_digest
-from clipfair.runs import vocabulary_of
+from clipfair.core.paths import Run
+from clipfair.core.provenance import code_digest
+from clipfair.plan.training_plan import vocabulary_of
 
 # --- Data ---
 
@@ -200,7 +200,7 @@ def get_train_cache(wildcards):
 
 def get_train_code(wildcards):
     kind = REGISTRY.runs.methods[wildcards.method]["kind"]
-    return code_digest("clipfair.train.run", f"clipfair.train.{kind}")
+    return code_digest("clipfair.train.run", f"clipfair.train.kinds.{kind}")
 
 
 def get_scratch(wildcards):
@@ -222,7 +222,7 @@ def get_evaluated_runs(wildcards):
 def get_evaluation_code(wildcards):
     kinds = {line["kind"] for line in get_evaluations(wildcards).values()}
     return code_digest(
-        "clipfair.evaluate.run", *(f"clipfair.evaluate.{kind}" for kind in sorted(kinds))
+        "clipfair.evaluate.run", *(f"clipfair.evaluate.kinds.{kind}" for kind in sorted(kinds))
     )
 
 
@@ -334,7 +334,7 @@ def get_search_parts(wildcards):
 
 
 def get_search_code(wildcards):
-    return code_digest("clipfair.search.run", "clipfair.train.run", "clipfair.train.finetune")
+    return code_digest("clipfair.train.search.run", "clipfair.train.run", "clipfair.train.kinds.finetune")
 
 
 def get_search_threads(wildcards):
@@ -368,7 +368,7 @@ def get_table_settings(wildcards):
 
 def get_table_code(wildcards):
     return code_digest(
-        f"clipfair.tables.builders.{REGISTRY.tables[get_table_id(wildcards)].builder}"
+        f"clipfair.tables.{wildcards.paper}.{REGISTRY.tables[get_table_id(wildcards)].builder}"
     )
 
 
@@ -397,7 +397,7 @@ def get_data_table_builder(wildcards):
 
 
 def get_data_table_code(wildcards):
-    return code_digest(f"clipfair.tables.builders.{get_data_table_builder(wildcards)}")
+    return code_digest(f"clipfair.tables.{wildcards.paper}.{get_data_table_builder(wildcards)}")
 
 
 def get_run_records(wildcards):
@@ -422,7 +422,7 @@ def get_run_table_settings(wildcards):
 
 def get_run_table_code(wildcards):
     builder = REGISTRY.runs.tables[get_table_id(wildcards)].builder
-    return code_digest("clipfair.tables.records", f"clipfair.tables.builders.{builder}")
+    return code_digest("clipfair.tables.common.records", f"clipfair.tables.{wildcards.paper}.{builder}")
 
 
 def get_run_tables():
@@ -443,7 +443,7 @@ def get_figure(wildcards):
 
 def get_figure_code(wildcards):
     return code_digest(
-        "clipfair.tables.figure_files", f"clipfair.tables.figures.{get_figure(wildcards)}"
+        "clipfair.tables.common.figure_files", f"clipfair.tables.{wildcards.paper}.{get_figure(wildcards)}_figure"
     )
 
 

@@ -32,6 +32,6 @@ rule fit_probe:
     params:
         models=get_probed_models,
         evaluations=get_probes,
-        code=code_digest("clipfair.probe.run"),
+        code=code_digest("clipfair.evaluate.probe.augmented"),
     script:
         "../scripts/fit_probe.py"

@@ -42,7 +42,7 @@ rule render_pages:
     conda:
         "../../envs/workflow.yaml"
     params:
-        code=code_digest("clipfair.tables.html"),
+        code=code_digest("clipfair.tables.common.html"),
     script:
         "../scripts/render_pages.py"
 
@@ -60,6 +60,6 @@ rule gather_metrics:
         "../../envs/workflow.yaml"
     params:
         tables=get_compared_names(),
-        code=code_digest("clipfair.tables.summary"),
+        code=code_digest("clipfair.tables.common.summary"),
     script:
         "../scripts/gather_metrics.py"

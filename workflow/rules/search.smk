@@ -60,6 +60,6 @@ rule gather_trials:
     params:
         settings=get_search_settings,
         journal=get_search_journal,
-        code=code_digest("clipfair.search.run", "clipfair.search.picture"),
+        code=code_digest("clipfair.train.search.run", "clipfair.tables.fairclip.search_trials_figure"),
     script:
         "../scripts/gather_trials.py"

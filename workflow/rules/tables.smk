@@ -153,6 +153,6 @@ rule gather_table5:
         "../../envs/workflow.yaml"
     params:
         study=REGISTRY.study,
-        code=code_digest("clipfair.tables.gather"),
+        code=code_digest("clipfair.tables.common.gather"),
     script:
         "../scripts/gather_table5.py"

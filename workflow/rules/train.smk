@@ -33,7 +33,7 @@ rule fetch_weights:
         "../../envs/clip.yaml"
     params:
         weights=get_weights,
-        code=code_digest("clipfair.data.weights"),
+        code=code_digest("clipfair.models.weights"),
     script:
         "../scripts/fetch_weights.py"
 
@@ -51,7 +51,7 @@ rule fetch_vocabulary:
         "../../envs/clip.yaml"
     params:
         source=get_vocabulary_source,
-        code=code_digest("clipfair.data.weights"),
+        code=code_digest("clipfair.models.weights"),
     script:
         "../scripts/fetch_vocabulary.py"
 

@@ -2,7 +2,7 @@
 
 from clipfair.annotate.captions import annotate_table
 from clipfair.annotate.vocabulary import load_vocabulary
-from clipfair.console import job_log
+from clipfair.core.errors import job_log
 
 with job_log(snakemake.log[0]):
     annotate_table(

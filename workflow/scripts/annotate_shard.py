@@ -6,7 +6,7 @@ from clipfair.annotate.encoders import encoder_of
 from clipfair.annotate.image import load_annotator
 from clipfair.annotate.shards import annotate_shard
 from clipfair.annotate.vocabulary import load_vocabulary
-from clipfair.console import job_log
+from clipfair.core.errors import job_log
 
 with job_log(snakemake.log[0]):
     annotation = snakemake.params.annotation

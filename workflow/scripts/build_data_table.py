@@ -3,13 +3,13 @@
 from importlib import import_module
 from pathlib import Path
 
-from clipfair.console import job_log
-from clipfair.io import write_csv, write_text
-from clipfair.provenance import write_spec
-from clipfair.tables.page import with_notes
+from clipfair.core.errors import job_log
+from clipfair.core.io import write_csv, write_text
+from clipfair.core.provenance import write_spec
+from clipfair.tables.common.page import with_notes
 
 with job_log(snakemake.log[0]):
-    builder = import_module(f"clipfair.tables.builders.{snakemake.params.builder}")
+    builder = import_module(f"clipfair.tables.{snakemake.wildcards.paper}.{snakemake.params.builder}")
     table, page = builder.build(**snakemake.params.arguments)
     write_csv(snakemake.output.csv, table)
     write_text(snakemake.output.markdown, with_notes(page, snakemake.params.notes))

@@ -2,15 +2,15 @@
 
 from importlib import import_module
 
-from clipfair.console import job_log
-from clipfair.io import write_csv, write_text
-from clipfair.provenance import write_spec
-from clipfair.tables.page import with_notes
-from clipfair.tables.records import read_records
+from clipfair.core.errors import job_log
+from clipfair.core.io import write_csv, write_text
+from clipfair.core.provenance import write_spec
+from clipfair.tables.common.page import with_notes
+from clipfair.tables.common.records import read_records
 
 with job_log(snakemake.log[0]):
     settings = snakemake.params.settings
-    builder = import_module(f"clipfair.tables.builders.{settings['builder']}")
+    builder = import_module(f"clipfair.tables.{snakemake.wildcards.paper}.{settings['builder']}")
     told = settings | {"epochs": snakemake.params.epochs}
     table, _, page = builder.build(read_records(snakemake.input.records), None, told)
     write_csv(snakemake.output.csv, table)

@@ -2,13 +2,13 @@
 
 from importlib import import_module
 
-from clipfair.console import job_log
-from clipfair.io import write_csv, write_text
-from clipfair.provenance import write_spec
+from clipfair.core.errors import job_log
+from clipfair.core.io import write_csv, write_text
+from clipfair.core.provenance import write_spec
 
 with job_log(snakemake.log[0]):
     settings = snakemake.params.settings
-    builder = import_module(f"clipfair.tables.builders.{settings['builder']}")
+    builder = import_module(f"clipfair.tables.{snakemake.wildcards.paper}.{settings['builder']}")
     table, compared, page = builder.build(snakemake.input.records, snakemake.input.published, settings)
     write_csv(snakemake.output.csv, table)
     write_csv(snakemake.output.compare, compared)

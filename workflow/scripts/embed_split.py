@@ -1,8 +1,8 @@
 """embed_split: all seeds and snapshots of one batch on all datasets of its evaluations."""
 
-from clipfair.console import job_log
-from clipfair.embed.run import embed
-from clipfair.provenance import write_spec
+from clipfair.core.errors import job_log
+from clipfair.core.provenance import write_spec
+from clipfair.evaluate.embed.run import embed
 
 with job_log(snakemake.log[0]):
     settings = {name: snakemake.params[name] for name in ("models", "evaluations", "datasets")}

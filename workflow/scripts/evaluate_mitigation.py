@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from clipfair.console import job_log
-from clipfair.io import write_json, write_parquet
-from clipfair.provenance import write_spec
+from clipfair.core.errors import job_log
+from clipfair.core.io import write_json, write_parquet
+from clipfair.core.provenance import write_spec
 from clipfair.tabular.classifier import ClassifierSettings
 from clipfair.tabular.protocol import Protocol
 from clipfair.tabular.run import evaluate_mitigation

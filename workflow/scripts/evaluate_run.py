@@ -1,8 +1,8 @@
 """evaluate_run: all seeds of one batch on all its evaluations."""
 
-from clipfair.console import job_log
+from clipfair.core.errors import job_log
+from clipfair.core.provenance import write_spec
 from clipfair.evaluate.run import evaluate_runs
-from clipfair.provenance import write_spec
 
 with job_log(snakemake.log[0]):
     settings = {name: snakemake.params[name] for name in ("runs", "evaluations", "datasets")}

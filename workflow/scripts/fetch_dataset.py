@@ -1,8 +1,8 @@
 """fetch_dataset: the files of one dataset, complete and verified, or none of them."""
 
-from clipfair import paths
-from clipfair.catalogue import load_catalogue
-from clipfair.console import job_log
+from clipfair.core import paths
+from clipfair.core.catalogue import load_catalogue
+from clipfair.core.errors import job_log
 from clipfair.data.fetch import fetch_dataset, mirror_folder
 
 with job_log(snakemake.log[0]):

@@ -1,9 +1,9 @@
 """fetch_vocabulary: the published vocabulary of one model's tokenizer, checked."""
 
-from clipfair import paths
-from clipfair.console import job_log
+from clipfair.core import paths
+from clipfair.core.errors import job_log
 from clipfair.data.fetch import mirror_folder
-from clipfair.data.weights import fetch_vocabulary
+from clipfair.models.weights import fetch_vocabulary
 
 with job_log(snakemake.log[0]):
     fetch_vocabulary(

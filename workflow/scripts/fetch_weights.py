@@ -1,9 +1,9 @@
 """fetch_weights: the published weights of one model, checked."""
 
-from clipfair import paths
-from clipfair.console import job_log
+from clipfair.core import paths
+from clipfair.core.errors import job_log
 from clipfair.data.fetch import mirror_folder
-from clipfair.data.weights import fetch_weights
+from clipfair.models.weights import fetch_weights
 
 with job_log(snakemake.log[0]):
     fetch_weights(

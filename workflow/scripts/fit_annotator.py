@@ -5,7 +5,7 @@ from clipfair.annotate.fit import fit_annotator
 from clipfair.annotate.labels import CAPTIONS, labels_of
 from clipfair.annotate.shards import shard_paths
 from clipfair.annotate.vocabulary import load_vocabulary
-from clipfair.console import job_log
+from clipfair.core.errors import job_log
 
 with job_log(snakemake.log[0]):
     annotation, raw = snakemake.params.annotation, snakemake.input.raw

@@ -2,7 +2,7 @@
 
 from clipfair.annotate.encoders import fit_encoder
 from clipfair.annotate.shards import shard_paths
-from clipfair.console import job_log
+from clipfair.core.errors import job_log
 
 with job_log(snakemake.log[0]):
     annotation = snakemake.params.annotation

@@ -1,9 +1,9 @@
 """fit_probe: the probes of all seeds of one batch, on augmented pictures."""
 
-from clipfair.console import job_log
-from clipfair.io import atomic_folder
-from clipfair.probe.run import fit_probes
-from clipfair.provenance import write_spec
+from clipfair.core.errors import job_log
+from clipfair.core.io import atomic_folder
+from clipfair.core.provenance import write_spec
+from clipfair.evaluate.probe.augmented import fit_probes
 
 with job_log(snakemake.log[0]):
     settings = {name: snakemake.params[name] for name in ("models", "evaluations")}

@@ -1,8 +1,8 @@
 """gather_metrics: every compared table of the study in one JSON for DVC."""
 
-from clipfair.console import job_log
-from clipfair.io import write_json
-from clipfair.tables.summary import summarise
+from clipfair.core.errors import job_log
+from clipfair.core.io import write_json
+from clipfair.tables.common.summary import summarise
 
 with job_log(snakemake.log[0]):
     parts = dict(zip(snakemake.params.tables, snakemake.input, strict=True))

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from clipfair.console import job_log
-from clipfair.io import write_csv
-from clipfair.tables.gather import gather
+from clipfair.core.errors import job_log
+from clipfair.core.io import write_csv
+from clipfair.tables.common.gather import gather
 
 with job_log(snakemake.log[0]):
     parts = {Path(path).parent.name: path for path in snakemake.input}

@@ -1,11 +1,11 @@
 """gather_trials: every trial of a search, the best one, and their picture."""
 
-from clipfair.console import job_log
-from clipfair.io import write_csv, write_json
-from clipfair.provenance import write_spec
-from clipfair.search.picture import draw_trials
-from clipfair.search.run import gather_trials
-from clipfair.tables.figure_files import write_figure
+from clipfair.core.errors import job_log
+from clipfair.core.io import write_csv, write_json
+from clipfair.core.provenance import write_spec
+from clipfair.tables.common.figure_files import write_figure
+from clipfair.tables.fairclip.search_trials_figure import draw_trials
+from clipfair.train.search.run import gather_trials
 
 with job_log(snakemake.log[0]):
     settings = snakemake.params.settings

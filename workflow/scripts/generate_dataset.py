@@ -1,6 +1,6 @@
 """generate_dataset: one part of the embedded world, in the format of a real dataset."""
 
-from clipfair.console import job_log
+from clipfair.core.errors import job_log
 from clipfair.data.embedded.generate import generate_world
 from clipfair.data.embedded.world import make_settings
 

@@ -1,8 +1,8 @@
 """make_condition: the keep-list of one condition on one dataset, and its audit."""
 
 from clipfair.balance.conditions import make_condition
-from clipfair.console import job_log
-from clipfair.provenance import write_spec
+from clipfair.core.errors import job_log
+from clipfair.core.provenance import write_spec
 
 with job_log(snakemake.log[0]):
     balance = snakemake.params.balance

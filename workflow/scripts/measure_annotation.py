@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from clipfair.annotate.quality import quality_of
-from clipfair.console import job_log
+from clipfair.core.errors import job_log
 
 with job_log(snakemake.log[0]):
     annotator = snakemake.params.annotation["annotator"]

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from clipfair import paths
-from clipfair.catalogue import load_catalogue
-from clipfair.console import job_log
+from clipfair.core import paths
+from clipfair.core.catalogue import load_catalogue
+from clipfair.core.errors import job_log
+from clipfair.core.provenance import write_spec
 from clipfair.data.prepare import prepare_dataset
-from clipfair.provenance import write_spec
 
 with job_log(snakemake.log[0]):
     settings = snakemake.params.settings

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from clipfair.console import job_log
-from clipfair.tables.html import write_comparisons, write_pages
+from clipfair.core.errors import job_log
+from clipfair.tables.common.html import write_comparisons, write_pages
 
 with job_log(snakemake.log[0]):
     for folder in snakemake.output:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from clipfair.annotate.captions import rewrite_shard
 from clipfair.annotate.vocabulary import load_vocabulary
-from clipfair.console import job_log
+from clipfair.core.errors import job_log
 
 with job_log(snakemake.log[0]):
     rewrite_shard(

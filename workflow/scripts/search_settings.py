@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from clipfair.console import job_log
-from clipfair.io import write_json
-from clipfair.search.run import search_settings
+from clipfair.core.errors import job_log
+from clipfair.core.io import write_json
 from clipfair.train.run import train
+from clipfair.train.search.run import search_settings
 
 with job_log(snakemake.log[0]):
     name = search_settings(

@@ -1,6 +1,6 @@
 """train_model: one model, trained from its start or from where a job was stopped."""
 
-from clipfair.console import job_log
+from clipfair.core.errors import job_log
 from clipfair.train.launch import launch
 
 with job_log(snakemake.log[0]):

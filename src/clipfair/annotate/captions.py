@@ -11,8 +11,8 @@ from clipfair.annotate.neutral import neutralise
 from clipfair.annotate.shards import read_shards
 from clipfair.annotate.text import annotate_captions
 from clipfair.annotate.vocabulary import Vocabulary
-from clipfair.console import UserError, progress
-from clipfair.io import write_parquet
+from clipfair.core.errors import UserError, progress
+from clipfair.core.io import write_parquet
 
 # What stands for the text of a picture, the first that a prepared table has.
 _TEXTS = {"captions": "captions", "class_name": "class names", "label": "class names"}

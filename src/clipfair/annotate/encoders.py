@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 
 from clipfair.annotate.image import Encoder
 from clipfair.annotate.shards import read_shards
-from clipfair.console import UserError, progress
-from clipfair.io import atomic_path
+from clipfair.core.errors import UserError, progress
+from clipfair.core.io import atomic_path
 
 if TYPE_CHECKING:
     import torch
@@ -144,14 +144,14 @@ def load_clip(
     Parameters
     ----------
     model, weights
-        As :func:`clipfair.models.build` takes them. Without weights they are random, and the same every
+        As :func:`clipfair.models.build.build` takes them. Without weights they are random, and the same every
         time: to try things, not to annotate.
     device
         As torch names it (``cpu``, ``cuda``), or ``auto``: a GPU if there is one.
     """
     import torch
 
-    from clipfair.models import build
+    from clipfair.models.build import build
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -16,9 +16,9 @@ from clipfair.annotate.image import (
     zero_shot,
 )
 from clipfair.annotate.shards import read_shards
-from clipfair.console import UserError, progress
-from clipfair.io import write_json
-from clipfair.m4.sampling import hash_keys
+from clipfair.core.errors import UserError, progress
+from clipfair.core.io import write_json
+from clipfair.core.keys import hash_keys
 
 KINDS = ("probe", "zero_shot")
 _BACKGROUND = 1000  # captions; their mean direction is known to a few percent

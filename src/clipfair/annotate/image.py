@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_curve
 from sklearn.preprocessing import StandardScaler
 
-from clipfair.console import UserError
-from clipfair.io import atomic_path
+from clipfair.core.errors import UserError
+from clipfair.core.io import atomic_path
 
 TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "{}")
 BACKGROUND = ("a photo.", "a picture.", "")

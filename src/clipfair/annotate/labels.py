@@ -9,7 +9,7 @@ import pyarrow as pa
 from clipfair.annotate.shards import read_shards
 from clipfair.annotate.text import annotate_captions
 from clipfair.annotate.vocabulary import Vocabulary
-from clipfair.console import UserError, progress
+from clipfair.core.errors import UserError, progress
 
 CAPTIONS = "captions"
 

@@ -9,8 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from clipfair.annotate.labels import read_labels
 from clipfair.annotate.shards import MODALITIES
-from clipfair.console import UserError
-from clipfair.io import write_json
+from clipfair.core.errors import UserError
+from clipfair.core.io import write_json
 
 
 def quality_of(

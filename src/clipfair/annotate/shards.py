@@ -16,9 +16,9 @@ from PIL import Image
 from clipfair.annotate.image import Encoder, ImageAnnotator
 from clipfair.annotate.text import annotate_captions
 from clipfair.annotate.vocabulary import Vocabulary
-from clipfair.console import UserError, progress
-from clipfair.images import DAMAGE
-from clipfair.io import write_json, write_parquet
+from clipfair.core.errors import UserError, progress
+from clipfair.core.io import write_json, write_parquet
+from clipfair.data.images import DAMAGE
 
 MODALITIES = ("text", "image")
 _PICTURES = ("jpg", "jpeg", "png", "webp")

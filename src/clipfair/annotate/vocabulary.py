@@ -9,8 +9,8 @@ from pathlib import Path
 import yaml
 
 from clipfair.annotate.words import words
-from clipfair.console import UserError
-from clipfair.schema import check_schema
+from clipfair.core.errors import UserError
+from clipfair.core.schema import check_schema
 
 _PATTERNS = {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}
 _SCHEMA = {

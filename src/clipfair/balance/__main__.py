@@ -10,8 +10,8 @@ from clipfair.balance.counts import check_varied, count_table
 from clipfair.balance.fit import Weigher, targets, write_dual
 from clipfair.balance.table import Table, describe
 from clipfair.balance.weigh import weigh_table
-from clipfair.console import UserError, one_line_errors
-from clipfair.io import write_json, write_text
+from clipfair.core.errors import UserError, one_line_errors
+from clipfair.core.io import write_json, write_text
 from clipfair.m4 import Problem, Settings, max_rate, solve
 
 _DESCRIPTION = """\

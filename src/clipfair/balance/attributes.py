@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clipfair.balance.table import Indicator, Table, describe
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 
 # What annotations hold beside attributes.
 _NOT_ATTRIBUTES = ("key", "human", "similarity")

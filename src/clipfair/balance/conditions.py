@@ -21,8 +21,9 @@ from clipfair.balance.counts import count_table, merge
 from clipfair.balance.fit import Weigher, targets, write_dual
 from clipfair.balance.table import Layout, Table, decode, encode, keys_of
 from clipfair.balance.weigh import ParquetParts, check_unique, key_texts
-from clipfair.console import UserError, progress
-from clipfair.io import write_json, write_text
+from clipfair.core.errors import UserError, progress
+from clipfair.core.io import write_json, write_text
+from clipfair.core.keys import hash_keys
 from clipfair.m4 import Patterns, Problem, Settings, max_rate, sampling, solve
 from clipfair.m4.bias import Moments, moments
 from clipfair.m4.problem import distinct_rows
@@ -445,7 +446,7 @@ def _write_keep_list(
                 rows, index = distinct_rows(encode(batch, layout, first_row=first_row))
                 weights = rule.weigh(batch, rows, index)
                 keys = pc.cast(keys_of(batch, "key", first_row=first_row), pa.string())
-                hashes.append(sampling.hash_keys(key_texts(keys), seed=seed))
+                hashes.append(hash_keys(key_texts(keys), seed=seed))
                 keep = sampling.keep(hashes[-1], weights, max_weight=rule.max_weight)
                 kept_keys = keys.filter(pa.array(keep))
                 part = {"key": kept_keys, "shard": pa.repeat(pa.scalar(table.path.stem), len(kept_keys))}

@@ -11,8 +11,8 @@ from pyarrow import parquet as pq
 from scipy import sparse
 
 from clipfair.balance.table import Layout, Table, decode, encode, layout_from
-from clipfair.console import UserError, progress
-from clipfair.io import atomic_path
+from clipfair.core.errors import UserError, progress
+from clipfair.core.io import atomic_path
 from clipfair.m4.problem import Patterns, distinct_rows
 
 _DECODE_ROWS = 1 << 16

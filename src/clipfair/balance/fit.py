@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from clipfair.balance.table import Layout, decode, encode, layout_from
-from clipfair.console import UserError
-from clipfair.io import read_json, write_json
+from clipfair.core.errors import UserError
+from clipfair.core.io import read_json, write_json
 from clipfair.m4 import Patterns, Settings, weights
 from clipfair.m4.problem import distinct_rows
 

@@ -12,7 +12,7 @@ from pyarrow import csv as pa_csv
 from pyarrow import parquet as pq
 from scipy import sparse
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 
 _BATCH_ROWS = 1 << 19
 _MAX_CATEGORIES = 1000

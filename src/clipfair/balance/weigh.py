@@ -12,8 +12,9 @@ from pyarrow import parquet as pq
 
 from clipfair.balance.fit import Weigher
 from clipfair.balance.table import Table, encode, keys_of
-from clipfair.console import UserError, progress
-from clipfair.io import atomic_path
+from clipfair.core.errors import UserError, progress
+from clipfair.core.io import atomic_path
+from clipfair.core.keys import hash_keys
 from clipfair.m4 import sampling
 from clipfair.m4.bias import Moments, moments
 from clipfair.m4.problem import distinct_rows
@@ -57,7 +58,7 @@ def weigh_table(
             rows, index = distinct_rows(encode(batch, weigher.layout, first_row=examples))
             sensitive, labels, weights = weigher.weigh_patterns(rows)
             keys = keys_of(batch, key, first_row=examples)
-            hashes.append(sampling.hash_keys(key_texts(keys), seed=seed))
+            hashes.append(hash_keys(key_texts(keys), seed=seed))
             weights_file.write({"key": keys, "weight": weights[index]})
             examples += batch.num_rows
             if sampled:
@@ -111,7 +112,7 @@ def check_unique(tables: Sequence[Table], key: str, hashes: np.ndarray, *, seed:
         first_row = 0
         for batch in table.batches([key]):
             keys = key_texts(keys_of(batch, key, first_row=first_row))
-            for at in np.flatnonzero(np.isin(sampling.hash_keys(keys, seed=seed), suspects)):
+            for at in np.flatnonzero(np.isin(hash_keys(keys, seed=seed), suspects)):
                 place = f"row {first_row + at + 1} of {table.path}"
                 if keys[at] in seen:
                     raise UserError(

@@ -14,11 +14,11 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from clipfair.catalogue import Archive, Dataset, File, Layout
-from clipfair.console import UserError, progress
-from clipfair.data.instructions import missing_line
+from clipfair.core.catalogue import Archive, Dataset, File, Layout
+from clipfair.core.errors import UserError, progress
+from clipfair.core.io import atomic_folder, sha256_of, write_json
 from clipfair.data.unpack import unpack
-from clipfair.io import atomic_folder, sha256_of, write_json
+from clipfair.plan.instructions import missing_line
 
 MANIFEST = "manifest.json"
 MIB = 2**20

@@ -6,36 +6,36 @@ from pathlib import Path
 
 import pandas as pd
 
-from clipfair.catalogue import Dataset
-from clipfair.console import UserError
-from clipfair.data import index
-from clipfair.data.table import check_expected
-from clipfair.io import write_parquet
+from clipfair.core.catalogue import Dataset
+from clipfair.core.errors import UserError
+from clipfair.core.io import write_parquet
+from clipfair.data.datasets import index
+from clipfair.data.datasets.table import check_expected
 
 # The module of each dataset; it has ``load(folder) -> pandas.DataFrame``.
 LOADERS = {
-    "adult": "clipfair.data.adult",
-    "credit-default": "clipfair.data.credit_default",
-    "cc3m": "clipfair.data.pairs",
-    "cc12m": "clipfair.data.pairs",
-    "datacomp-small": "clipfair.data.pairs",
-    "fairface": "clipfair.data.fairface",
-    "fairface-labels": "clipfair.data.fairface_labels",
-    "utkface": "clipfair.data.utkface",
-    "miap": "clipfair.data.miap",
-    "imagenet": "clipfair.data.imagenet",
-    "cifar100": "clipfair.data.cifar100",
-    "pets": "clipfair.data.pets",
-    "colorectal": "clipfair.data.colorectal",
-    "cars": "clipfair.data.cars",
-    "birds": "clipfair.data.birds",
-    "uc-merced": "clipfair.data.uc_merced",
-    "dtd": "clipfair.data.dtd",
-    "caltech101": "clipfair.data.caltech101",
-    "coco": "clipfair.data.coco",
-    "flickr30k": "clipfair.data.flickr30k",
-    "flickr30k-captions": "clipfair.data.flickr30k_captions",
-    "harvard-fairvlmed": "clipfair.data.harvard_fairvlmed",
+    "adult": "clipfair.data.datasets.adult",
+    "credit-default": "clipfair.data.datasets.credit_default",
+    "cc3m": "clipfair.data.datasets.pairs",
+    "cc12m": "clipfair.data.datasets.pairs",
+    "datacomp-small": "clipfair.data.datasets.pairs",
+    "fairface": "clipfair.data.datasets.fairface",
+    "fairface-labels": "clipfair.data.datasets.fairface_labels",
+    "utkface": "clipfair.data.datasets.utkface",
+    "miap": "clipfair.data.datasets.miap",
+    "imagenet": "clipfair.data.datasets.imagenet",
+    "cifar100": "clipfair.data.datasets.cifar100",
+    "pets": "clipfair.data.datasets.pets",
+    "colorectal": "clipfair.data.datasets.colorectal",
+    "cars": "clipfair.data.datasets.cars",
+    "birds": "clipfair.data.datasets.birds",
+    "uc-merced": "clipfair.data.datasets.uc_merced",
+    "dtd": "clipfair.data.datasets.dtd",
+    "caltech101": "clipfair.data.datasets.caltech101",
+    "coco": "clipfair.data.datasets.coco",
+    "flickr30k": "clipfair.data.datasets.flickr30k",
+    "flickr30k-captions": "clipfair.data.datasets.flickr30k_captions",
+    "harvard-fairvlmed": "clipfair.data.datasets.harvard_fairvlmed",
 }
 # The originals hold fewer examples that cannot be used (UTKFace: a few in 23,700); more is damage.
 MAX_LEFT_OUT = 0.01

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 
 BLOCK = 512
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import IO
 
-from clipfair.console import UserError, progress
+from clipfair.core.errors import UserError, progress
 
 DAMAGE = (
     zipfile.BadZipFile,

@@ -41,7 +41,7 @@ class Embedded:
     support : the examples of the line's ``support`` (few-shot classes, a probe's training split); None
         if it names none.
     texts : the evaluation's text sets by name, each (k, r) float32 of unit length, in the order that
-        :func:`clipfair.evaluations.text_sets` gives (``prompts``, ``occupations``, ``classes``, ...).
+        :func:`clipfair.evaluate.texts.text_sets` gives (``prompts``, ``occupations``, ``classes``, ...).
     scale : exp(logit_scale) > 0: logits are ``scale * images @ texts.T + bias``; 1 / temperature.
     bias : the sigmoid loss's additive bias; 0 for a model without.
     seed : of the run, for what an evaluation trains itself.

@@ -9,19 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from clipfair.console import UserError, progress
-from clipfair.embeddings import Checkpoint, Images, read_checkpoints, read_images, read_texts
+from clipfair.core.errors import UserError, progress
+from clipfair.core.io import sha256_of, write_json, write_parquet
+from clipfair.core.paths import Run
+from clipfair.data.rows import IMAGE_COLUMNS, read_table, support_rows, test_rows
+from clipfair.evaluate.embed.files import Checkpoint, Images, read_checkpoints, read_images, read_texts
 from clipfair.evaluate.protocol import Embedded, Result, Sample
-from clipfair.evaluations import (
-    AT_EVERY_CHECKPOINT,
-    OF_PICTURES,
-    read_table,
-    support_rows,
-    test_rows,
-    text_sets,
-)
-from clipfair.io import sha256_of, write_json, write_parquet
-from clipfair.paths import Run
+from clipfair.evaluate.texts import AT_EVERY_CHECKPOINT, text_sets
 
 
 def evaluate_runs(
@@ -49,7 +43,7 @@ def evaluate_runs(
     UserError
         If an embedding is missing, or of another model or table, or an evaluation asks for what is not there.
     """
-    loaded = {name: read_table(path, less=OF_PICTURES) for name, path in tables.items()}
+    loaded = {name: read_table(path, less=IMAGE_COLUMNS) for name, path in tables.items()}
     digests = {name: sha256_of(path) for name, path in tables.items()}
     of_run = {run: read_checkpoints(embeddings, run) for run in (Run(**levels) for levels in runs)}
     for name, line in progress(evaluations.items(), unit="evaluation"):
@@ -72,7 +66,7 @@ class Chosen:
 
     def __init__(self, table: pd.DataFrame, digest: str, line: Mapping, name: str):
         self.line, self.name, self.digest = line, name, digest
-        self.kind = importlib.import_module(f"clipfair.evaluate.{line['kind']}")
+        self.kind = importlib.import_module(f"clipfair.evaluate.kinds.{line['kind']}")
         test, support = test_rows(line, table), support_rows(line, table)
         self.test = table[test].reset_index(drop=True)
         self.support = table[support].reset_index(drop=True) if support.any() else None

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 
 _NOT_BINARY = "sensitive attributes and labels must be 0 or 1: encode categories as indicators first"
 

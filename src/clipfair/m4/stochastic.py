@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.m4.certificate import Solution, solution_of
 from clipfair.m4.dual import Dual
 from clipfair.m4.problem import Problem, bias_vector, to_signed

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 
 # Adam's constants, those of its paper and of every library.
 DECAY_MEAN, DECAY_SQUARE, STABILITY = 0.9, 0.999, 1e-8

@@ -15,7 +15,7 @@ import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.tabular.classifier import ClassifierSettings
 
 # A table may carry its publisher's split in this column. It is no feature, and unused: one fixed

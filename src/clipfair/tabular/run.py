@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from clipfair.console import UserError, progress
+from clipfair.core.errors import UserError, progress
 from clipfair.tabular.classifier import make_classifier
 from clipfair.tabular.metrics import evaluate_predictions
 from clipfair.tabular.protocol import Protocol, SplitData, split_data

@@ -5,7 +5,7 @@ REQUEST is a JSON file with the arguments of :func:`clipfair.train.run.train`.
 
 import sys
 
-from clipfair.console import one_line_errors
+from clipfair.core.errors import one_line_errors
 from clipfair.train.launch import run_request
 
 with one_line_errors():

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import torch
 
-from clipfair.console import UserError
-from clipfair.io import atomic_path
+from clipfair.core.errors import UserError
+from clipfair.core.io import atomic_path
 
 KEPT = 2
 _DIGITS = 16

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
-from clipfair.io import atomic_path
+from clipfair.core.io import atomic_path
 
 PANEL, MARGIN, GAP = (360, 220), (64, 34), 18
 INK, GREY, LINE = "#222222", "#cccccc", "#0072b2"

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from clipfair.console import UserError
-from clipfair.io import read_json, write_json, write_text
-from clipfair.provenance import put_code_first
+from clipfair.core.errors import UserError
+from clipfair.core.io import read_json, write_json, write_text
+from clipfair.core.provenance import put_code_first
 from clipfair.train.stop import SIGNALS
 
 REQUEST, ERROR = "request.json", "error.txt"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from clipfair.io import write_csv
+from clipfair.core.io import write_csv
 
 ROWS = 100
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from clipfair.console import UserError, progress
-from clipfair.io import write_json
+from clipfair.core.errors import UserError, progress
+from clipfair.core.io import write_json
 from clipfair.train.checkpoint import Checkpoints
-from clipfair.train.contrastive import Contrastive, Handed
 from clipfair.train.log import Log
 from clipfair.train.optimisers import Optimiser
+from clipfair.train.pretraining.contrastive import Contrastive, Handed
 from clipfair.train.protocols import Batch, Objective, Parts, Place
 from clipfair.train.schedules import Schedule
 from clipfair.train.stop import Stop

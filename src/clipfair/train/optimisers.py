@@ -10,8 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from clipfair.console import UserError
-from clipfair.schema import unknown
+from clipfair.core.errors import UserError
+from clipfair.core.schema import unknown
 
 # What flax calls a kernel is decayed: weights of linear layers and convolutions, projections.
 _NOT_KERNELS = ("embedding", "words", "pos_embed", "cls", "latent")

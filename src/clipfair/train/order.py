@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 
 
 @dataclass

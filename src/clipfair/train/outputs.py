@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from clipfair.io import atomic_folder, atomic_path, sha256_of, write_json, write_text
-from clipfair.provenance import environment
+from clipfair.core.io import atomic_folder, atomic_path, sha256_of, write_json, write_text
+from clipfair.core.provenance import environment
 from clipfair.train.card import model_card
 from clipfair.train.curves import draw_curves
 from clipfair.train.log import Log

@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from clipfair.console import UserError
-from clipfair.io import sha256_of
-from clipfair.models import Built, build
-from clipfair.provenance import settings_digest
-from clipfair.schema import unknown
+from clipfair.core.errors import UserError
+from clipfair.core.io import sha256_of
+from clipfair.core.provenance import settings_digest
+from clipfair.core.schema import unknown
+from clipfair.models.build import build
+from clipfair.models.interface import Built
 from clipfair.train.checkpoint import Checkpoints
 from clipfair.train.log import ROWS, Log
 from clipfair.train.loop import Plan, Training, run_loop
@@ -148,7 +149,7 @@ def _make_parts(
     kind = settings["method"]["kind"]
     if kind not in KINDS:
         raise UserError(f"config.methods: {unknown('kind', kind, KINDS)}")
-    module = import_module(f"clipfair.train.{kind}")
+    module = import_module(f"clipfair.train.kinds.{kind}")
     return module.make_parts(settings, data, built, place=place, out=out, scratch=scratch)
 
 

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from clipfair.console import UserError
-from clipfair.schema import unknown
+from clipfair.core.errors import UserError
+from clipfair.core.schema import unknown
 
 Schedule = Callable[[int], float]
 

@@ -11,16 +11,10 @@ from safetensors.torch import save_file
 from scipy.signal import correlate
 from sklearn.metrics import roc_auc_score
 
-from clipfair.annotate.encoders import (
-    LinearEncoder,
-    encoder_of,
-    fit_encoder,
-    load_clip,
-    load_linear,
-)
+from clipfair.annotate.encoders import LinearEncoder, encoder_of, fit_encoder, load_clip, load_linear
 from clipfair.annotate.image import prompts_for, zero_shot
-from clipfair.console import UserError
-from clipfair.models import build
+from clipfair.core.errors import UserError
+from clipfair.models.build import build
 
 COLOURS = ("red", "green", "blue")
 SMALL = {"side": 8, "grid": 2, "channels": (4, 6), "penalty": 5.0, "min_captions": 3}

@@ -9,8 +9,8 @@ from PIL import Image
 
 from clipfair.annotate.fit import fit_annotator
 from clipfair.annotate.image import calibrate, fit_probe, load_annotator, prompts_for, zero_shot
-from clipfair.console import UserError
-from clipfair.m4.sampling import hash_keys
+from clipfair.core.errors import UserError
+from clipfair.core.keys import hash_keys
 
 COLOURS = ("red", "green", "blue")
 KEYS = [f"{i:03d}" for i in range(120)]

@@ -22,7 +22,7 @@ from clipfair.annotate.image import (
     save_annotator,
     zero_shot,
 )
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 
 COLOURS = ("red", "green", "blue")
 

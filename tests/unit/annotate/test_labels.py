@@ -8,7 +8,7 @@ from PIL import Image
 
 from clipfair.annotate.labels import caption_labels, labels_of, read_labels
 from clipfair.annotate.vocabulary import load_vocabulary
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 
 VOCABULARIES = [
     load_vocabulary(Path(__file__).parents[3] / f"resources/vocabulary/{name}.yaml")

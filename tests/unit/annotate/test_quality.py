@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import precision_score, recall_score, roc_auc_score
 
 from clipfair.annotate.quality import annotation_quality, quality_of, similarity_auc
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 
 ANNOTATIONS = pd.DataFrame(
     {

@@ -13,7 +13,7 @@ from PIL import Image
 from clipfair.annotate.image import zero_shot
 from clipfair.annotate.shards import annotate_shard
 from clipfair.annotate.vocabulary import load_vocabulary
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 
 FOLDER = Path(__file__).parents[3] / "resources/vocabulary"
 VOCABULARIES = [load_vocabulary(FOLDER / f"{name}.yaml") for name in ("gender", "occupations", "humans")]

@@ -9,7 +9,7 @@ import yaml
 
 from clipfair.annotate.vocabulary import expand, load_vocabulary
 from clipfair.annotate.words import words
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 
 FOLDER = Path(__file__).parents[3] / "resources/vocabulary"
 VALUES = {

@@ -12,8 +12,8 @@ from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.balance.conditions import make_condition
 from clipfair.balance.fit import read_dual
 from clipfair.balance.table import Table
-from clipfair.console import UserError
-from clipfair.data import fairface_labels, flickr30k_captions
+from clipfair.core.errors import UserError
+from clipfair.data.datasets import fairface_labels, flickr30k_captions
 
 MODALITIES = ("image", "text")
 OCCUPATIONS = ("doctor", "nurse")

@@ -6,7 +6,7 @@ import pytest
 from clipfair.balance import table as table_module
 from clipfair.balance.counts import PatternCounts, check_varied, count_table, merge, read_counts, write_counts
 from clipfair.balance.table import Indicator, Layout, Table, decode, describe, encode
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.m4 import collapse
 
 

@@ -4,7 +4,7 @@ import pytest
 from clipfair.balance.counts import count_table
 from clipfair.balance.fit import Weigher, read_dual, targets, write_dual
 from clipfair.balance.table import Indicator, Layout, Table, describe
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.m4 import Problem, Settings, collapse, solve
 
 

@@ -8,15 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipfair.catalogue import load_catalogue
-from clipfair.console import UserError
-
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="session")
-def catalogue():
-    return load_catalogue(ROOT / "resources/datasets.yaml")
 
 
 @pytest.fixture(scope="session")
@@ -44,19 +36,6 @@ def tree(tmp_path):
         return tmp_path / "raw"
 
     return write
-
-
-@pytest.fixture(scope="session")
-def error_of():
-    """Returns a function that calls one that must fail, and the one line that a person gets."""
-
-    def call(function, *args, **kwargs):
-        with pytest.raises(UserError) as error:
-            function(*args, **kwargs)
-        assert "\n" not in str(error.value)
-        return str(error.value)
-
-    return call
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import savemat
 
-from clipfair.data import (
+from clipfair.data.datasets import (
     birds,
     caltech101,
     cars,
@@ -24,9 +24,9 @@ from clipfair.data import (
     splits,
     uc_merced,
 )
-from clipfair.data.index import check_columns
+from clipfair.data.datasets.index import check_columns
+from clipfair.data.images import open_image
 from clipfair.data.prepare import prepare_dataset
-from clipfair.images import open_image
 
 
 def tarred(files, mode="w"):

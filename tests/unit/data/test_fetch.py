@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipfair.catalogue import Archive, Dataset, File, Layout, load_catalogue
-from clipfair.console import UserError
+from clipfair.core.catalogue import Archive, Dataset, File, Layout, load_catalogue
+from clipfair.core.errors import UserError
 from clipfair.data.fetch import Patience, fetch_dataset, in_mirror
-from clipfair.data.instructions import missing_line
+from clipfair.plan.instructions import missing_line
 
 ROOT = Path(__file__).parents[3]
 MIB = 2**20

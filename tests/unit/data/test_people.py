@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clipfair.data import fairface, fairface_labels, miap, utkface
-from clipfair.data.index import check_columns
+from clipfair.data.datasets import fairface, fairface_labels, miap, utkface
+from clipfair.data.datasets.index import check_columns
+from clipfair.data.images import open_image
 from clipfair.data.prepare import prepare_dataset
-from clipfair.images import open_image
 
 HEADER = "file,age,gender,race,service_test"
 LABELS = {

@@ -6,11 +6,11 @@ import shutil
 import pandas as pd
 import pytest
 
-from clipfair.data import coco, flickr30k, flickr30k_captions
-from clipfair.data.index import check_columns
+from clipfair.data.datasets import coco, flickr30k, flickr30k_captions
+from clipfair.data.datasets.index import check_columns
+from clipfair.data.datasets.table import check_expected
+from clipfair.data.images import open_image
 from clipfair.data.prepare import prepare_dataset
-from clipfair.data.table import check_expected
-from clipfair.images import open_image
 
 
 def image(filename, split, captions, **more):

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipfair.catalogue import Count, Expected, load_catalogue
-from clipfair.console import UserError
-from clipfair.data import adult, credit_default, table
-from clipfair.data.index import COLUMNS, check_columns
+from clipfair.core.catalogue import Count, Expected, load_catalogue
+from clipfair.core.errors import UserError
+from clipfair.data.datasets import adult, credit_default, table
+from clipfair.data.datasets.index import COLUMNS, check_columns
 from clipfair.data.prepare import LOADERS, prepare_dataset
 
 ROOT = Path(__file__).parents[3]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.data import unpack as module
 from clipfair.data.unpack import unpack
 

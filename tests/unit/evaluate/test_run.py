@@ -2,12 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clipfair.console import UserError
-from clipfair.embeddings import Checkpoint, write_checkpoint, write_images
+from clipfair.core.errors import UserError
+from clipfair.core.io import read_json, sha256_of
+from clipfair.core.paths import Run
+from clipfair.evaluate.embed.files import Checkpoint, write_checkpoint, write_images
 from clipfair.evaluate.run import evaluate_runs
-from clipfair.evaluations import text_sets
-from clipfair.io import read_json, sha256_of
-from clipfair.paths import Run
+from clipfair.evaluate.texts import text_sets
 
 EVALUATIONS = {
     "faces-association": {

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.m4 import Patterns, Problem, Settings, bias, collapse, max_rate, solve, weights
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.m4 import Patterns, Problem, Settings, bias_vector, collapse, weights
 from clipfair.m4.problem import distinct_rows, eps_offset, from_signed, to_signed
 

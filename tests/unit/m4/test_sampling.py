@@ -3,7 +3,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
+from clipfair.core.keys import hash_keys
 from clipfair.m4 import sampling
 
 MASK = 2**64 - 1
@@ -55,16 +56,16 @@ def test_the_hash_is_siphash_keyed_by_the_seed():
     for seed in (0, 1, 2**40):
         key = hashlib.sha256(str(seed).encode()).hexdigest()[:16].encode()
         expected = [redistribute(siphash_2_4(key, text.encode())) for text in keys]
-        assert sampling.hash_keys(np.array(keys, dtype=object), seed=seed).tolist() == expected
+        assert hash_keys(np.array(keys, dtype=object), seed=seed).tolist() == expected
 
 
 def test_a_decision_depends_on_its_key_alone():
     keys = np.array([f"example-{i}" for i in range(2000)], dtype=object)
     weights = np.random.default_rng(0).random(2000)
-    whole = sampling.keep(sampling.hash_keys(keys, seed=7), weights, max_weight=1.0)
+    whole = sampling.keep(hash_keys(keys, seed=7), weights, max_weight=1.0)
     order = np.random.default_rng(1).permutation(2000)
     parts = [
-        sampling.keep(sampling.hash_keys(keys[part], seed=7), weights[part], max_weight=1.0)
+        sampling.keep(hash_keys(keys[part], seed=7), weights[part], max_weight=1.0)
         for part in np.array_split(order, 7)
     ]
     np.testing.assert_array_equal(np.concatenate(parts), whole[order])
@@ -74,11 +75,11 @@ def test_a_decision_depends_on_its_key_alone():
 def test_the_share_kept_is_that_of_the_weights(max_weight):
     keys = np.array([str(i) for i in range(40000)], dtype=object)
     weights = np.linspace(0, max_weight, 40000)
-    kept = sampling.keep(sampling.hash_keys(keys, seed=0), weights, max_weight=max_weight)
+    kept = sampling.keep(hash_keys(keys, seed=0), weights, max_weight=max_weight)
     assert kept.mean() == pytest.approx(0.5, abs=4 * np.sqrt(1 / 6 / 40000))
     assert not kept[0]
     assert kept[weights == max_weight].all()
-    other = sampling.keep(sampling.hash_keys(keys, seed=1), weights, max_weight=max_weight)
+    other = sampling.keep(hash_keys(keys, seed=1), weights, max_weight=max_weight)
     agreement = (kept == other).mean()
     assert agreement == pytest.approx(2 / 3, abs=0.02)  # E[x^2 + (1-x)^2], x uniform: seeds are independent
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.m4 import Problem, Settings, bias_vector, solve, stochastic
 
 ADULT = [9918, 22732, 1769, 14423]

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from clipfair.tables.records import COLUMNS
+from clipfair.tables.common.records import COLUMNS
 
 MODELS = {
     "s-384": {"kind": "vit", "vision": "S/32", "text": "S", "dim": 384},

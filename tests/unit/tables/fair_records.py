@@ -6,9 +6,9 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from clipfair.io import write_json
-from clipfair.paths import Run
-from clipfair.tables.records import read_records
+from clipfair.core.io import write_json
+from clipfair.core.paths import Run
+from clipfair.tables.common.records import read_records
 
 GROUPS = {
     "race": ["asian", "black", "white"],

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clipfair.console import UserError
-from clipfair.tables.builders.annotation_examples import KINDS, build
+from clipfair.core.errors import UserError
+from clipfair.tables.m4.annotation_examples import KINDS, build
 
 SAID = ["image_label", "image_gender", "text_label", "text_gender"]
 

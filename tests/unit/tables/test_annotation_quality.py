@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from clipfair.annotate.quality import annotation_quality
-from clipfair.console import UserError
-from clipfair.io import write_json
-from clipfair.tables.builders.annotation_quality import build
+from clipfair.core.errors import UserError
+from clipfair.core.io import write_json
+from clipfair.tables.m4.annotation_quality import build
 
 COLUMNS = ["text.gender=man", "text.gender=woman", "image.gender=man", "image.occupation=a=b"]
 

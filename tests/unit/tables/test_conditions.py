@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from clipfair.balance.conditions import make_condition
-from clipfair.io import read_json
-from clipfair.tables.builders.conditions import build
+from clipfair.core.io import read_json
+from clipfair.tables.m4.conditions import build
 
 
 @pytest.fixture

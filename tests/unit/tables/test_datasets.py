@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from clipfair.tables.builders.datasets import build
+from clipfair.tables.m4.datasets import build
 
 
 @pytest.fixture

@@ -5,14 +5,22 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from clipfair.console import UserError
-from clipfair.tables.builders import fair_distance_vs_metrics, fair_switches, findings_fairclip
-from clipfair.tables.builders.findings_fairclip import judge
-from clipfair.tables.fair_epochs import rank_correlation
-from clipfair.tables.fair_rows import Interval
-from clipfair.tables.figure_files import write_figure
-from clipfair.tables.figures import fair_distance_vs_metrics as draw_epochs
-from clipfair.tables.figures import fair_switches as draw_switches
+from clipfair.core.errors import UserError
+from clipfair.tables.common.figure_files import write_figure
+from clipfair.tables.fairclip import (
+    distance_vs_metrics as fair_distance_vs_metrics,
+)
+from clipfair.tables.fairclip import distance_vs_metrics_figure as draw_epochs
+from clipfair.tables.fairclip import (
+    findings as findings_fairclip,
+)
+from clipfair.tables.fairclip import (
+    switches as fair_switches,
+)
+from clipfair.tables.fairclip import switches_figure as draw_switches
+from clipfair.tables.fairclip.epochs import rank_correlation
+from clipfair.tables.fairclip.findings import judge
+from clipfair.tables.fairclip.rows import Interval
 from tests.unit.tables.fair_records import GRIDS, METHODS, ROWS, grid, read_runs, settings, write_epochs
 
 ROLES = {

@@ -4,23 +4,35 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clipfair.paths import ROOT
-from clipfair.tables.builders import (
-    fair_distances,
-    fair_fairface,
-    fair_lambda_sweep,
-    fair_linear_probe,
-    fair_mmd,
-    fair_original_table3,
-    fair_zero_shot,
+from clipfair.core.paths import ROOT
+from clipfair.tables.common.compare import read_published
+from clipfair.tables.common.figure_files import write_figure
+from clipfair.tables.common.gather import gather
+from clipfair.tables.fairclip import (
+    distances as fair_distances,
 )
-from clipfair.tables.compare import read_published
-from clipfair.tables.fair_rows import DISTANCES, SQUARE_DISTANCES
-from clipfair.tables.figure_files import write_figure
-from clipfair.tables.figures import fair_distances as draw_distances
-from clipfair.tables.figures import fair_lambda_sweep as draw_lambda_sweep
-from clipfair.tables.figures import fair_metrics as draw_metrics
-from clipfair.tables.gather import gather
+from clipfair.tables.fairclip import distances_figure as draw_distances
+from clipfair.tables.fairclip import (
+    fairface as fair_fairface,
+)
+from clipfair.tables.fairclip import (
+    lambda_sweep as fair_lambda_sweep,
+)
+from clipfair.tables.fairclip import lambda_sweep_figure as draw_lambda_sweep
+from clipfair.tables.fairclip import (
+    linear_probe as fair_linear_probe,
+)
+from clipfair.tables.fairclip import metrics_figure as draw_metrics
+from clipfair.tables.fairclip import (
+    mmd as fair_mmd,
+)
+from clipfair.tables.fairclip import (
+    original_table3 as fair_original_table3,
+)
+from clipfair.tables.fairclip import (
+    zero_shot as fair_zero_shot,
+)
+from clipfair.tables.fairclip.rows import DISTANCES, SQUARE_DISTANCES
 from tests.unit.tables.fair_records import EVALUATIONS, GRIDS, ROWS, grid, read_runs, settings
 
 PUBLISHED = str(ROOT / "resources/published/fairclip.csv")

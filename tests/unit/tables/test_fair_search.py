@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from clipfair.console import UserError
-from clipfair.tables.builders.fair_search import build
-from clipfair.tables.figure_files import write_figure
-from clipfair.tables.figures.fair_search import draw
+from clipfair.core.errors import UserError
+from clipfair.tables.common.figure_files import write_figure
+from clipfair.tables.fairclip.search import build
+from clipfair.tables.fairclip.search_figure import draw
 
 
 @pytest.fixture

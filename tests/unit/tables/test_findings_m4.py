@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from clipfair.console import UserError
-from clipfair.tables.builders.findings_m4 import CHECKS, build
-from clipfair.tables.statistics import seed_interval, signed_rank
+from clipfair.core.errors import UserError
+from clipfair.metrics.statistics import seed_interval, signed_rank
+from clipfair.tables.m4.findings import CHECKS, build
 from tests.unit.tables.evaluated import SCHEDULES, grid, make_records, settings_of
 
 CONDITIONS = ["baseline", "balanced", "proxies"]

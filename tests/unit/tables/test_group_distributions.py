@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from clipfair.balance.conditions import make_condition
-from clipfair.console import UserError
-from clipfair.io import read_json, write_json
-from clipfair.tables.builders.group_distributions import VERSIONS, build
-from clipfair.tables.figure_files import write_figure
-from clipfair.tables.figures.group_distributions import draw
+from clipfair.core.errors import UserError
+from clipfair.core.io import read_json, write_json
+from clipfair.tables.common.figure_files import write_figure
+from clipfair.tables.m4.group_distributions import VERSIONS, build
+from clipfair.tables.m4.group_distributions_figure import draw
 
 
 @pytest.fixture

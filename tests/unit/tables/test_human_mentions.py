@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from clipfair.console import UserError
-from clipfair.tables.builders.human_mentions import build
+from clipfair.core.errors import UserError
+from clipfair.tables.m4.human_mentions import build
 
 KEYWORDS = ["man", "woman", "child"]
 COCO = [

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clipfair.console import UserError
-from clipfair.tables.builders.known_answers import STATISTICS, build
-from clipfair.tables.figures.known_answers import draw
-from clipfair.tables.statistics import signed_rank
+from clipfair.core.errors import UserError
+from clipfair.metrics.statistics import signed_rank
+from clipfair.tables.m4.known_answers import STATISTICS, build
+from clipfair.tables.m4.known_answers_figure import draw
 from tests.unit.tables.evaluated import OCCUPATIONS, grid, make_records, settings_of
 
 GRIDS = {

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clipfair.console import UserError
-from clipfair.io import write_json
-from clipfair.tables.builders.mitigation import build
-from clipfair.tables.figure_files import write_figure
-from clipfair.tables.figures.error_against_dp import draw
-from clipfair.tables.gather import gather
+from clipfair.core.errors import UserError
+from clipfair.core.io import write_json
+from clipfair.tables.common.figure_files import write_figure
+from clipfair.tables.common.gather import gather
+from clipfair.tables.m4.error_against_dp_figure import draw
+from clipfair.tables.m4.mitigation import build
 
 SETTINGS = {
     "table": "m4/table5",

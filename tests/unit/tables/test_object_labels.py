@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clipfair.console import UserError
-from clipfair.tables.builders.object_labels import build
-from clipfair.tables.figure_files import write_figure
-from clipfair.tables.figures.object_labels import draw
+from clipfair.core.errors import UserError
+from clipfair.tables.common.figure_files import write_figure
+from clipfair.tables.m4.object_labels import build
+from clipfair.tables.m4.object_labels_figure import draw
 
 
 @pytest.fixture

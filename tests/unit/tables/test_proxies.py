@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clipfair.console import UserError
-from clipfair.tables.builders.proxies import build
+from clipfair.core.errors import UserError
+from clipfair.tables.m4.proxies import build
 
 
 def mean(values):

@@ -7,21 +7,21 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from clipfair.console import UserError
-from clipfair.tables.builders import (
+from clipfair.core.errors import UserError
+from clipfair.metrics.statistics import signed_rank
+from clipfair.tables.common.compare import read_published
+from clipfair.tables.m4 import (
     data_size,
+    data_size_figure,
     human_share,
+    human_share_figure,
     learning_dynamics,
+    learning_dynamics_figure,
     quality,
+    quality_figure,
     quality_tests,
     trained_conditions,
 )
-from clipfair.tables.compare import read_published
-from clipfair.tables.figures import data_size as data_size_figure
-from clipfair.tables.figures import human_share as human_share_figure
-from clipfair.tables.figures import learning_dynamics as learning_dynamics_figure
-from clipfair.tables.figures import quality as quality_figure
-from clipfair.tables.statistics import signed_rank
 from tests.unit.tables.evaluated import CHECKPOINTS, SCHEDULES, grid, make_records, settings_of
 
 CONDITIONS = ["baseline", "balanced", "proxies"]

@@ -3,7 +3,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.tabular.classifier import MLP, ClassifierSettings, make_classifier
 
 STEPS = 30

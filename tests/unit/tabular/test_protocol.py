@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.tabular.protocol import Protocol, encode, split, split_data
 
 

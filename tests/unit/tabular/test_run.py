@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.tabular.classifier import ClassifierSettings
 from clipfair.tabular.metrics import evaluate_predictions
 from clipfair.tabular.protocol import Protocol

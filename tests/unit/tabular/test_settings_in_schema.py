@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import clipfair.tabular.methods
-from clipfair.registry import SCHEMA
+from clipfair.plan.registry import SCHEMA
 from clipfair.tabular.run import load_method
 
 DEFINITIONS = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["$defs"]

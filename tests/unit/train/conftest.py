@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from clipfair.models import build
+from clipfair.models.build import build
 
 MODEL = {
     "kind": "small",

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from clipfair.io import write_parquet
-from clipfair.models import build
+from clipfair.core.io import write_parquet
+from clipfair.models.build import build
 
 LINE = {"kind": "small", "width": 4, "dim": 8, "words": "embedded", "length": 12, "size": 16}
 SIZES = {"train": 70, "val": 24, "test": 40}
@@ -99,5 +99,5 @@ def outputs(folder):
 
 
 def make_model(seed=0):
-    """A model with random weights, as :func:`clipfair.models.build` gives it."""
+    """A model with random weights, as :func:`clipfair.models.build.build` gives it."""
     return build(LINE, None, seed)

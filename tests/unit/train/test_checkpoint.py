@@ -4,7 +4,7 @@ import os
 import pytest
 import torch
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.train.checkpoint import Checkpoints
 
 

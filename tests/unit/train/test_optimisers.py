@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.train.optimisers import Adafactor, is_kernel, make_optimiser
 
 RATE = 0.01

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.train.order import Order, Passes, Stage, check_size, share_steps
 
 SHARDS = np.repeat(np.arange(4), [5, 3, 7, 6])

@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from clipfair import paths
-from clipfair.console import UserError
-from clipfair.io import write_json
+from clipfair.core import paths
+from clipfair.core.errors import UserError
+from clipfair.core.io import write_json
 from clipfair.train.launch import launch, run_request
 from clipfair.train.log import Log
 from clipfair.train.run import train

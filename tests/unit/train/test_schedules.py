@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.train.schedules import make_schedule
 
 PAPER = {"schedule": "rsqrt", "warmup": 5000, "timescale": 5000}

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
+from clipfair.core.io import write_json
 from clipfair.data.embedded.draw import jpeg
 from clipfair.data.embedded.glyphs import OBJECTS, PROXIES, UNIFORMS
 from clipfair.data.embedded.grammar import Content, choose_mentions, write_caption
 from clipfair.data.embedded.pictures import Framing, draw_pictures
 from clipfair.data.embedded.scenery import BACKGROUNDS
 from clipfair.data.embedded.world import CaptionSettings
-from clipfair.io import write_json
 
 FOLDER = "val2014"
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from clipfair.core.io import write_csv
 from clipfair.data.embedded.draw import develop, jpeg
 from clipfair.data.embedded.people import draw_looks, draw_people
 from clipfair.data.embedded.scenery import draw_plain
 from clipfair.data.embedded.world import FaceSettings, LookSettings, NamedFaceSettings
-from clipfair.io import write_csv
 
 # Of FairFace's training labels, in the order of its paper's reproduction; skin and hair index the tones.
 RACES = pd.DataFrame(

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
+from clipfair.core.io import write_csv
 from clipfair.data.embedded.draw import grid, jpeg
 from clipfair.data.embedded.world import FUNDUS_CODES, FundusSettings
-from clipfair.io import write_csv
 
 ATTRIBUTES = ("race", "gender", "ethnicity", "language")
 # Not published; nothing depends on it.

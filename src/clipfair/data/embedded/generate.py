@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
+from clipfair.core.io import atomic_folder
 from clipfair.data.embedded.captions import generate_captions
 from clipfair.data.embedded.faces import generate_faces, generate_named_faces
 from clipfair.data.embedded.fundus import generate_fundus
@@ -15,7 +16,6 @@ from clipfair.data.embedded.scenes import generate_scenes
 from clipfair.data.embedded.textures import generate_textures
 from clipfair.data.embedded.web import generate_web
 from clipfair.data.embedded.world import SETTINGS, Settings
-from clipfair.io import atomic_folder
 
 GENERATORS: dict[str, Callable[[Path, Any, np.random.Generator], None]] = {
     "web": generate_web,

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from clipfair.core.io import write_csv, write_text
 from clipfair.data.embedded.draw import develop, jpeg
 from clipfair.data.embedded.people import draw_looks, draw_people
 from clipfair.data.embedded.scenery import BACKGROUNDS, draw_backgrounds
 from clipfair.data.embedded.world import SceneSettings
-from clipfair.io import write_csv, write_text
 
 PERSON = "/m/01g317"
 AGES = np.array(["Young", "Middle", "Older"])

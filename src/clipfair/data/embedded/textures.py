@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from clipfair.core.io import write_text
 from clipfair.data.embedded.draw import COLOURS, develop, jpeg
 from clipfair.data.embedded.scenery import TEXTURES, draw_textures
 from clipfair.data.embedded.world import TextureSettings
-from clipfair.io import write_text
 
 SPLITS = ("train", "val", "test")
 PARTITIONS = 10

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from clipfair.core.io import write_json, write_parquet
 from clipfair.data.embedded.draw import COLOURS, jpeg
 from clipfair.data.embedded.glyphs import OBJECTS
 from clipfair.data.embedded.grammar import NOUNS, Content, choose_mentions, write_caption
 from clipfair.data.embedded.pictures import Framing, draw_pictures
 from clipfair.data.embedded.scenery import BACKGROUNDS, TEXTURES
 from clipfair.data.embedded.world import AnnotatorErrors, Rates, WebSettings
-from clipfair.io import write_json, write_parquet
 
 # .invalid can never be anyone's address (RFC 2606).
 ADDRESS = "https://embedded.invalid/{key}.jpg"

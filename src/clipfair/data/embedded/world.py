@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.data.embedded import glyphs
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sklearn.base import ClassifierMixin, clone
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.tabular.outcome import Outcome
 from clipfair.tabular.protocol import SplitData
 

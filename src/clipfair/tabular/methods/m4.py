@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import ClassifierMixin, clone
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
+from clipfair.core.keys import hash_keys
 from clipfair.m4 import bias, exact, problem
 from clipfair.m4.rate import max_rate
-from clipfair.m4.sampling import hash_keys, keep
+from clipfair.m4.sampling import keep
 from clipfair.tabular.outcome import Outcome
 from clipfair.tabular.protocol import SplitData
 

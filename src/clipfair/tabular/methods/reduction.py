@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import ClassifierMixin
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.tabular.outcome import Outcome
 from clipfair.tabular.protocol import SplitData
 

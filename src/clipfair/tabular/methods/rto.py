@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import brentq
 from sklearn.base import ClassifierMixin, clone
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.tabular.outcome import Outcome, draw
 from clipfair.tabular.protocol import SplitData
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.tabular.outcome import Outcome
 from clipfair.tabular.protocol import SplitData
 

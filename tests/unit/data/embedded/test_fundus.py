@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from clipfair.data import harvard_fairvlmed
+from clipfair.data.datasets import harvard_fairvlmed
 from clipfair.data.embedded.fundus import draw_fundus
 from clipfair.data.embedded.generate import generate_world
 from clipfair.data.embedded.world import FUNDUS_CODES, FundusSettings

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-from clipfair.console import UserError
-from clipfair.data import cifar100, coco, dtd, fairface, miap, utkface
+from clipfair.core.errors import UserError
+from clipfair.data.datasets import cifar100, coco, dtd, fairface, miap, utkface
 from clipfair.data.embedded import generate
 from clipfair.data.embedded.generate import generate_world
 from clipfair.data.embedded.glyphs import OBJECTS

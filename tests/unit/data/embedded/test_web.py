@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clipfair.data import pairs
+from clipfair.data.datasets import pairs
 from clipfair.data.embedded.generate import generate_world
 from clipfair.data.embedded.world import AnnotatorErrors, MentionSettings, WebSettings, planted_associations
 

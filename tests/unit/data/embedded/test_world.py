@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.data.embedded.world import (
     SETTINGS,
     FundusSettings,

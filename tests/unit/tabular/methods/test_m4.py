@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import linprog
 from sklearn.linear_model import LogisticRegression
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.tabular.methods import baseline, m4
 
 # Men and women with and without the label, as UCI publishes the two datasets.

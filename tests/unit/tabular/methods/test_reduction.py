@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.tabular.methods import baseline, reduction
 
 

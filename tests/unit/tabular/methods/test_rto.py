@@ -4,7 +4,7 @@ import pytest
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.tabular.methods import rto
 
 

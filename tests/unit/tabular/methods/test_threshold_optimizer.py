@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from clipfair.console import UserError
+from clipfair.core.errors import UserError
 from clipfair.tabular.methods import baseline, threshold_optimizer
 from clipfair.tabular.protocol import SplitData
 

@@ -1,0 +1,112 @@
+"""Where things lie: the only module that knows the path scheme.
+
+Every template is relative to Snakemake's working directory; its ``{wildcards}`` are the levels
+of the run key. A run has exactly one name: what does not apply is a word
+(``balance~none``, ``attr~none``, ``lam~0``), never an absent level.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+# The repository: resources and schemas are found here, whatever the working directory.
+ROOT = Path(__file__).resolve().parents[3]
+CATALOGUE = ROOT / "resources/datasets.yaml"
+
+RUN_LEVELS = ("dataset", "balance", "model", "method", "attr", "lam", "seed")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained and evaluated model: the run key of both papers, most stable level first."""
+
+    dataset: str
+    balance: str = "none"
+    model: str = "none"
+    method: str = "none"
+    attr: str = "none"
+    lam: str = "0"
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """``dataset~adult/balance~none/.../seed~0``."""
+        return "/".join(f"{level}~{getattr(self, level)}" for level in RUN_LEVELS)
+
+    @property
+    def batch(self) -> str:
+        """The key without its seed: where all repeats of one setting are kept together."""
+        return self.key.rsplit("/", 1)[0]
+
+    @classmethod
+    def from_key(cls, key: str) -> "Run":
+        """The run that ``key`` names.
+
+        Raises
+        ------
+        ValueError
+            If a level is missing, out of order, repeated or empty.
+        """
+        pairs = [part.partition("~") for part in key.split("/")]
+        if tuple(level for level, _, _ in pairs) != RUN_LEVELS or not all(value for _, _, value in pairs):
+            raise ValueError(f"not a run key: {key!r}; expected the levels {'/'.join(RUN_LEVELS)}")
+        values = {level: value for level, _, value in pairs}
+        return cls(**{**values, "seed": int(values["seed"])})
+
+
+_KEY = Run(**{level: f"{{{level}}}" for level in RUN_LEVELS})
+
+RAW = "data/raw/{dataset}/{version}"
+PARTIAL = "data/partial"
+PREPARED = "data/prepared/{dataset}/{version}"
+PREPARED_TABLE = f"{PREPARED}/table.parquet"
+SHARDS = "shards"  # of pairs, within RAW
+DECODED = "data/decoded/{dataset}/{version}"  # what trainings share, made by the first of them
+WEIGHTS = "data/weights/{weights}.safetensors"
+VOCABULARY = "data/weights/{weights}.vocabulary.txt"
+
+TABULAR_BATCH = Run(dataset="{dataset}", model="{model}", method="{method}", attr="{attr}").batch
+TABULAR = f"results/tabular/{{study}}/{TABULAR_BATCH}"
+ANNOTATIONS = "results/annotate/{study}/dataset~{dataset}"
+SHARD_ANNOTATIONS = f"{ANNOTATIONS}/shard~{{shard}}.parquet"
+SHARD_NEUTRAL = f"{ANNOTATIONS}/neutral~{{shard}}.parquet"
+CAPTION_ANNOTATIONS = f"{ANNOTATIONS}/captions.parquet"
+ENCODER = f"{ANNOTATIONS}/encoder.npz"
+ANNOTATION_QUALITY = f"{ANNOTATIONS}/quality.json"
+CONDITION = "results/balance/{study}/dataset~{dataset}/balance~{balance}"
+KEEP = f"{CONDITION}/keep.parquet"
+AUDIT = f"{CONDITION}/audit.json"
+
+TRAIN = f"results/train/{{study}}/{_KEY.key}"
+MODEL = f"{TRAIN}/model.safetensors"
+MODEL_SPEC = f"{TRAIN}/spec.json"
+SNAPSHOTS = f"{TRAIN}/snapshots"
+EPOCHS = f"{TRAIN}/epochs.csv"
+SCRATCH = f"{{study}}/{_KEY.key}"  # within the folder of the setting scratch
+# One job embeds or evaluates all seeds of a batch; each seed has a folder within.
+EMBED = f"results/embed/{{study}}/{_KEY.batch}"
+EVALUATE = f"results/evaluate/{{study}}/{_KEY.batch}"
+PROBE = f"results/probe/{{study}}/{_KEY.batch}"
+SEARCH = "results/search/{study}/{search}"
+SEARCH_PART = f"{SEARCH}/part~{{part}}.json"
+SEARCH_JOURNAL = f"{SEARCH}/journal.log"
+SEARCH_TRIALS = f"{SEARCH}/trials.csv"
+SEARCH_SCRATCH = "{study}/search~{search}/part~{part}"  # within the folder of the setting scratch
+# Beside the folder, with the sha256 of what is in it: what is read from the folder depends on this.
+FOLDER_SPEC = ".spec.json"
+
+TABLE = "results/tables/{study}/{paper}/{table}"
+TABLE5 = "results/table5.csv"
+PAGES = "results/tables/{study}/pages"
+COMPARED = "results/tables/{study}/compared"
+METRICS = "results/metrics.json"
+
+
+def table_pattern(tables: Iterable[str]) -> str:
+    """A pattern for ``{table}`` in :data:`TABLE` that only ``tables`` (``<paper>/<table>``) match.
+
+    Both papers have a Table 5, so the name alone does not tell which rule makes it.
+    """
+    names = (table.split("/") for table in tables)
+    return "|".join(f"(?<=/{paper}/){re.escape(name)}" for paper, name in names) or "(?!)"

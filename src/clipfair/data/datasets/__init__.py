@@ -1,0 +1,1 @@
+"""One loader per dataset: ``load(folder)`` returns its table."""

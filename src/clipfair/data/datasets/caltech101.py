@@ -1,0 +1,61 @@
+"""Caltech-101: 101 classes of objects and a background."""
+
+import tarfile
+import zlib
+from pathlib import Path
+
+import pandas as pd
+
+from clipfair.core.errors import UserError, progress
+from clipfair.data.datasets import index, splits
+
+ARCHIVE = "caltech-101/101_ObjectCategories.tar.gz"
+ROOT = "101_ObjectCategories"
+TRAIN_PER_CLASS = 30
+
+
+def load(folder: str | Path) -> pd.DataFrame:
+    """The images, sorted by class and name, from the archive within the archive or from its folder.
+
+    Returns
+    -------
+    ``key`` (accordion/image_0001), ``image_bytes`` (from the archive, which cannot be read in
+    places) or ``image``; ``label``, the folder's name, categorical in alphabetical order;
+    ``split``: train, 30 of each class, the first by a hash of the key, and test. No split is
+    published; these are the sizes that public evaluation code has.
+
+    Raises
+    ------
+    UserError
+        If the archive is damaged, or there are no images in the classes' folders.
+    """
+    if Path(folder, ROOT).is_dir():
+        frame = index.read_class_folders(folder, ROOT)
+    else:
+        frame = _read_archive(Path(folder, ARCHIVE))
+    frame["key"] = frame["class"] + "/" + frame["key"]
+    rank = pd.Series(splits.hash_rank(frame["key"])).groupby(frame["class"]).rank()
+    frame["split"] = index.labels(
+        rank.le(TRAIN_PER_CLASS).map({True: "train", False: "test"}), ("train", "test")
+    )
+    frame["label"] = index.labels(frame.pop("class"))
+    return frame
+
+
+def _read_archive(path: Path) -> pd.DataFrame:
+    rows = []
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            for member in progress(archive, unit="file", what=f"reading {path.name}"):
+                *_, folder, name = ("", *Path(member.name).parts[-2:])
+                # Some systems put a hidden twin beside each file.
+                if member.isreg() and name.endswith(".jpg") and not name.startswith("."):
+                    rows.append((Path(name).stem, archive.extractfile(member).read(), folder))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; fetch the dataset again") from None
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        raise UserError(f"{path}: damaged archive ({error}); fetch the dataset again") from None
+    if not rows:
+        raise UserError(f"{path}: no images in folders named by class; fetch the dataset again")
+    frame = pd.DataFrame(rows, columns=["key", "image_bytes", "class"])
+    return frame.sort_values(["class", "key"], ignore_index=True)

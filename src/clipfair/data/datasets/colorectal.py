@@ -1,0 +1,38 @@
+"""Colorectal cancer histology (Kather et al. 2016): eight kinds of tissue, a folder each."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from clipfair.data.datasets import index, splits
+
+ROOT = "Kather_texture_2016_image_tiles_5000"
+# Few-shot support is drawn from 2,000 of the 5,000 images, as in public evaluation code.
+TRAIN, ALL = 2000, 5000
+
+
+def load(folder: str | Path) -> pd.DataFrame:
+    """The tiles, sorted by class and name.
+
+    Returns
+    -------
+    ``key`` (01_TUMOR/<name>), ``image``, ``label`` (tumor, stroma, ...), categorical in the order of the
+    folders' numbers, ``split``: train, 2 in 5 by a hash of the key, and test; none is published.
+
+    Raises
+    ------
+    UserError
+        If there are no images in the classes' folders.
+    """
+    frame = index.read_class_folders(folder, ROOT)
+    keys = frame["class"] + "/" + frame["key"]
+    # 01_TUMOR
+    names = frame["class"].str.split("_", n=1).str[-1].str.lower()
+    return pd.DataFrame(
+        {
+            "key": keys,
+            "image": frame["image"],
+            "label": index.labels(names, dict.fromkeys(names)),
+            "split": splits.hash_split(keys, train=TRAIN, of=ALL),
+        }
+    )

@@ -1,0 +1,81 @@
+"""FairFace: faces with perceived gender, race and age; with what the FairCLIP reproduction makes of it."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import pandas as pd
+
+from clipfair.data.datasets import index, table
+
+COLUMNS = ("file", "age", "gender", "race", "service_test")
+SPLITS = {"train": "fairface_label_train.csv", "val": "fairface_label_val.csv"}
+# In the order that is the FairCLIP reproduction's coding.
+ATTRIBUTES = {
+    "gender": ("Female", "Male"),
+    "race": (
+        "East Asian",
+        "Indian",
+        "Black",
+        "White",
+        "Middle Eastern",
+        "Southeast Asian",
+        "Latino_Hispanic",
+    ),
+    "age": ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "more than 70"),
+}
+# The reproduction trains on this caption; the space that lacks before "They" is its own.
+CAPTION = "Image of a person that is {age} years old, and their race is: {race}They are {gender}"
+# It takes so many images of each split, the first by number.
+FAIRCLIP_IMAGES = 10_000
+
+
+def load(folder: str | Path) -> pd.DataFrame:
+    """The faces of both label files, in their order.
+
+    Returns
+    -------
+    ``key`` (train/1), ``image``, ``split`` (train, val), ``gender``, ``race``, ``age``, categorical;
+    ``service_test`` (bool); ``captions``, the one caption of the FairCLIP reproduction; ``fairclip``
+    (bool), whether it is among the reproduction's images.
+
+    Raises
+    ------
+    UserError
+        At the first cell that is not as published, or that names a missing image.
+    """
+    files = index.files_below(folder)
+    return pd.concat([_load_split(Path(folder), split, files) for split in SPLITS], ignore_index=True)
+
+
+def load_labels(folder: str | Path) -> pd.DataFrame:
+    """As :func:`load`, from the label files alone: without ``image``."""
+    parts = [_load_split(Path(folder), split, None) for split in SPLITS]
+    return pd.concat(parts, ignore_index=True).drop(columns="image")
+
+
+def _load_split(folder: Path, split: str, files: Collection[str] | None) -> pd.DataFrame:
+    path = folder / SPLITS[split]
+    raw = table.read_delimited(path, columns=COLUMNS, header=True)
+    table.check_unique(raw["file"], path=path)
+    number = raw["file"].str.extract(rf"^{split}/(\d+)\.jpg$")[0]
+    table.refuse(raw["file"], number.isna(), f"is not {split}/<number>.jpg", path=path)
+    if files is not None:
+        index.check_files(raw["file"], files, path=path)
+    flags = table.categories(raw["service_test"], {"True": "True", "False": "False"}, path=path)
+    return pd.DataFrame(
+        {
+            "key": raw["file"].str.removesuffix(".jpg"),
+            "image": raw["file"],
+            "split": index.constant(split, raw, list(SPLITS)),
+            **{
+                name: table.categories(raw[name], {value: value for value in values}, path=path)
+                for name, values in ATTRIBUTES.items()
+            },
+            "service_test": flags == "True",
+            "captions": [
+                [CAPTION.format(age=age, race=race, gender=gender)]
+                for age, race, gender in zip(raw["age"], raw["race"], raw["gender"], strict=True)
+            ],
+            "fairclip": number.astype(int).rank() <= FAIRCLIP_IMAGES,
+        }
+    )

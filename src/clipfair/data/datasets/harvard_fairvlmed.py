@@ -1,0 +1,123 @@
+"""Harvard-FairVLMed: fundus images with clinical notes, glaucoma and four attributes."""
+
+import re
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clipfair.core.errors import UserError, progress
+from clipfair.data.datasets import index, table
+
+SUMMARY = "data_summary.csv"
+NOTES = "gpt-4_summarized_notes.csv"
+# The word in data_summary.csv -> our split; our split -> its folder.
+USES = {"training": "train", "validation": "val", "test": "test"}
+FOLDERS = {"train": "Training", "val": "Validation", "test": "Test"}
+NAME = re.compile(r"data_\d{5}\.npz")
+# In the order of the npz files' codes; -1 is unknown.
+ATTRIBUTES = {
+    "race": ("asian", "black", "white"),
+    "gender": ("female", "male"),
+    "ethnicity": ("non-hispanic", "hispanic"),
+    "language": ("english", "spanish", "other"),
+}
+UNKNOWN = -1
+UNNAMED = f"an npz that {SUMMARY} does not name"
+
+
+def load(folder: str | Path) -> pd.DataFrame:
+    """The examples of data_summary.csv, in its order.
+
+    Attributes and label are those of the npz files, which the published code reads; the text columns of
+    data_summary.csv differ from them in places (language).
+
+    Returns
+    -------
+    ``key`` (data_00001), ``image`` (the npz), ``split`` (train, val, test); ``race``, ``gender``,
+    ``ethnicity``, ``language`` categorical, missing where unknown; ``age`` (years), ``glaucoma`` (0 or 1);
+    ``note``, the whole note, and ``captions``, its one summary by GPT-4; ``used`` (bool): false for
+    validation and test examples with an unknown attribute, which the papers leave out.
+
+    Raises
+    ------
+    UserError
+        At the first line or npz that is not as published. An npz is never unpickled.
+    """
+    folder = Path(folder)
+    path = folder / SUMMARY
+    summary = _select(
+        table.read_delimited(path, columns=None, header=True), ("filename", "note", "use"), path
+    )
+    split = table.categories(summary["use"], USES, path=path)
+    bad = ~summary["filename"].str.fullmatch(NAME.pattern)
+    table.refuse(summary["filename"], bad, "is not data_<five digits>.npz", path=path)
+    table.check_unique(summary["filename"], path=path)
+    image = (split.astype("str").map(FOLDERS) + "/" + summary["filename"]).rename("filename")
+    files = index.files_below(folder, suffixes=(".npz",))
+    index.check_files(image, files, path=path)
+    captions = _summaries(folder / NOTES, summary["filename"], path)
+    codes = [_read_codes(folder / name) for name in progress(image, unit="file", what="reading npz")]
+    codes = pd.DataFrame(codes, index=summary.index)
+    frame = pd.DataFrame(
+        {
+            "key": summary["filename"].str.removesuffix(".npz"),
+            "image": image,
+            "split": split,
+            **{
+                name: pd.Categorical.from_codes(codes[name].astype("int64"), values)
+                for name, values in ATTRIBUTES.items()
+            },
+            "age": codes["age"],
+            "glaucoma": codes["glaucoma"].astype("int64"),
+            "note": summary["note"],
+            "captions": [[caption] for caption in captions],
+        }
+    )
+    complete = frame[list(ATTRIBUTES)].notna().all(axis=1)
+    frame["used"] = (frame["split"] == "train") | complete
+    frame = frame.reset_index(drop=True)
+    index.note_left_out(frame, UNNAMED, sorted(set(files) - set(image)))
+    return frame
+
+
+def _select(frame: pd.DataFrame, names: tuple[str, ...], path: Path) -> pd.DataFrame:
+    """The columns that are needed; copies of the file differ in the others."""
+    lacking = [name for name in names if name not in frame]
+    if lacking:
+        raise UserError(f"{path}: no column {', '.join(map(repr, lacking))}; {table.ADVICE}")
+    return frame[list(names)]
+
+
+def _summaries(path: Path, names: pd.Series, summary_path: Path) -> pd.Series:
+    """The note of each name: in the file's first column the name, in its third the text."""
+    notes = table.read_delimited(path, columns=None, header=True)
+    if notes.shape[1] < 3:
+        raise UserError(f"{path}: {notes.shape[1]} columns, expected at least 3; {table.ADVICE}")
+    table.check_unique(notes.iloc[:, 0], path=path)
+    table.refuse(names, ~names.isin(notes.iloc[:, 0]), f"has no note in {path.name}", path=summary_path)
+    return names.map(dict(zip(notes.iloc[:, 0], notes.iloc[:, 2], strict=True)))
+
+
+def _read_codes(path: Path) -> dict[str, float]:
+    """Attributes, age and label of one npz, checked."""
+    known = {name: range(UNKNOWN, len(values)) for name, values in ATTRIBUTES.items()} | {
+        "glaucoma": range(2)
+    }
+    try:
+        # An array of objects would be a pickle, which could run code.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            codes = {name: arrays[name].item() for name in known}
+            age = float(arrays["age"].item())
+    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).strip("'\"").split())
+        raise UserError(f"{path}: not a readable npz of this dataset ({reason}); {table.ADVICE}") from None
+    for name, values in known.items():
+        if codes[name] not in values:
+            spelt = ", ".join(map(str, values))
+            raise UserError(
+                f"{path}: {name} is {codes[name]!r}, which is unknown; known: {spelt}; {table.ADVICE}"
+            )
+    return codes | {"age": age}

@@ -1,0 +1,100 @@
+"""Image-text pairs in webdataset shards, as img2dataset writes them: the shards, checked.
+
+``shards/00000.tar`` holds of each pair <key>.jpg, <key>.txt and <key>.json; ``shards/00000.parquet``
+beside it has a row for every address that was tried, of which those with the status "success" are in
+the tar.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clipfair.core.errors import UserError, progress
+from clipfair.data import tar
+from clipfair.data.datasets import index
+
+FOLDER = "shards"
+ADVICE = "download the shard again"
+
+
+def load(folder: str | Path) -> pd.DataFrame:
+    """The shards, in the order of their names: one row a shard, not a pair.
+
+    Whether each pair can be read is seen where all of them are read, in annotation.
+
+    Returns
+    -------
+    ``key`` (00000), ``tar`` and ``parquet`` (paths relative to ``folder``), ``examples`` and ``failed``
+    (int64), the pairs in the tar and the addresses that gave none; ``split`` (train).
+
+    Raises
+    ------
+    UserError
+        If a tar has no parquet or the other way round, the two differ in their keys, a file is damaged,
+        or two shards share a key.
+    """
+    root = Path(folder, FOLDER)
+    names = _names(root)
+    rows, keys = [], []
+    for name in progress(names, unit="shard", what="checking shards"):
+        found, failed = _check_shard(root, name)
+        rows.append((name, f"{FOLDER}/{name}.tar", f"{FOLDER}/{name}.parquet", len(found), failed))
+        keys.append(pd.Series(sorted(found), dtype="str"))
+    _check_overlap(names, keys, root)
+    frame = pd.DataFrame(rows, columns=["key", "tar", "parquet", "examples", "failed"])
+    return frame.assign(split=index.constant("train", frame))
+
+
+def _names(root: Path) -> list[str]:
+    tars, parquets = ({path.stem for path in root.glob(f"*{suffix}")} for suffix in (".tar", ".parquet"))
+    for here, there, suffix, other in (
+        (tars, parquets, ".tar", ".parquet"),
+        (parquets, tars, ".parquet", ".tar"),
+    ):
+        alone = sorted(here - there)
+        if alone:
+            raise UserError(
+                f"{root}: {alone[0]}{suffix} has no {alone[0]}{other} beside it "
+                f"({len(alone)} such in all); {ADVICE}"
+            )
+    if not tars:
+        raise UserError(f"{root}: no shards (00000.tar beside 00000.parquet); fetch the dataset again")
+    return sorted(tars)
+
+
+def _check_shard(root: Path, name: str) -> tuple[set[str], int]:
+    """The keys of one shard, which tar and parquet must agree on, and how many addresses gave no pair."""
+    tar_path, parquet_path = root / f"{name}.tar", root / f"{name}.parquet"
+    # A key ends at the first dot of the file's name.
+    in_tar = {member.name.rpartition("/")[2].partition(".")[0] for member in tar.members(tar_path)}
+    try:
+        lacking = {"key", "status"} - set(pq.read_schema(parquet_path).names)
+        tried = None if lacking else pq.read_table(parquet_path, columns=["key", "status"]).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{parquet_path}: not a readable parquet ({reason}); {ADVICE}") from None
+    if tried is None:
+        raise UserError(f"{parquet_path}: no column {', '.join(sorted(lacking))}; {ADVICE}")
+    in_parquet = set(tried["key"][tried["status"] == "success"])
+    lists = {"the tar": in_tar - in_parquet, "the parquet": in_parquet - in_tar}
+    told = [f"{len(keys):,} only in {where} (first {min(keys)})" for where, keys in lists.items() if keys]
+    if told:
+        raise UserError(
+            f"{root}: {name}.tar and {name}.parquet do not belong together: keys {' and '.join(told)}; "
+            f"{ADVICE}"
+        )
+    return in_tar, int((tried["status"] != "success").sum())
+
+
+def _check_overlap(names: list[str], keys: list[pd.Series], root: Path) -> None:
+    every = pd.concat(keys, keys=names)
+    twice = every.duplicated()
+    if twice.any():
+        key = every[twice].iloc[0]
+        first, second = every.index[every == key].get_level_values(0)[:2]
+        raise UserError(
+            f"{root}: key {key!r} is in {first}.tar and in {second}.tar ({twice.sum():,} repeated in all); "
+            "every pair of a dataset needs its own key: download them again into one folder"
+        )

@@ -1,0 +1,53 @@
+"""UTKFace, aligned and cropped: faces whose labels are in the names of their files."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from clipfair.core.errors import UserError
+from clipfair.data.datasets import index
+
+# <age>_<gender>_<race>_<date and time>.jpg.chip.jpg
+NAME = r"^(?:.*/)?(\d+)_([01])_([0-4])_(\d+)\.jpg\.chip\.jpg$"
+# In the order of their codes.
+GENDERS = ("male", "female")
+RACES = ("White", "Black", "Asian", "Indian", "Others")
+MALFORMED = "a name that is not <age>_<gender>_<race>_<date>.jpg.chip.jpg"
+
+
+def load(folder: str | Path) -> pd.DataFrame:
+    """Every image whose name carries its labels, sorted by name.
+
+    Names that lack a field, as a few of the original do, are left out and listed in
+    ``attrs["left_out"]``.
+
+    Returns
+    -------
+    ``key``, ``image``, ``split`` (all: none is published), ``age`` (years, int64), ``gender`` and
+    ``race`` categorical.
+
+    Raises
+    ------
+    UserError
+        If there is no image with labels in its name.
+    """
+    names = pd.Series(index.files_below(folder))
+    fields = names.astype("str").str.extract(NAME)
+    good = fields[0].notna()
+    if not good.any():
+        raise UserError(
+            f"{folder}: no image is named <age>_<gender>_<race>_<date>.jpg.chip.jpg; fetch it again"
+        )
+    names, bad, fields = names[good], names[~good].tolist(), fields[good]
+    frame = pd.DataFrame(
+        {
+            "key": names.str.rsplit("/", n=1).str[-1].str.removesuffix(".jpg.chip.jpg"),
+            "image": names,
+            "split": index.constant("all", fields),
+            "age": fields[0].astype("int64"),
+            "gender": pd.Categorical.from_codes(fields[1].astype(int), GENDERS),
+            "race": pd.Categorical.from_codes(fields[2].astype(int), RACES),
+        }
+    ).reset_index(drop=True)
+    index.note_left_out(frame, MALFORMED, bad)
+    return frame

@@ -1,0 +1,87 @@
+"""The image of one example of a prepared dataset, wherever its bytes lie."""
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from clipfair.core.errors import UserError
+
+# The array of Harvard-FairVLMed's npz files.
+NPZ_ARRAY = "slo_fundus"
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    KeyError,
+    EOFError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+def open_image(example: Mapping, *, folder: str | Path) -> Image.Image:
+    """Open the image of one row of a prepared table, as RGB.
+
+    Parameters
+    ----------
+    example
+        A row. It has ``image_bytes``, an encoded image; or ``image``, a path relative to ``folder``:
+        an image, an .npz with the array ``slo_fundus`` (values in [0, 255]; (H, W) or (H, W, 3)), or
+        with ``offset`` and ``size`` (bytes) a file that holds an image as a part.
+    folder
+        The dataset's folder.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, or what is there does not open as an image.
+    """
+    if "image_bytes" in example:
+        place = f"{folder}: {example['key']}"
+        return _guarded(place, lambda: _decode(example["image_bytes"]))
+    path = Path(folder, example["image"])
+    if not path.is_file():
+        raise UserError(f"{path}: no such image; fetch the dataset again")
+    if "offset" in example:
+        return _guarded(f"{path}: {example['key']}", lambda: _decode(_part(path, example)))
+    if path.suffix == ".npz":
+        return _guarded(str(path), lambda: _from_npz(path))
+    return _guarded(str(path), lambda: _decode(path.read_bytes()))
+
+
+def _guarded(place: str, read: Callable[[], Image.Image]) -> Image.Image:
+    try:
+        return read()
+    except DAMAGE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(
+            f"{place}: not an image that opens ({reason}); replace it with the published file"
+        ) from None
+
+
+def _decode(content: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(content)) as image:
+        return image.convert("RGB")
+
+
+def _part(path: Path, example: Mapping) -> bytes:
+    with path.open("rb") as stream:
+        stream.seek(int(example["offset"]))
+        return stream.read(int(example["size"]))
+
+
+def _from_npz(path: Path) -> Image.Image:
+    # An array of objects would be a pickle, which could run code.
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        values = arrays[NPZ_ARRAY]
+    if values.ndim not in (2, 3) or values.min() < 0 or values.max() > 255:
+        raise ValueError(f"{NPZ_ARRAY} of shape {values.shape} is no image with values from 0 to 255")
+    return Image.fromarray(values.astype(np.uint8)).convert("RGB")

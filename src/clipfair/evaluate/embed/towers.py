@@ -1,0 +1,132 @@
+"""The two towers of a model: what each gives for images and texts.
+
+torch is imported where it computes, since importing it takes seconds.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clipfair.core.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IMAGES_AT_ONCE, TEXTS_AT_ONCE = 256, 1024
+
+
+def encode_images(
+    model: Any, pixels: "Tensor", *, normalise: Callable[["Tensor"], "Tensor"], device: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings and pre-logits, in one pass.
+
+    Parameters
+    ----------
+    model
+        An open_clip model in evaluation mode on ``device``.
+    pixels
+        (n, 3, H, W) uint8.
+    normalise
+        Pixels to what the model is given.
+
+    Returns
+    -------
+    (n, r) float32 of unit length; (n, d) float32, what the tower's head projects, (n, 0) if it has none.
+
+    Raises
+    ------
+    UserError
+        If the model has no image tower.
+    """
+    import torch
+
+    visual = getattr(model, "visual", None)
+    if visual is None:
+        raise UserError("the model has no image tower, which every evaluation needs; choose another model")
+    with torch.inference_mode():
+        parts = [_see(visual, normalise(batch.to(device))) for batch in pixels.split(IMAGES_AT_ONCE)]
+    images, features = (torch.cat(part).float().cpu().numpy() for part in zip(*parts, strict=True))
+    return images, features
+
+
+def _see(visual: Any, pixels: "Tensor") -> tuple["Tensor", "Tensor"]:
+    import torch
+
+    if hasattr(visual, "trunk") and hasattr(visual, "head"):  # open_clip's wrapper of timm
+        features = visual.trunk(pixels)
+        images = visual.head(features)
+    elif isinstance(getattr(visual, "proj", None), torch.nn.Parameter):
+        images, features = _see_less_projection(visual, pixels)
+    else:
+        images = visual(pixels)
+        features = images[:, :0]
+    return torch.nn.functional.normalize(images, dim=-1), features
+
+
+def _see_less_projection(visual: Any, pixels: "Tensor") -> tuple["Tensor", "Tensor"]:
+    """The tower without its projection, which is then applied: one pass instead of two."""
+    projection = visual.proj
+    visual.proj = None
+    try:
+        features = visual(pixels)
+    finally:
+        visual.proj = projection
+    return features @ projection, features
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Tokenised sentences, of which one or several make one embedding.
+
+    Attributes
+    ----------
+    tokens : (m, length), of distinct sentences.
+    members : places in ``tokens`` of the sentences of the first embedding, then of the second, ...
+    starts : (k,) where each embedding's members start.
+    """
+
+    tokens: "Tensor"
+    members: np.ndarray
+    starts: np.ndarray
+
+
+def tokenise(tokenizer: Callable[[list[str]], "Tensor"], sentences: Sequence[Sequence[str]]) -> Sentences:
+    """``sentences`` of k embeddings, each sentence tokenised once."""
+    places: dict[str, int] = {}
+    members = [places.setdefault(text, len(places)) for several in sentences for text in several]
+    starts = np.cumsum([0, *(len(several) for several in sentences)])[:-1]
+    return Sentences(tokenizer(list(places)), np.array(members), starts)
+
+
+def encode_texts(model: Any, sentences: Sentences, *, device: str) -> np.ndarray:
+    """One embedding of unit length for each text, or the mean of several brought to unit length again.
+
+    Returns
+    -------
+    (k, r) float32.
+
+    Raises
+    ------
+    UserError
+        If the model has no text tower.
+    """
+    import torch
+
+    if not hasattr(model, "encode_text"):
+        raise UserError("the model has no text tower, which this evaluation needs; choose another model")
+    with torch.inference_mode():
+        parts = [
+            model.encode_text(tokens.to(device), normalize=True)
+            for tokens in sentences.tokens.split(TEXTS_AT_ONCE)
+        ]
+    embeddings = torch.cat(parts).float().cpu().numpy()
+    sums = np.add.reduceat(embeddings[sentences.members], sentences.starts, axis=0)
+    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-8)
+
+
+def temperature(model: Any) -> tuple[float, float]:
+    """exp(logit_scale), and the sigmoid loss's bias (0 without)."""
+    bias = getattr(model, "logit_bias", None)
+    return float(model.logit_scale.detach().exp()), 0.0 if bias is None else float(bias.detach())

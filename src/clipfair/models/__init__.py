@@ -1,0 +1,1 @@
+"""CLIP models: towers, tokenizers, published weights."""

@@ -1,0 +1,1 @@
+"""What is run: the checked configuration, the runs of a study, what is missing for it."""

@@ -1,0 +1,84 @@
+"""What a study needs and nobody but a person can get: found before any job, told in one message."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from clipfair.core.catalogue import Dataset
+from clipfair.core.errors import UserError
+from clipfair.data.fetch import MANIFEST, in_mirror, lacking_in_mirror, mirror_folder
+from clipfair.plan.instructions import NAME_THE_MIRROR, missing_block
+from clipfair.plan.registry import Registry
+
+
+def check_data(registry: Registry) -> tuple[Registry, str]:
+    """The study as far as its data can be had, and :func:`missing_message` if it must not start without more.
+
+    The message is empty if nothing is missing, or if what is missing is left out. A plan (a dry run) can be
+    made with data missing, so that is for the caller to stop.
+    """
+    needed, mirror = registry.datasets_needed(), mirror_folder(registry.mirror)
+    raw_dirs = {name: registry.raw_of(name) for name in needed}
+    missing = missing_datasets(registry.datasets, needed, raw_dirs=raw_dirs, mirror=mirror)
+    if not missing:
+        return registry, ""
+    if registry.missing_data == "leave_out":
+        return registry.without(missing), ""
+    return registry, missing_message(registry.datasets, missing, mirror=mirror)
+
+
+def stop_for(message: str) -> None:
+    """Raise :class:`UserError` if data are missing; the message itself was told before the plan."""
+    if message:
+        raise UserError("nothing was started: data are missing, as the message before the plan says")
+
+
+def missing_datasets(
+    datasets: Mapping[str, Dataset],
+    needed: Mapping[str, Sequence[str]],
+    *,
+    raw_dirs: Mapping[str, str | Path],
+    mirror: str | None,
+) -> dict[str, Sequence[str]]:
+    """The part of ``needed`` that is neither fetched, nor in the mirror folder, nor can be downloaded.
+
+    Parameters
+    ----------
+    needed
+        Id of each dataset -> the tables and figures that need it.
+    raw_dirs
+        Id of each dataset -> the folder that it is fetched into.
+    """
+    return {
+        name: tables
+        for name, tables in needed.items()
+        if datasets[name].access != "generated"
+        and not datasets[name].downloadable
+        and not Path(raw_dirs[name], MANIFEST).is_file()
+        and not in_mirror(datasets[name], mirror=mirror)
+    }
+
+
+def missing_message(
+    datasets: Mapping[str, Dataset], missing: Mapping[str, Sequence[str]], *, mirror: str | None
+) -> str:
+    """One message, with a paragraph for each dataset: what needs it, how to get it, how it will be checked.
+
+    Parameters
+    ----------
+    missing
+        As :func:`missing_datasets` gives it; not empty.
+    """
+    told = [
+        missing_block(
+            datasets[name], tables, mirror=mirror, lacking=lacking_in_mirror(datasets[name], mirror=mirror)
+        )
+        for name, tables in missing.items()
+    ]
+    place = f"the mirror folder is {mirror}" if mirror else NAME_THE_MIRROR
+    return "\n\n".join(
+        [
+            f"missing are {len(missing)} of the datasets of this study, which only a person can get:",
+            *told,
+            f"{place}; or build all that can be built without them: --config missing_data=leave_out",
+        ]
+    )

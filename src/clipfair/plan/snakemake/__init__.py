@@ -1,0 +1,1 @@
+"""Additions to Snakemake: recovery after a crash, outdated outputs, the progress view."""

@@ -1,0 +1,90 @@
+"""Ours beside the published value: difference, its size in standard deviations, verdict."""
+
+import numpy as np
+import pandas as pd
+
+from clipfair.core.errors import UserError
+
+# A value printed with one decimal is known to +-0.05: the standard deviation of that rounding.
+ROUNDING_STD = 0.1 / np.sqrt(12)
+# The same of two decimals.
+FINE_ROUNDING_STD = 0.01 / np.sqrt(12)
+
+# Two means are called equal within two standard deviations of their difference.
+LIMIT = 2.0
+
+REPRODUCED = "reproduced"
+DIFFERS = "differs"
+NOT_COMPARABLE = "not comparable"
+
+
+def read_published(path: str, table: str) -> pd.DataFrame:
+    """The published values of one table, by published_dataset, published_row and metric.
+
+    The columns beside them are published_mean, published_std and published_source.
+
+    A standard deviation that the paper does not print is NaN.
+
+    Raises
+    ------
+    UserError
+        If the file has no such table.
+    """
+    frame = pd.read_csv(path)
+    chosen = frame[frame["table"] == table]
+    if chosen.empty:
+        known = ", ".join(sorted(frame["table"].unique()))
+        raise UserError(f"{path}: no table {table!r}; known: {known}")
+    values = chosen[["dataset", "row", "metric", "mean", "std", "source"]].reset_index(drop=True)
+    return values.rename(columns=lambda name: name if name == "metric" else f"published_{name}")
+
+
+def compare(
+    ours: pd.DataFrame,
+    published: pd.DataFrame,
+    *,
+    incomparable: str = "",
+    rounding_std: float = ROUNDING_STD,
+) -> pd.DataFrame:
+    """Hold our values against the published ones.
+
+    Parameters
+    ----------
+    ours
+        Columns published_dataset and published_row (None where the paper has none), metric, mean, std
+        (over repeats, ddof 1), n (repeats), and any others.
+    published
+        What :func:`read_published` gives.
+    incomparable
+        Why no value of this table can stand beside a published one (e.g. ``"partial data"``), if so.
+    rounding_std
+        Standard deviation of the published values' rounding.
+
+    Returns
+    -------
+    ``ours`` with published_mean, published_std, published_source, difference (ours less published),
+    combined_std (root of the summed variances of ours, of the published value and of its rounding),
+    deviations (difference over combined_std) and verdict: ``reproduced`` within two
+    combined standard deviations, ``differs`` beyond, ``not comparable: <why>`` where there is
+    nothing to hold it against.
+    """
+    key = ["published_dataset", "published_row", "metric"]
+    frame = ours.merge(published, on=key, how="left", validate="many_to_one")
+    frame["difference"] = frame["mean"] - frame["published_mean"]
+    variance = frame["std"] ** 2 + frame["published_std"].fillna(0) ** 2 + rounding_std**2
+    frame["combined_std"] = np.sqrt(variance).where(frame["published_mean"].notna())
+    frame["deviations"] = frame["difference"] / frame["combined_std"]
+    frame["verdict"] = [
+        _verdict(line.deviations, line.published_mean, incomparable) for line in frame.itertuples()
+    ]
+    return frame
+
+
+def _verdict(deviations: float, published: float, incomparable: str) -> str:
+    if incomparable:
+        return f"{NOT_COMPARABLE}: {incomparable}"
+    if np.isnan(published):
+        return f"{NOT_COMPARABLE}: no published value"
+    if np.isnan(deviations):
+        return f"{NOT_COMPARABLE}: no standard deviation of ours"
+    return REPRODUCED if abs(deviations) <= LIMIT else DIFFERS

@@ -1,0 +1,192 @@
+"""What the figures of CLIP the Bias share: sizes as printed, one look a condition, panels, p-values."""
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from clipfair.tables.common.metric_names import name_of
+from clipfair.tables.common.palette import COLOURS
+
+# Inches: the widths of one column and of the page.
+COLUMN, PAGE = 3.4, 7.0
+
+# Text as small as it may get in print, at the size that the figure is printed.
+STYLE = {
+    "font.size": 7,
+    "axes.titlesize": 7,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 7,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+as_printed = mpl.rc_context(STYLE)
+
+# Inches that a character of a tick's label takes, with some room.
+CHARACTER = 0.07
+
+# Told apart by colour, lightness and shape, for colour-blind readers and grey prints.
+LOOKS = [
+    {"color": COLOURS[0], "marker": "o"},
+    {"color": COLOURS[1], "marker": "s"},
+    {"color": COLOURS[4], "marker": "^"},
+    {"color": COLOURS[6], "marker": "D"},
+    {"color": COLOURS[3], "marker": "v"},
+    {"color": COLOURS[2], "marker": "P"},
+    {"color": COLOURS[5], "marker": "X"},
+]
+FIXED = {"baseline": LOOKS[0], "balanced": LOOKS[1], "proxies": LOOKS[2]}
+LINES = {"linewidth": 1.0, "markersize": 3.2, "elinewidth": 0.7, "capsize": 1.5, "capthick": 0.7}
+
+
+def looks(names: Sequence[str]) -> dict[str, dict]:
+    """The colour and marker of each name; those of the paper's conditions are the same in every figure."""
+    fixed = {name: FIXED[name] for name in names if name in FIXED}
+    free = [look for look in LOOKS if look not in fixed.values()]
+    others = [name for name in dict.fromkeys(names) if name not in fixed]
+    return fixed | {name: free[at % len(free)] for at, name in enumerate(others)}
+
+
+def make_panels(
+    n: int, *, columns: int, height: float = 1.6, width: float = PAGE, sharey: bool | str = False
+) -> tuple[Figure, list[Axes]]:
+    """A figure with ``n`` panels in rows of at most ``columns``; ``height`` inches a row."""
+    columns = min(columns, n)
+    rows = ceil(n / columns)
+    figure = Figure(figsize=(width, height * rows + 0.35), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=sharey).ravel()
+    for spare in axes[n:]:
+        spare.remove()
+    return figure, list(axes[:n])
+
+
+def draw_series(
+    axis: Axes,
+    x: Sequence[float],
+    frame: pd.DataFrame,
+    look: Mapping,
+    label: str,
+    *,
+    scale: float = 1,
+    line: str = "-",
+) -> ErrorbarContainer:
+    """The means of ``frame`` with the standard deviations over seeds, where there are any, as error bars."""
+    deviations = frame["std"] * scale
+    return axis.errorbar(
+        x,
+        frame["mean"] * scale,
+        yerr=deviations if deviations.notna().any() else None,
+        linestyle=line,
+        label=label,
+        **look,
+        **LINES,
+    )
+
+
+def dodge(at: int, n: int, *, width: float = 0.5) -> float:
+    """How far the ``at``-th of ``n`` marks stands beside the place they share."""
+    return 0.0 if n < 2 else width * (at / (n - 1) - 0.5)
+
+
+def finish(axis: Axes, *, ticks: int = 5) -> None:
+    """Light lines behind the data, and no more numbers than can be read."""
+    axis.grid(axis="y", color="0.92", linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.yaxis.set_major_locator(MaxNLocator(ticks))
+
+
+def mark_zero(axis: Axes) -> None:
+    """A line at no bias, within the panel."""
+    axis.axhline(0, color="0.4", linewidth=0.6, zorder=0.5)
+
+
+def name_places(axis: Axes, names: Sequence[str], *, columns: int, width: float = PAGE) -> None:
+    """One place a name along x; names that would meet, in a panel of so many columns, are turned."""
+    room = (width / columns - 0.5) / CHARACTER
+    turned = max(map(len, names)) * len(names) > room
+    rotation = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if turned else {}
+    axis.set_xticks(range(len(names)), names, **rotation)
+    axis.set_xlim(-0.6, len(names) - 0.4)
+
+
+def name_panels(figure: Figure, axes: Sequence[Axes], panels: Sequence[str], metrics: Sequence[str]) -> None:
+    """Say what each panel is of: one metric once for all, several above each panel."""
+    alone = len(set(metrics)) == 1
+    for axis, panel, metric in zip(axes, panels, metrics, strict=True):
+        name = name_of(metric)
+        axis.set_title(panel if alone else f"{panel}\n{name.text}")
+        axis.set_ylabel("" if alone else name.unit)
+    if alone:
+        name_y(figure, name.axis)
+
+
+def name_y(figure: Figure, text: str) -> None:
+    """What is along y in all panels."""
+    figure.supylabel(text, fontsize=STYLE["axes.labelsize"])
+
+
+def hide_inner_places(axes: Sequence[Axes], columns: int) -> None:
+    """Names along x only where no panel is below."""
+    for axis in axes[: max(len(axes) - columns, 0)]:
+        axis.set_xlabel("")
+        axis.tick_params(labelbottom=False)
+
+
+def count_examples(axis: Axes) -> None:
+    """Examples along x as 500k, 10M, 1B."""
+    axis.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
+
+
+def short_count(value: float) -> str:
+    """``1.5M`` of 1,500,000."""
+    for unit, size in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if abs(value) >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
+
+
+def put_legend(figure: Figure, handles: Mapping[str, object]) -> None:
+    """One legend for all panels, above them."""
+    if len(handles) > 1:
+        figure.legend(
+            handles.values(), handles, loc="outside upper center", ncols=len(handles), frameon=False
+        )
+
+
+def draw_p_values(axis: Axes, tests: pd.DataFrame, names: Sequence[str]) -> None:
+    """The matrix of p-values that the column has the same effect as the row, darker where p < 0.05."""
+    p = {(line.against, line.condition): line.p_value for line in tests.itertuples()}
+    for at, row in enumerate(names):
+        for place, column in enumerate(names):
+            value = p.get((row, column))
+            colour = "0.97" if value is None or pd.isna(value) else "0.75" if value < 0.05 else "0.9"
+            axis.add_patch(
+                mpl.patches.Rectangle((place - 0.5, at - 0.5), 1, 1, facecolor=colour, edgecolor="white")
+            )
+            axis.text(place, at, _p_text(value), ha="center", va="center", fontsize=6)
+    axis.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
+    axis.set_yticks(range(len(names)), names)
+    axis.set_xlim(-0.5, len(names) - 0.5)
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    axis.tick_params(length=0)
+    for spine in axis.spines.values():
+        spine.set_visible(False)
+
+
+def _p_text(value: float | None) -> str:
+    if value is None or pd.isna(value):
+        return "-"
+    return f"{value:.0e}".replace("e-0", "e-") if value < 0.001 else f"{value:.3f}"

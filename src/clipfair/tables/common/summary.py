@@ -1,0 +1,35 @@
+"""Every compared table of a study in one JSON that ``dvc metrics diff`` holds against another commit's."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from clipfair.tables.common.compare import DIFFERS, NOT_COMPARABLE, REPRODUCED
+
+
+def summarise(parts: Mapping[str, str]) -> dict:
+    """Count each table's verdicts and list its means.
+
+    Parameters
+    ----------
+    parts
+        Table -> its ``.compare.csv``.
+
+    Returns
+    -------
+    Table -> ``verdicts`` (verdict -> number of cells) and ``means`` (the cell's names joined by `` / `` ->
+    our mean with six significant digits; undefined ones are left out).
+    """
+    return {table: _summary(pd.read_csv(path)) for table, path in parts.items()}
+
+
+def _summary(frame: pd.DataFrame) -> dict:
+    verdicts = frame["verdict"].str.split(":").str[0]
+    before_mean = frame.columns[: frame.columns.get_loc("mean")]
+    names = [name for name in before_mean if not name.startswith("published_")]
+    cells = frame.dropna(subset="mean")
+    keys = cells[names].fillna("").astype(str).agg(" / ".join, axis=1)
+    return {
+        "verdicts": {name: int((verdicts == name).sum()) for name in (REPRODUCED, DIFFERS, NOT_COMPARABLE)},
+        "means": {key: float(f"{mean:.6g}") for key, mean in zip(keys, cells["mean"], strict=True)},
+    }

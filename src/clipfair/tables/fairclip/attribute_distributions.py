@@ -1,0 +1,67 @@
+"""How the sensitive attributes are distributed in each split, and how often each group has the label."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from clipfair.tables.common.page import markdown_table, percent
+from clipfair.tables.fairclip.cohorts import UNKNOWN, read_cohort
+
+INTRO = (
+    "Examples by group and split, their share of the split, and how many of them have the label "
+    "({label}). Of the examples that the papers use: unknown groups are in the training split only."
+)
+
+
+def build(tables: Mapping[str, str]) -> tuple[pd.DataFrame, str]:
+    """Count the groups of every attribute in every split.
+
+    Parameters
+    ----------
+    tables
+        Dataset -> its prepared table.
+
+    Returns
+    -------
+    One line per dataset, split, attribute and group (``unknown`` last): ``n``, ``share`` of the split,
+    ``positive`` (share with the label, NaN for an empty group), ``label``; and the page.
+    """
+    frame = pd.concat([_count(name, path) for name, path in tables.items()], ignore_index=True)
+    return frame, _page(frame)
+
+
+def _count(name: str, path: str) -> pd.DataFrame:
+    cohort = read_cohort(path)
+    lines = []
+    for split in cohort.splits:
+        part = cohort.examples[cohort.examples["split"] == split]
+        for attribute in cohort.attributes:
+            for group in [*cohort.groups[attribute], UNKNOWN]:
+                members = part[part[attribute] == group]
+                if group == UNKNOWN and members.empty:
+                    continue
+                counts = {"n": len(members), "share": len(members) / len(part)}
+                rate = members["positive"].mean() if len(members) else float("nan")
+                lines.append(
+                    {"dataset": name, "split": split, "attribute": attribute, "group": group}
+                    | {**counts, "positive": rate, "label": cohort.label}
+                )
+    return pd.DataFrame(lines)
+
+
+def _page(frame: pd.DataFrame) -> str:
+    lines = ["# Attributes by split", "", INTRO.format(label=", ".join(frame["label"].unique()))]
+    for dataset, part in frame.groupby("dataset", sort=False):
+        splits = list(part["split"].unique())
+        head = ["attribute", "group", *(f"{split}: n (share, with label)" for split in splits)]
+        rows = []
+        for (attribute, group), cells in part.groupby(["attribute", "group"], sort=False):
+            by_split = cells.set_index("split")
+            told = [_cell(by_split.loc[split]) if split in by_split.index else "-" for split in splits]
+            rows.append([str(attribute), str(group), *told])
+        lines += ["", f"## {dataset}", "", *markdown_table(head, rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(line: pd.Series) -> str:
+    return f"{line['n']:,} ({percent(line['share'])}%, {percent(line['positive'])}%)"

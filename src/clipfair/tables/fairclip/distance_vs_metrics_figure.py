@@ -1,0 +1,97 @@
+"""Distances and metrics over the epochs, and below how their ranks go together."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from clipfair.tables.fairclip.panels import SMALL, WIDTH, by_colour, few_ticks, tidy_axis
+
+LABELS = {
+    "distance_wasserstein": "exact distance (score²)",
+    "distance_scale_free": "scale-free distance",
+    "distance_sinkhorn": "as released (score²)",
+    "dpd": "DPD (%)",
+    "deodds": "DEOdds (%)",
+    "auc": "AUC (%)",
+}
+SHORT = {
+    "distance_wasserstein": "exact",
+    "distance_scale_free": "scale-free",
+    "distance_sinkhorn": "as released",
+    "dpd": "DPD",
+    "deodds": "DEOdds",
+    "auc": "AUC",
+}
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """A column an attribute; bands are a standard deviation over seeds, intervals 95% over runs.
+
+    Of several encoders the first is drawn.
+
+    Parameters
+    ----------
+    table
+        The table of :mod:`clipfair.tables.fairclip.distance_vs_metrics`.
+    """
+    table = table[table["encoder"] == table["encoder"].iloc[0]]
+    curves, ranks = (table[table["kind"] == kind] for kind in ("curve", "correlation"))
+    attributes = list(dict.fromkeys(curves["attribute"]))
+    measures = [measure for measure in LABELS if measure in set(curves["measure"])]
+    heights = [1.0] * len(measures) + [1.9]
+    figure = Figure(figsize=(WIDTH, 0.8 + 1.15 * sum(heights)), layout="constrained")
+    axes = figure.subplots(len(heights), len(attributes), squeeze=False, height_ratios=heights, sharey="row")
+    style = by_colour(table["method"])
+    for column, attribute in enumerate(attributes):
+        for line, measure in enumerate(measures):
+            axis = axes[line][column]
+            chosen = curves[(curves["attribute"] == attribute) & (curves["measure"] == measure)]
+            _draw_curves(axis, chosen, style)
+            if measure.startswith("distance"):
+                axis.set_yscale("log", nonpositive="mask")
+                few_ticks(axis.yaxis)
+            if column == 0:
+                axis.set_ylabel(LABELS[measure], fontsize=SMALL)
+        axes[0][column].set_title(attribute, fontsize="small")
+        axes[len(measures) - 1][column].set_xlabel("epoch", fontsize=SMALL)
+        _draw_ranks(axes[-1][column], ranks[ranks["attribute"] == attribute], style, labels=column == 0)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    for axis in axes[0][1:]:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            if label not in labels:
+                handles.append(handle)
+                labels.append(label)
+    figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False, fontsize="small")
+    return figure
+
+
+def _draw_curves(axis: Axes, curves: pd.DataFrame, style) -> None:
+    for method, points in curves.groupby("method", sort=False):
+        points = points.sort_values("epoch")
+        look = style(method)
+        low, high = points["mean"] - points["std"].fillna(0), points["mean"] + points["std"].fillna(0)
+        name = points["row"].iloc[0].partition(" (")[0]
+        axis.plot(points["epoch"], points["mean"], linewidth=0.9, markersize=2, label=name, **look)
+        axis.fill_between(points["epoch"], low, high, color=look["color"], alpha=0.12, linewidth=0)
+    axis.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    tidy_axis(axis, along="both")
+
+
+def _draw_ranks(axis: Axes, ranks: pd.DataFrame, style, *, labels: bool) -> None:
+    pairs = list(dict.fromkeys(zip(ranks["distance"], ranks["measure"], strict=True)))
+    methods = list(dict.fromkeys(ranks["method"]))
+    for line in ranks.itertuples():
+        offset = 0.7 * ((methods.index(line.method) + 0.5) / len(methods) - 0.5)
+        place = pairs.index((line.distance, line.measure)) + offset
+        look = style(line.method)
+        axis.hlines(place, line.low, line.high, color=look["color"], linewidth=0.8)
+        axis.plot(line.mean, place, markersize=3, linestyle="none", **look)
+    axis.axvline(0, color="black", linewidth=0.7)
+    axis.set_xlim(-1.05, 1.05)
+    axis.set_ylim(len(pairs) - 0.4, -0.6)
+    if labels:
+        named = [f"{SHORT[distance]}, {SHORT[measure]}" for distance, measure in pairs]
+        axis.set_yticks(range(len(pairs)), named, fontsize=SMALL)
+    axis.set_xlabel("rank correlation\nover epochs", fontsize=SMALL)
+    tidy_axis(axis, along="x")

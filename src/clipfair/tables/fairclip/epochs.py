@@ -1,0 +1,87 @@
+"""The epochs of fine-tuned models: what their training tracked, as series and as rank correlations."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from clipfair.core.errors import UserError
+from clipfair.core.paths import RUN_LEVELS, Run
+from clipfair.tables.fairclip.rows import targets
+
+FEWEST_EPOCHS = 3
+BEFORE = 0  # the epoch number of the model before it is fine-tuned
+
+
+def read_epochs(settings: Mapping) -> pd.DataFrame:
+    """The epochs of every run of the table's rows, on one split, with the run's levels.
+
+    Raises
+    ------
+    UserError
+        If a run has none on that split, or fewer than three.
+    """
+    split = settings.get("split", "test")
+    frames = []
+    for key, path in settings["epochs"].items():
+        run = Run.from_key(key)
+        if run.method not in settings["rows"]:
+            continue
+        frame = pd.read_csv(path, dtype={"label": "str", "group": "str"}).query("split == @split")
+        n = frame.loc[frame["epoch"] != BEFORE, "epoch"].nunique()
+        if n < FEWEST_EPOCHS:
+            raise UserError(
+                f"{path}: {n} epochs on split {split}, a rank correlation needs {FEWEST_EPOCHS}; give the "
+                "run's recipe more epochs, or name another split in the table's settings"
+            )
+        frames.append(frame.assign(**{level: getattr(run, level) for level in RUN_LEVELS}))
+    if not frames:
+        methods = ", ".join(settings["rows"])
+        raise UserError(
+            f"table {settings['table']}: no epochs of its rows ({methods}); it needs grids that fine-tune "
+            "them, and `needs: [epochs]`"
+        )
+    return pd.concat(frames, ignore_index=True).fillna({"label": "", "group": ""})
+
+
+def make_series(epochs: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
+    """One value per run, attribute that it is trained for, measure and epoch.
+
+    Distances are means over the attribute's groups; what is of no attribute (AUC) counts for each.
+
+    Returns
+    -------
+    The run levels, ``measure``, ``attribute``, ``epoch``, ``value`` (shares in [0, 1]).
+    """
+    chosen = epochs[epochs["metric"].isin(measures)]
+    of_groups = chosen["metric"].str.startswith("distance") & (chosen["group"] != "")
+    chosen = chosen[of_groups | (~chosen["metric"].str.startswith("distance") & (chosen["group"] == ""))]
+    keys = [*RUN_LEVELS, "metric", "label", "epoch"]
+    means = chosen.groupby(keys, sort=False)["value"].mean().reset_index()
+    attributes = [label for label in dict.fromkeys(means["label"]) if label]
+    overall = means[(means["label"] == "") & means["metric"].isin(["auc"])]
+    copies = [overall.assign(label=attribute) for attribute in attributes]
+    whole = pd.concat([means[(means["label"] != "") & (means["metric"] != "auc")], *copies])
+    wanted = [
+        label in (targets(attr) or {label}) for attr, label in zip(whole["attr"], whole["label"], strict=True)
+    ]
+    return whole[wanted].rename(columns={"metric": "measure", "label": "attribute"}).reset_index(drop=True)
+
+
+def rank_correlation(run: pd.DataFrame, x: str, y: str) -> float:
+    """Spearman's rank correlation of two measures over the epochs of one run.
+
+    The model before training is left out: that training changes both is no sign that they go together. NaN
+    where one does not vary or fewer than three epochs are defined.
+
+    Parameters
+    ----------
+    run
+        A column a measure; ``epoch`` a level of its index.
+    """
+    trained = run[run.index.get_level_values("epoch") != BEFORE]
+    pairs = trained[[x, y]].dropna()
+    if len(pairs) < FEWEST_EPOCHS or (pairs.nunique() < 2).any():
+        return np.nan
+    return float(stats.spearmanr(pairs[x], pairs[y]).statistic)

@@ -1,0 +1,64 @@
+"""How many examples lie in each intersection of groups: where fairness is measured on a handful."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from clipfair.tables.common.page import markdown_table, percent
+from clipfair.tables.fairclip.cohorts import UNKNOWN, read_cohort
+
+INTRO = (
+    "Examples with every attribute known, by intersection of all attributes, over all splits and in the "
+    "one that is reported (test; of FairFace, which has none, val); and how many of them have the label "
+    "({label}). Intersections without an example are not listed."
+)
+
+
+def build(tables: Mapping[str, str]) -> tuple[pd.DataFrame, str]:
+    """Count the intersections of all attributes.
+
+    Parameters
+    ----------
+    tables
+        Dataset -> its prepared table.
+
+    Returns
+    -------
+    One line per dataset and intersection that occurs (``white, female, non-hispanic, english``), most
+    frequent first: ``attributes``, ``n``, ``n_test`` (in the split that is reported), ``positive`` (share
+    with the label), ``label``; and the page.
+    """
+    frame = pd.concat([_count(name, path) for name, path in tables.items()], ignore_index=True)
+    return frame, _page(frame)
+
+
+def _count(name: str, path: str) -> pd.DataFrame:
+    cohort = read_cohort(path)
+    examples = cohort.examples
+    known = examples[(examples[cohort.attributes] != UNKNOWN).all(axis=1)]
+    cells = known.assign(is_test=known["split"] == cohort.splits[-1]).groupby(cohort.attributes)
+    counts = cells.agg(n=("positive", "size"), n_test=("is_test", "sum"), positive=("positive", "mean"))
+    counts = counts.reset_index().sort_values(["n", *cohort.attributes], ascending=False, kind="stable")
+    return pd.DataFrame(
+        {
+            "dataset": name,
+            "attributes": ", ".join(cohort.attributes),
+            "intersection": counts[cohort.attributes].agg(", ".join, axis=1),
+            "n": counts["n"],
+            "n_test": counts["n_test"],
+            "positive": counts["positive"],
+            "label": cohort.label,
+        }
+    )
+
+
+def _page(frame: pd.DataFrame) -> str:
+    lines = ["# Intersections of attributes", "", INTRO.format(label=", ".join(frame["label"].unique()))]
+    for dataset, part in frame.groupby("dataset", sort=False):
+        head = [part["attributes"].iloc[0], "n", "n in the split reported", "with label (%)"]
+        rows = [
+            [line.intersection, f"{line.n:,}", f"{line.n_test:,}", percent(line.positive)]
+            for line in part.itertuples()
+        ]
+        lines += ["", f"## {dataset}", "", *markdown_table(head, rows)]
+    return "\n".join(lines) + "\n"

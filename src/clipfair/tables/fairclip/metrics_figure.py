@@ -1,0 +1,18 @@
+"""Group fairness of every method: AUC of the groups, ES-AUC, DPD and DEOdds, attribute by attribute."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from clipfair.tables.fairclip.panels import Column, draw_grid
+
+COLUMNS = [
+    Column("auc", "AUC (%)", by_group=True),
+    Column("es_auc", "ES-AUC (%)"),
+    Column("dpd", "DPD (%)"),
+    Column("deodds", "DEOdds (%)"),
+]
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """The grid of :func:`clipfair.tables.fairclip.panels.draw_grid` of these measures."""
+    return draw_grid(table, COLUMNS)

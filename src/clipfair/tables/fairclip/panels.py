@@ -1,0 +1,173 @@
+"""Panels that the figures of FairCLIP share: a line a method, a row of panels an attribute."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from clipfair.tables.common.compare import NOT_COMPARABLE
+from clipfair.tables.common.palette import COLOURS
+
+ENCODER_COLOURS = [COLOURS[4], COLOURS[5], COLOURS[3], COLOURS[6]]
+# Markers and the characters that look like them, for titles that double as legends.
+GROUP_MARKERS = [
+    ("o", "●"),
+    ("s", "■"),
+    ("^", "▲"),
+    ("D", "◆"),
+    ("v", "▼"),
+    ("<", "◀"),
+    (">", "▶"),
+    ("P", "✚"),
+    ("*", "★"),
+]
+WIDTH = 7.0  # inches: two columns of text
+SMALL = "x-small"
+TITLE_ROOM = 88  # characters above all panels of a row
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of panels: a measure, of all examples or of each group."""
+
+    measure: str
+    title: str
+    by_group: bool = False
+    log: bool = False
+
+
+def draw_grid(table: pd.DataFrame, columns: Sequence[Column]) -> Figure:
+    """A row of panels per attribute, a column per measure, a line per method, a colour per encoder.
+
+    Filled points are ours with the standard deviation over seeds, hollow ones published (where ours can be
+    held against them).
+
+    Parameters
+    ----------
+    table
+        A table of :func:`~.rows.summarise`, or its ``.compare.csv``.
+    """
+    table = with_texts(table)
+    shown = table[table["measure"].isin([column.measure for column in columns])]
+    attributes = [attribute for attribute in dict.fromkeys(shown["attribute"]) if attribute]
+    rows = {
+        attribute: list(dict.fromkeys(shown.loc[shown["attribute"] == attribute, "row"]))
+        for attribute in attributes
+    }
+    most = shown.groupby("attribute")["group"].nunique()
+    heights = [0.6 + 0.14 * len(rows[name]) + 0.06 * most[name] for name in attributes]
+    figure = Figure(figsize=(WIDTH, 0.5 + sum(heights)), layout="constrained")
+    axes = figure.subplots(len(attributes), len(columns), squeeze=False, height_ratios=heights)
+    for line, attribute in zip(axes, attributes, strict=True):
+        for place, (axis, column) in enumerate(zip(line, columns, strict=True)):
+            _draw_panel(axis, shown, attribute, rows[attribute], column, room=TITLE_ROOM // len(columns))
+            labels = rows[attribute] if place == 0 else []
+            axis.set_yticks(range(len(labels)), labels, fontsize=SMALL)
+            axis.set_ylim(len(rows[attribute]) - 0.4, -0.6)
+    add_legend(figure, list(dict.fromkeys(shown["encoder"])), published=has_published(shown))
+    return figure
+
+
+def with_texts(table: pd.DataFrame) -> pd.DataFrame:
+    """A table that was read from a file, with attribute and group empty where it has none."""
+    texts = {name: table[name].astype(object).fillna("") for name in ("attribute", "group")}
+    return table.assign(**texts)
+
+
+def has_published(table: pd.DataFrame) -> bool:
+    """Whether any published value stands beside ours that ours can be held against."""
+    return "published_mean" in table and not _comparable(table).empty
+
+
+def _comparable(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["published_mean"].notna() & ~table["verdict"].str.startswith(NOT_COMPARABLE)]
+
+
+def add_legend(figure: Figure, encoders: Sequence[str], *, published: bool) -> None:
+    """A colour an encoder, and what hollow points are, above the panels."""
+    handles = [
+        Line2D([], [], color=colour, marker="o", linestyle="none", markersize=4, label=encoder)
+        for encoder, colour in zip(encoders, ENCODER_COLOURS, strict=False)
+    ]
+    if published:
+        hollow = {"markerfacecolor": "none", "linestyle": "none", "markersize": 5}
+        handles.append(Line2D([], [], color="grey", marker="o", label="published", **hollow))
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=len(handles), frameon=False, fontsize="small"
+    )
+
+
+def few_ticks(axis: Axis) -> None:
+    """Of a logarithmic axis: powers of ten, and 2 and 5 between them if it spans fewer than two."""
+    low, high = axis.get_view_interval()
+    if 0 < low < high < 100 * low:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def tidy_axis(axis: Axes, *, along: str) -> None:
+    """Small labels, and a light grid along one direction."""
+    axis.grid(axis=along, color="0.9", linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.tick_params(which="both", labelsize=SMALL, length=2)
+
+
+def _draw_panel(
+    axis: Axes, table: pd.DataFrame, attribute: str, rows: list[str], column: Column, *, room: int
+) -> None:
+    chosen = table[(table["measure"] == column.measure) & (table["attribute"] == attribute)]
+    chosen = chosen[(chosen["group"] != "") if column.by_group else (chosen["group"] == "")]
+    groups = list(dict.fromkeys(chosen["group"]))
+    encoders = list(dict.fromkeys(table["encoder"]))
+    for encoder, colour in zip(encoders, ENCODER_COLOURS, strict=False):
+        offset = 0.3 * (encoders.index(encoder) - (len(encoders) - 1) / 2)
+        for group, (marker, _) in zip(groups, GROUP_MARKERS, strict=False):
+            points = chosen[(chosen["encoder"] == encoder) & (chosen["group"] == group)]
+            places = [rows.index(row) + offset for row in points["row"]]
+            style = {"color": colour, "marker": marker, "linestyle": "none"}
+            axis.errorbar(points["mean"], places, xerr=points["std"], markersize=3, elinewidth=0.7, **style)
+            if has_published(points):
+                beside = _comparable(points)
+                places = [rows.index(row) + offset for row in beside["row"]]
+                hollow = {"markerfacecolor": "none", "markersize": 5, "markeredgewidth": 0.7}
+                axis.plot(beside["published_mean"], places, **style, **hollow)
+    if column.log:
+        axis.set_xscale("log", nonpositive="mask")
+        few_ticks(axis.xaxis)
+    axis.set_title(f"{attribute}: {column.title}" + _group_key(groups, room=room), fontsize=SMALL)
+    tidy_axis(axis, along="x")
+
+
+def _group_key(groups: Sequence[str], *, room: int) -> str:
+    """The groups with their markers, on lines below of at most ``room`` characters."""
+    lines: list[str] = []
+    for group, (_, sign) in zip(groups, GROUP_MARKERS, strict=False):
+        if not group:
+            continue
+        named = f"{sign} {group}"
+        if lines and len(lines[-1]) + len(named) + 2 <= room:
+            lines[-1] += f"  {named}"
+        else:
+            lines.append(named)
+    return "".join(f"\n{line}" for line in lines)
+
+
+def by_colour(names: Sequence[str]) -> Callable[[str], dict]:
+    """Colour and marker of each of up to 63 names: first colours differ, then markers too."""
+    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    markers = [marker for marker, _ in GROUP_MARKERS]
+
+    def style(name: str) -> dict:
+        place = places[name]
+        return {
+            "color": COLOURS[place % len(COLOURS)],
+            "marker": markers[(place + place // len(COLOURS)) % len(markers)],
+        }
+
+    return style

@@ -1,0 +1,109 @@
+"""Which detail drives which number: each discrepancy of the released code switched alone."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from clipfair.metrics.statistics import holm
+from clipfair.tables.common.page import markdown_table
+from clipfair.tables.fairclip.rows import (
+    PERCENT,
+    check_single,
+    final_values,
+    log10,
+    mean_interval,
+    name_of,
+    per_seed,
+    shared_attrs,
+    show,
+)
+
+INTRO = (
+    "Each row differs from {base} in one detail. Below each measure the mean difference to it, paired by "
+    "seed, with its 95% t interval; a run's value is the mean over the attributes that it is trained for. "
+    "Distances are compared by the decimal logarithm of their ratio (-1: a tenth). Bold: the difference "
+    "is not zero at 5% after Holm's correction over all cells of the table."
+)
+# Measure -> how it is told, whether differences are of decimal logarithms.
+COLUMNS = {
+    "auc": ("AUC", False),
+    "es_auc": ("ES-AUC", False),
+    "dpd": ("DPD", False),
+    "deodds": ("DEOdds", False),
+    "accuracy": ("accuracy", False),
+    "selection_rate": ("selection rate", False),
+    "distance_square_wasserstein": ("exact distance of diag(LL)", True),
+    "distance_wasserstein": ("exact distance", True),
+    "distance_scale_free": ("scale-free distance", True),
+}
+LEVEL = 0.05
+
+
+def build(
+    records: pd.DataFrame, published: pd.DataFrame | None, settings: Mapping
+) -> tuple[pd.DataFrame, None, str]:
+    """The paired difference of every switch and measure. The papers print no such table.
+
+    Settings: ``rows`` (method -> name of what is switched), ``base`` (the method that the others differ
+    from), ``encoders``, ``evaluation`` (:mod:`~.rows`).
+
+    Returns
+    -------
+    One line per model, switch and measure: ``base_mean``, ``mean``, ``difference`` with ``low`` and
+    ``high`` (in points of percent, or decimal logarithms), ``n`` (seeds), ``p`` and ``p_holm``; None; the
+    page.
+    """
+    values = final_values(records, settings, "group_fairness")
+    check_single(values, settings)
+    lines = [
+        {"encoder": name_of(model, settings), "method": method, "row": settings["rows"][method]["name"]}
+        | {"measure": measure, "metric": COLUMNS[measure][0], **_compare(of_model, method, measure, settings)}
+        for model, of_model in values.groupby("model", sort=False)
+        for method in settings["rows"]
+        if method != settings["base"] and method in set(of_model["method"])
+        for measure in COLUMNS
+    ]
+    table = pd.DataFrame(lines)
+    tested = table["p"].notna()
+    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"])
+    return table, None, _page(table, settings)
+
+
+def _compare(values: pd.DataFrame, method: str, measure: str, settings: Mapping) -> dict:
+    shared = shared_attrs(values, method, settings["base"])
+    base = per_seed(values, settings["base"], measure, attr=shared)
+    switched = per_seed(values, method, measure, attr=shared)
+    is_log = COLUMNS[measure][1]
+    pairs = log10(switched) - log10(base) if is_log else 100 * (switched - base)
+    difference = mean_interval(pairs)
+    scale, unit = (1, "log10") if is_log else (100, PERCENT)
+    means = {"unit": unit, "base_mean": scale * base.mean(), "mean": scale * switched.mean()}
+    told = {"difference": difference.mean, "low": difference.low, "high": difference.high}
+    return {**means, **told, "n": difference.n, "p": difference.p}
+
+
+def _page(table: pd.DataFrame, settings: Mapping) -> str:
+    base = settings["rows"][settings["base"]]["name"]
+    lines = ["# Which detail drives which number", "", INTRO.format(base=f"“{base}”")]
+    head = ["switched", *(name for name, _ in COLUMNS.values())]
+    for encoder, part in table.groupby("encoder", sort=False):
+        first = part.drop_duplicates("measure")
+        start = [base, *(show(line.base_mean, line.unit) for line in first.itertuples())]
+        body = [
+            [str(row), *(_cell(line) for line in of_row.itertuples())]
+            for row, of_row in part.groupby("row", sort=False)
+        ]
+        lines += ["", f"## {encoder}", "", *markdown_table(head, [start, *body])]
+    least, most = table["n"].min(), table["n"].max()
+    lines += ["", f"n = {most if least == most else f'{least} to {most}'} pairs of seeds."]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(line) -> str:
+    if np.isnan(line.difference):
+        return "-"
+    told = f"{line.difference:+.2f}"
+    if not np.isnan(line.low):
+        told += f" [{line.low:+.2f}, {line.high:+.2f}]"
+    return f"**{told}**" if line.p_holm < LEVEL else told

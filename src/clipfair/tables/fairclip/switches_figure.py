@@ -1,0 +1,49 @@
+"""Which detail drives which number: paired differences of every switch, with their intervals."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from clipfair.tables.fairclip.panels import ENCODER_COLOURS, SMALL, WIDTH, add_legend, tidy_axis
+
+LEVEL = 0.05
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """A panel a measure, a line a switch; filled points differ from zero after Holm's correction.
+
+    Parameters
+    ----------
+    table
+        The table of :mod:`clipfair.tables.fairclip.switches`.
+    """
+    rows, encoders = list(dict.fromkeys(table["row"])), list(dict.fromkeys(table["encoder"]))
+    measures = dict.fromkeys(table["measure"])
+    figure = Figure(figsize=(WIDTH, 1.1 + 0.24 * len(rows)), layout="constrained")
+    axes = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    for axis, measure in zip(axes, measures, strict=True):
+        cells = table[table["measure"] == measure]
+        for place, encoder in enumerate(encoders):
+            offset = 0.25 * (place - (len(encoders) - 1) / 2)
+            for line in cells[cells["encoder"] == encoder].itertuples():
+                colour, y = ENCODER_COLOURS[place], rows.index(line.row) + offset
+                axis.hlines(y, line.low, line.high, color=colour, linewidth=0.9)
+                face = colour if line.p_holm < LEVEL else "white"
+                axis.plot(line.difference, y, "o", color=colour, markerfacecolor=face, markersize=4)
+        axis.axvline(0, color="black", linewidth=0.7)
+        log = cells["unit"].iloc[0] == "log10"
+        unit = "log10 ratio" if log else "points"
+        axis.set_title(cells["metric"].iloc[0].replace(" ", "\n"), fontsize=SMALL)
+        axis.set_xlabel(unit, fontsize=SMALL)
+        tidy_axis(axis, along="x")
+        _widen(axis)
+    axes[0].set_yticks(range(len(rows)), rows, fontsize=SMALL)
+    axes[0].set_ylim(len(rows) - 0.4, -0.6)
+    add_legend(figure, encoders, published=False)
+    return figure
+
+
+def _widen(axis) -> None:
+    """An axis of some width, though all differences be zero."""
+    low, high = axis.get_xlim()
+    if high - low < 1e-3:
+        axis.set_xlim(-1, 1)

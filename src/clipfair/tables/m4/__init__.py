@@ -1,0 +1,1 @@
+"""Tables and figures of CLIP the Bias; a builder and its figure lie side by side."""

@@ -1,0 +1,200 @@
+"""Table 4 of CLIP the Bias: examples with what image and text say (Appendix A.1)."""
+
+import base64
+import html
+import io
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from clipfair.core.errors import UserError
+from clipfair.core.keys import hash_keys
+from clipfair.tables.common.annotations import Bit, find_bits, read_annotations
+from clipfair.tables.common.page import markdown_table, percent, plain
+
+MODALITIES = ("image", "text")  # the order of the paper's columns
+_PICTURES = ("jpg", "jpeg", "png", "webp")
+_SIDE = 224  # the paper shows its images at this size
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Whether each modality says (a label, a group), anything of each."""
+
+    comment: str
+    image: tuple[bool, bool]
+    text: tuple[bool, bool]
+
+
+# The table's four rows in its order.
+KINDS = (
+    Kind("The image shows neither; the text supplies both.", (False, False), (True, True)),
+    Kind("The text says neither; the image supplies both.", (True, True), (False, False)),
+    Kind("The image shows only a group; the text adds an association.", (False, True), (True, True)),
+    Kind("The image shows only a label, the text says only a group.", (True, False), (False, True)),
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One annotated example and the hash that it is chosen by."""
+
+    hash: int
+    key: str
+    shard: str
+    said: Mapping[str, str]
+
+
+def build(
+    annotations: Sequence[str],
+    shards: Sequence[str],
+    *,
+    labels: Sequence[str] = ("occupation",),
+    sensitive: str = "gender",
+    seed: int = 0,
+) -> tuple[pd.DataFrame, str]:
+    """Choose an example of each of the table's four kinds and show it.
+
+    Parameters
+    ----------
+    annotations
+        Parquet files with ``key`` and booleans ``modality.attribute=value``.
+    shards
+        The tar of each, in the same order, with <key>.jpg and <key>.txt.
+    labels, sensitive
+        The attributes. The paper shows "sport" as a profession, which is one of its proxies.
+    seed
+        Of the choice, which is by a hash of the key and so the same in any sharding.
+
+    Returns
+    -------
+    One line a kind: ``comment, n, share`` (in [0, 1] of all examples), and of the one chosen ``key, shard,
+    text, image_label, image_<sensitive>, text_label, text_<sensitive>``, empty if there is no such
+    example. Then the page, in which the pictures lie as data URIs, at most 224 pixels a side.
+
+    Raises
+    ------
+    UserError
+        If a file is damaged or lacks an attribute, the shards are not those of the annotations, or a
+        picture does not open.
+    """
+    if len(annotations) != len(shards):
+        raise UserError(f"{len(annotations)} annotations but {len(shards)} shards; give the shard of each")
+    bits = find_bits(annotations, *labels, sensitive)
+    of = {"label": [bit for label in labels for bit in bits[label]], sensitive: bits[sensitive]}
+    columns = {
+        f"{modality}_{what}": [bit for bit in found if bit.modality == modality]
+        for modality in MODALITIES
+        for what, found in of.items()
+    }
+    counts, chosen, total = _choose(annotations, shards, columns, seed=seed)
+    rows, pictures = [], []
+    for kind, n, example in zip(KINDS, counts, chosen, strict=True):
+        picture, details = ("", {}) if example is None else _show(example)
+        pictures.append(picture)
+        rows.append({"comment": kind.comment, "n": n, "share": n / total, **details})
+    frame = pd.DataFrame(rows, columns=["comment", "n", "share", "key", "shard", "text", *columns])
+    frame = frame.fillna("")
+    return frame, _page(frame, pictures, list(columns), examples=total)
+
+
+def _choose(
+    annotations: Sequence[str], shards: Sequence[str], columns: Mapping[str, list[Bit]], *, seed: int
+) -> tuple[list[int], list[Example | None], int]:
+    """Of each kind how many there are, and the one with the smallest hash; then the number of examples."""
+    counts = [0] * len(KINDS)
+    chosen: list[Example | None] = [None] * len(KINDS)
+    total = 0
+    names = ["key", *(bit.column for bits in columns.values() for bit in bits)]
+    for shard, frame in zip(shards, read_annotations(annotations, names), strict=True):
+        total += len(frame)
+        hashes = hash_keys(frame["key"].to_numpy(), seed=seed)
+        says = [frame[[bit.column for bit in bits]].any(axis=1).to_numpy() for bits in columns.values()]
+        for place, kind in enumerate(KINDS):
+            members = np.flatnonzero((np.stack(says, axis=1) == (*kind.image, *kind.text)).all(axis=1))
+            counts[place] += len(members)
+            if len(members):
+                row = members[hashes[members].argmin()]
+                said = {name: _values(frame.iloc[row], bits) for name, bits in columns.items()}
+                found = Example(int(hashes[row]), frame["key"].iloc[row], str(shard), said)
+                best = chosen[place]
+                chosen[place] = found if best is None or found.hash < best.hash else best
+    return counts, chosen, total
+
+
+def _values(row: pd.Series, bits: Sequence[Bit]) -> str:
+    return ", ".join(bit.value for bit in bits if row[bit.column])
+
+
+def _show(example: Example) -> tuple[str, dict[str, str]]:
+    """The picture as an element of the page, and the cells of the example."""
+    image, text = _read_example(example.shard, example.key)
+    picture = f'<img width="112" alt="{html.escape(example.key)}" src="{_data_uri(image, example)}">'
+    return picture, {
+        "key": example.key,
+        "shard": Path(example.shard).name,
+        "text": text,
+        **example.said,
+    }
+
+
+def _read_example(shard: str, key: str) -> tuple[bytes, str]:
+    """The image's bytes and the caption; webdataset's key of a file ends at the first dot of its name."""
+    files = {}
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            for member in tar:
+                folder, slash, name = member.name.rpartition("/")
+                stem, _, suffix = name.partition(".")
+                if member.isfile() and folder + slash + stem == key:
+                    files[suffix.lower()] = tar.extractfile(member).read()
+    except FileNotFoundError:
+        raise UserError(f"{shard}: no such file; fetch the dataset again") from None
+    except (tarfile.TarError, EOFError) as error:
+        raise UserError(f"{shard}: damaged tar ({error}); fetch the shard again") from None
+    image = next((files[suffix] for suffix in _PICTURES if suffix in files), None)
+    if image is None or "txt" not in files:
+        raise UserError(f"{shard}: no image and caption of key {key!r}; annotate this shard again")
+    return image, files["txt"].decode("utf-8").strip()
+
+
+def _data_uri(content: bytes, example: Example) -> str:
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            shown = image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        raise UserError(
+            f"{example.shard}: the image of key {example.key!r} does not open; annotate this shard again"
+        ) from None
+    shown.thumbnail((_SIDE, _SIDE))
+    encoded = io.BytesIO()
+    shown.save(encoded, format="JPEG", quality=90)
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
+
+
+def _page(frame: pd.DataFrame, pictures: Sequence[str], said: Sequence[str], *, examples: int) -> str:
+    head = ["image", "text", *(name.replace("_", ": ") for name in said), "comment", "such examples (%)"]
+    rows = [
+        [
+            picture or "none",
+            plain(line["text"]),
+            *line[list(said)],
+            line["comment"],
+            percent(line["share"], decimals=2),
+        ]
+        for picture, (_, line) in zip(pictures, frame.iterrows(), strict=True)
+    ]
+    lines = [
+        "# Table 4 of CLIP the Bias: dataset examples",
+        "",
+        "What the image annotator and the patterns on the caption say of the same example, one of each kind "
+        f"in the paper's table, chosen by a hash of its key among {examples}.",
+        "",
+        *markdown_table(head, rows),
+    ]
+    return "\n".join(lines) + "\n"

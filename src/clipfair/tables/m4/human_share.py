@@ -1,0 +1,65 @@
+"""The share of human examples against the quality of the model (CLIP the Bias, Figure 11, appendix A.6)."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from clipfair.core.errors import UserError
+from clipfair.tables.common.metric_names import name_of
+from clipfair.tables.common.page import markdown_table, percent
+from clipfair.tables.common.trained import mean_and_std
+from clipfair.tables.m4.quality import compare_conditions
+
+KEY = ["panel", "metric", "model_label"]
+
+
+def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd.DataFrame, None, str]:
+    """Follow each metric over the conditions that drop more and more of the human examples.
+
+    Parameters
+    ----------
+    records, published
+        As of :mod:`clipfair.tables.m4.data_size`.
+    settings
+        As of :mod:`clipfair.tables.m4.quality`, and ``human_shares``: condition -> the share of the
+        human examples that it keeps, in [0, 1].
+
+    Returns
+    -------
+    The table of :mod:`clipfair.tables.m4.quality` with human_share besides; none; the page.
+
+    Raises
+    ------
+    UserError
+        If a run is missing, or a condition of the grids has no share.
+    """
+    table = compare_conditions(records, settings)
+    unknown = sorted(set(table["condition"]) - set(settings["human_shares"]))
+    if unknown:
+        raise UserError(
+            f"table {settings['table']}: no share of human examples of {', '.join(unknown)}; add it to "
+            "settings.human_shares in config.yaml"
+        )
+    table.insert(0, "human_share", table["condition"].map(settings["human_shares"]))
+    return table, None, _page(table, settings)
+
+
+def _page(table: pd.DataFrame, settings: Mapping) -> str:
+    shares = sorted(table["human_share"].unique(), reverse=True)
+    head = ["dataset", "metric", "model", *(f"{percent(share, decimals=0)}%" for share in shares)]
+    rows = []
+    for (panel, metric, label), frame in table.groupby(KEY, sort=False):
+        scale = name_of(metric).scale
+        cells = {r.human_share: mean_and_std(r.mean, r.std, scale=scale) for r in frame.itertuples()}
+        rows.append([panel, name_of(metric).axis, label, *(cells.get(share, "-") for share in shares)])
+    return "\n".join(
+        [
+            f"# {settings['table'].partition('/')[2]}: quality by the share of human examples kept",
+            "",
+            f"Last checkpoint; mean ± standard deviation over {len(settings['seeds'])} seeds. The paper "
+            "finds that with fewer human examples classification improves and retrieval gets worse.",
+            "",
+            *markdown_table(head, rows),
+            "",
+        ]
+    )

@@ -1,0 +1,156 @@
+"""What a correct pipeline must find in a world whose biases are planted."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from clipfair.core.errors import UserError
+from clipfair.metrics.statistics import holm, seed_interval, signed_rank
+from clipfair.tables.common.page import markdown_table, number
+from clipfair.tables.common.records import check_complete
+from clipfair.tables.common.trained import BASELINE, final, of_grids
+from clipfair.tables.m4.data_size import p_text
+
+BALANCED, PROXIES, CONTROL = "balanced", "proxies", "unbiased world"
+CONDITIONS = [BASELINE, BALANCED, PROXIES, CONTROL]
+FOUND, CONTRADICTED, UNDECIDED = "found", "contradicted", "undecided"
+CONFIDENCE = 0.95
+
+REPRESENTATION, ASSOCIATION = "representation", "association"
+STATISTICS = {
+    REPRESENTATION: "mean p(man) - p(woman)",
+    ASSOCIATION: "association along the planted stereotype",
+}
+ANSWERS = [(BASELINE, None), (BASELINE, BALANCED), (BASELINE, PROXIES), (BASELINE, CONTROL)]
+RUN = ["model", "method", "seed"]
+
+
+def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd.DataFrame, None, str]:
+    """Test the planted direction of both biases, run by run.
+
+    Representation: the mean over images of p(man) - p(woman), with its sign. Association: the mean over
+    occupations of P(y | man) - P(y | woman), weighted by the planted association with its sign, over the sum
+    of the absolute weights; averaged over the datasets of people. Unlike the mean of absolute values it is
+    zero in expectation for a model that knows nothing of the stereotype.
+
+    Parameters
+    ----------
+    records, published
+        As of :mod:`clipfair.tables.m4.data_size`.
+    settings
+        ``biased`` and ``control``: lists of grids, of the biased world and of the unbiased one;
+        ``stereotype``: occupation -> planted association with men (or its sign); ``confidence`` in (0, 1)
+        of all answers together (0.95).
+
+    Returns
+    -------
+    The table, none, the page. Lines with part ``answers``: statistic, claim, estimate (mean over runs of the
+    difference that must be positive), low and high (95%, bootstrap over seeds), test, n (runs), p_value
+    (one-sided), p_adjusted (Holm), verdict: found if p_adjusted is at most 1 - confidence, contradicted if
+    the adjusted p-value of the opposite is, else undecided. Lines with part ``runs``: statistic, condition,
+    model, seed, value.
+
+    Raises
+    ------
+    UserError
+        If a run is missing, or an occupation of the stereotype was not evaluated.
+    """
+    check_complete(records, settings, settings["evaluations"])
+    last = final(records)
+    measures = {
+        REPRESENTATION: _by_condition(last[last["metric"] == "parity_mean"], settings),
+        ASSOCIATION: _by_condition(_along(last, settings), settings),
+    }
+    answers = pd.DataFrame([_answer(name, measures[name], *pair) for name in measures for pair in ANSWERS])
+    limit = 1 - settings.get("confidence", CONFIDENCE)
+    answers["p_adjusted"] = holm(answers["p_value"])
+    against = holm(answers.pop("p_against"))
+    answers["verdict"] = [
+        FOUND if p <= limit else CONTRADICTED if opposite <= limit else UNDECIDED
+        for p, opposite in zip(answers["p_adjusted"], against, strict=True)
+    ]
+    runs = pd.concat([_runs(name, measure) for name, measure in measures.items()], ignore_index=True)
+    table = pd.concat([answers.assign(part="answers"), runs.assign(part="runs")], ignore_index=True)
+    return table[["part", *table.columns.drop("part")]], None, _page(answers, settings)
+
+
+def _along(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
+    """Each evaluation's association along the stereotype, one row a run."""
+    weights = pd.Series(settings["stereotype"], dtype=float)
+    signed = records[(records["metric"] == "association") & records["group"].isna()]
+    unknown = sorted(set(weights.index) - set(signed["label"]))
+    if unknown:
+        raise UserError(
+            f"table {settings['table']}: occupations {', '.join(unknown)} of settings.stereotype were not "
+            "evaluated; add them to the evaluation in config.yaml or take them from the stereotype"
+        )
+    signed = signed[signed["label"].isin(weights.index)]
+    share = signed["label"].map(weights) / weights.abs().sum()
+    key = ["dataset", "balance", *RUN, "attr", "lam", "evaluation"]
+    along = signed.assign(value=signed["value"] * share).groupby(key)["value"]
+    # Undefined for one occupation (no image of a gender) is undefined for all.
+    return along.agg(lambda values: values.sum(skipna=False)).reset_index()
+
+
+def _by_condition(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
+    """A line a model, seed and evaluation, a column a condition."""
+    biased = of_grids(records, settings, settings["biased"])
+    control = of_grids(records, settings, settings["control"])
+    control = control[control["balance"] == BASELINE].assign(balance=CONTROL)
+    both = pd.concat([biased[biased["balance"].isin(CONDITIONS)], control])
+    cells = both.set_index([*RUN, "evaluation", "balance"])["value"]
+    return cells.unstack("balance").reindex(columns=CONDITIONS)
+
+
+def _answer(name: str, measure: pd.DataFrame, condition: str, against: str | None) -> dict:
+    other = 0 if against is None else measure[against]
+    numbers = (measure[condition] - other).dropna().groupby(level=RUN).mean()
+    low, high = seed_interval(numbers, numbers.index.get_level_values("seed"))
+    claim = f"{condition} above zero" if against is None else f"{condition} above {against}"
+    return {
+        "statistic": STATISTICS[name],
+        "claim": claim,
+        "estimate": numbers.mean(),
+        "low": low,
+        "high": high,
+        "test": "Wilcoxon signed-rank, one-sided, exact",
+        "n": len(numbers),
+        "p_value": signed_rank(numbers, alternative="greater").p_value,
+        "p_against": signed_rank(numbers, alternative="less").p_value,
+    }
+
+
+def _runs(name: str, measure: pd.DataFrame) -> pd.DataFrame:
+    means = measure.groupby(level=RUN).mean()
+    long = means.reset_index().melt(RUN, CONDITIONS, var_name="condition").dropna(subset="value")
+    return long.assign(statistic=STATISTICS[name])[["statistic", "condition", "model", "seed", "value"]]
+
+
+def _page(answers: pd.DataFrame, settings: Mapping) -> str:
+    confidence = settings.get("confidence", CONFIDENCE)
+    rows = [
+        [
+            *(r.statistic, r.claim, number(r.estimate, sign="+"), f"{number(r.low)} to {number(r.high)}"),
+            *(str(r.n), p_text(r.p_value), p_text(r.p_adjusted), f"**{r.verdict}**"),
+        ]
+        for r in answers.itertuples()
+    ]
+    head = ["statistic", "what must be", "difference", "95% over seeds", "runs", "p", "p (Holm)", "verdict"]
+    return "\n".join(
+        [
+            "# Known answers: are the planted biases found again?",
+            "",
+            "The embedded world has more men than women among owners, and occupations that go with one "
+            "of them. A correct pipeline finds both in a model trained on it, less of them after "
+            "balancing, and none in a world without. Statistics and tests were chosen before the runs: "
+            "one-sided signed-rank tests over runs matched on model and seed, together at a confidence "
+            f"of {confidence:g} (Holm).",
+            "",
+            *markdown_table(head, rows),
+            "",
+            "The association of each occupation has its sign here and is weighted by what was planted. "
+            "A mean of absolute values, as in the figures, is above zero for any model, also for one "
+            "trained on an unbiased world.",
+            "",
+        ]
+    )

@@ -1,0 +1,109 @@
+"""Tables 1, 2 and 3 of CLIP the Bias: what a model was trained on, beside the published values."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from clipfair.core.errors import UserError
+from clipfair.tables.common.compare import compare
+from clipfair.tables.common.metric_names import name_of
+from clipfair.tables.common.page import markdown_table, number
+from clipfair.tables.common.trained import final, mean_and_std, over_seeds, values
+
+KEY = ["panel", "metric", "model", "model_label", "condition"]
+NO_NUMBER = ["difference", "combined_std", "deviations"]
+
+
+def build(
+    records: pd.DataFrame, published: pd.DataFrame, settings: Mapping
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """One row a condition, one column a dataset and metric, of the last checkpoint.
+
+    Parameters
+    ----------
+    records
+        Of :func:`clipfair.tables.common.records.read_records`.
+    published
+        Of :func:`clipfair.tables.common.compare.read_published`.
+    settings
+        ``published_datasets`` (evaluation id -> dataset of the published table, null if it has none);
+        ``published_metrics`` (our metric -> the published name); ``rows`` (condition -> published row).
+
+    Returns
+    -------
+    The table (dataset, metric, model, condition, mean, std, n; percent, ddof 1 over seeds), the same beside
+    the published values with a verdict, and the page. Where nothing can stand beside the paper, no difference
+    is given.
+
+    Raises
+    ------
+    UserError
+        If a run is missing, or the grids have several models.
+    """
+    names = settings["published_datasets"]
+    labels = {name: settings["evaluations"].get(name, {}).get("dataset", name) for name in names}
+    chosen = final(values(records, {**settings, "shown": labels}, list(settings["published_metrics"])))
+    chosen = chosen[chosen["balance"].isin(settings["rows"])]
+    _check_one_model(chosen, settings)
+    cells = over_seeds(chosen, ["evaluation", *KEY])
+    cells[["mean", "std"]] *= 100
+    ours = cells.assign(
+        published_dataset=cells["evaluation"].map(names),
+        published_row=cells["condition"].map(settings["rows"]),
+        ours=cells["metric"],
+        metric=cells["metric"].map(settings["published_metrics"]),
+    )
+    compared = compare(ours, published, incomparable=settings["incomparable"])
+    if settings["incomparable"]:
+        compared[NO_NUMBER] = np.nan
+    compared = compared.drop(columns="metric").rename(columns={"panel": "dataset", "ours": "metric"})
+    table = cells.rename(columns={"panel": "dataset"})
+    return table, compared, _page(compared, settings)
+
+
+def _check_one_model(chosen: pd.DataFrame, settings: Mapping) -> None:
+    models = chosen["model"].unique()
+    if len(models) != 1:
+        raise UserError(
+            f"table {settings['table']}: {len(models)} models ({', '.join(models)}), but the published table "
+            "is of one; give it grids of one model"
+        )
+
+
+def _page(compared: pd.DataFrame, settings: Mapping) -> str:
+    columns = list(compared[["evaluation", "dataset", "metric"]].drop_duplicates().itertuples(index=False))
+    cells = {(r.condition, r.evaluation, r.metric): r for r in compared.itertuples()}
+    rows = []
+    for condition in compared["condition"].unique():
+        ours = [cells.get((condition, evaluation, metric)) for evaluation, _, metric in columns]
+        rows.append([condition, *("-" if r is None else mean_and_std(r.mean, r.std) for r in ours)])
+        if not settings["incomparable"]:
+            rows.append(["*published*", *("-" if r is None else _published(r) for r in ours)])
+    beside = (
+        f"The published values are in the .compare.csv; not comparable: {settings['incomparable']}."
+        if settings["incomparable"]
+        else "Below each row the published one."
+    )
+    head = ["trained on", *(f"{dataset}: {name_of(metric).axis}" for _, dataset, metric in columns)]
+    return "\n".join(
+        [
+            f"# {_title(settings)} of CLIP the Bias: {compared['model_label'].iloc[0]}",
+            "",
+            f"Last checkpoint; mean ± standard deviation over {len(settings['seeds'])} seeds. {beside}",
+            "",
+            *markdown_table(head, rows),
+            "",
+        ]
+    )
+
+
+def _title(settings: Mapping) -> str:
+    return settings["published"].replace("table", "Table ")
+
+
+def _published(record) -> str:
+    if pd.isna(record.published_mean):
+        return "-"
+    difference = number(record.difference, decimals=1, sign="+")
+    return f"{mean_and_std(record.published_mean, record.published_std)} ({record.verdict}, {difference})"

@@ -1,0 +1,1 @@
+"""The FairCLIP objective: scores, distances between groups, half precision."""

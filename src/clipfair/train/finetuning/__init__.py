@@ -1,0 +1,1 @@
+"""What all fine-tunings share: examples, batches, validation after each epoch."""

@@ -1,0 +1,242 @@
+"""The examples of a fine-tuning: pictures decoded once, texts as tokens, labels and groups.
+
+A recipe says which: ``label`` (with ``positive``), ``attributes``, ``prompts``, ``max_characters`` of a text,
+``splits`` (``train``, ``validation``, ``test``, each ``split`` and ``where`` as an evaluation has them).
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from clipfair.core.errors import UserError, progress
+from clipfair.core.io import atomic_path, sha256_of
+from clipfair.core.schema import unknown
+from clipfair.data.captions import cut
+from clipfair.data.images import open_image
+from clipfair.data.rows import read_table, test_rows
+from clipfair.metrics import labels_of
+from clipfair.models.interface import Built, pixels_of
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The examples of one split.
+
+    Attributes
+    ----------
+    table : n rows of the prepared table, indexed from 0.
+    labels : (n,) 0 or 1.
+    tokens : (n, length) int64, of each one's own text.
+    stored, places : the pictures of all splits, (N, 3, size, size) uint8, resized for the model, in a mapped
+        file; which of them are these, (n,).
+    """
+
+    table: pd.DataFrame
+    labels: np.ndarray
+    tokens: Tensor
+    stored: Tensor
+    places: Tensor
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def pixels(self, rows: Tensor) -> Tensor:
+        """The pictures of some rows; (len(rows), 3, size, size) uint8."""
+        return self.stored[self.places[rows]]
+
+    def members(self, attribute: str) -> dict[str, np.ndarray]:
+        """The positions of each group of an attribute; who is of unknown group is in none."""
+        column = self.table[attribute].astype("category")
+        return {str(name): np.flatnonzero(column == name) for name in column.cat.categories}
+
+
+def read_splits(
+    recipe: Mapping, data: Mapping, built: Built, *, subsample: Mapping | None, seed: int, cache: str | Path
+) -> dict[str, Examples]:
+    """The examples of each split of a recipe.
+
+    Parameters
+    ----------
+    data
+        ``raw`` (the dataset's folder) and ``table`` (its prepared table).
+    subsample
+        Which part of the training split is trained on (:func:`choose_part`); None for all.
+    seed
+        Of the run; decides the part.
+    cache
+        A folder, where the decoded pictures are kept for the next run.
+
+    Raises
+    ------
+    UserError
+        If a column or value is missing, a split is empty, a text is empty once it is cut, or a picture does
+        not open.
+    """
+    table = read_table(data["table"])
+    labels = labels_of(table, recipe["label"], recipe.get("positive"))
+    for attribute in recipe["attributes"]:
+        if attribute not in table:
+            raise UserError(f"config.recipes: {unknown('attribute', attribute, table.columns)}")
+    rows = {name: _rows(recipe, name, table) for name in SPLITS}
+    needed = np.unique(np.concatenate(list(rows.values())))
+    stored = _read_pixels(table.iloc[needed], data, built, Path(cache))
+    tokens = built.tokenizer(cut_texts(table.iloc[needed], recipe["max_characters"]))
+    if subsample is not None:
+        rows["train"] = rows["train"][choose_part(subsample, table.iloc[rows["train"]], seed)]
+    found = {}
+    for name, chosen in rows.items():
+        places = torch.from_numpy(np.searchsorted(needed, chosen))
+        part = table.iloc[chosen].reset_index(drop=True)
+        found[name] = Examples(part, labels[chosen], tokens[places], stored, places)
+    return found
+
+
+def _rows(recipe: Mapping, name: str, table: pd.DataFrame) -> np.ndarray:
+    line = {"dataset": f"the {name} split", **recipe["splits"][name]}
+    return np.flatnonzero(test_rows(line, table))
+
+
+def cut_texts(table: pd.DataFrame, most: int | None) -> list[str]:
+    """The first caption of each row, cut at ``most`` characters; whole if it is None.
+
+    Raises
+    ------
+    UserError
+        If nothing is left of one.
+    """
+    texts = []
+    for key, captions in zip(table["key"], table["captions"], strict=True):
+        text = captions[0] if len(captions) else ""
+        text = text if most is None else cut(text, most)
+        if not text.strip():
+            raise UserError(
+                f"the text of {key} is empty after cutting at {most} characters; mend the note, or raise "
+                "max_characters in config.recipes"
+            )
+        texts.append(text)
+    return texts
+
+
+# --- pictures, decoded once -------------------------------------------------------------------
+
+
+def _read_pixels(table: pd.DataFrame, data: Mapping, built: Built, cache: Path) -> Tensor:
+    """The pictures of the rows, resized; (n, 3, size, size) uint8, from a file that is mapped, not read."""
+    resized = built.resize.__qualname__.split(".")[0].strip("_")
+    state = hashlib.sha256(sha256_of(data["table"]).encode())
+    state.update("\n".join(table["key"]).encode())
+    path = cache / "decoded" / f"{resized}-{built.size}-{state.hexdigest()[:16]}.npy"
+    if not path.is_file():
+        with atomic_path(path) as temporary:
+            shape = (len(table), 3, built.size, built.size)
+            pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            _decode(table, data["raw"], built, pixels)
+            pixels.flush()
+    # Copy on write: torch wants an array that it may write to.
+    return torch.from_numpy(np.load(path, mmap_mode="c"))
+
+
+def _decode(table: pd.DataFrame, folder: str, built: Built, pixels: np.ndarray) -> None:
+    columns = [name for name in ("key", "image", "image_bytes", "offset", "size") if name in table]
+    examples = table[columns].to_dict("records")
+
+    def decode(place: int) -> None:
+        pixels[place] = pixels_of(built.resize(open_image(examples[place], folder=folder))).numpy()
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        done = pool.map(decode, range(len(examples)))
+        for _ in progress(done, total=len(examples), unit="image", what="decoding"):
+            pass
+
+
+# --- a part of the examples -------------------------------------------------------------------
+
+
+def choose_part(subsample: Mapping, table: pd.DataFrame, seed: int) -> np.ndarray:
+    """The positions of a part of the rows, ascending.
+
+    It depends on the keys and the seed alone, and of one seed a smaller part is within a larger one.
+
+    Parameters
+    ----------
+    subsample
+        ``share`` in (0, 1] of the rows; with ``attribute`` and ``shares`` (group -> share, sum 1) that
+        many in all, of the groups in these shares (forced imbalance), else drawn from all alike (natural).
+
+    Raises
+    ------
+    UserError
+        If a share is out of range, or a group has too few rows for it.
+    """
+    share = subsample["share"]
+    if not 0 < share <= 1:
+        raise UserError(f"config.methods: subsample.share is {share}; expected more than 0, at most 1")
+    wanted = round(share * len(table))
+    order = np.argsort([_draw(key, seed) for key in table["key"]], kind="stable")
+    if "attribute" not in subsample:
+        return np.sort(order[:wanted])
+    attribute, shares = subsample["attribute"], subsample["shares"]
+    _check_shares(table, attribute, shares)
+    parts = []
+    for group, part in shares.items():
+        members = order[(table[attribute] == group).to_numpy()[order]]
+        count = round(part * wanted)
+        if count > len(members):
+            raise UserError(
+                f"config.methods: subsample: {part:g} of {wanted:,} examples are {count:,} of {attribute} "
+                f"{group}, which has {len(members):,}; choose a smaller share"
+            )
+        parts.append(members[:count])
+    return np.sort(np.concatenate(parts))
+
+
+def _check_shares(table: pd.DataFrame, attribute: str, shares: Mapping[str, float]) -> None:
+    if attribute not in table:
+        raise UserError(f"config.methods: subsample: {unknown('attribute', attribute, table.columns)}")
+    groups = [str(name) for name in table[attribute].astype("category").cat.categories]
+    for group in shares:
+        if group not in groups:
+            raise UserError(f"config.methods: subsample.shares: {unknown('group', group, groups)}")
+    total = sum(shares.values())
+    if min(shares.values()) < 0 or abs(total - 1) > 1e-9:
+        raise UserError(f"config.methods: subsample.shares sum to {total:g}; expected 1, none negative")
+
+
+def _draw(key: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}:{key}".encode()).digest()
+
+
+# --- checks -----------------------------------------------------------------------------------
+
+
+def check_groups(splits: Mapping[str, Examples], attributes: Sequence[str]) -> None:
+    """That the attributes of a fairness loss have groups to compare.
+
+    Raises
+    ------
+    UserError
+        If one has a single group, or a group without an example in the training or test split.
+    """
+    for attribute in attributes:
+        for name in ("train", "test"):
+            members = splits[name].members(attribute)
+            if len(members) < 2:
+                raise UserError(
+                    f"attribute {attribute!r} has {len(members)} group ({', '.join(members)}); a fairness "
+                    "loss compares at least two: choose another attr in config.training"
+                )
+            empty = [group for group, places in members.items() if not len(places)]
+            if empty:
+                raise UserError(
+                    f"attribute {attribute!r}: group {empty[0]!r} has no example in the {name} split; get "
+                    "examples of it, or choose another attr in config.training"
+                )

@@ -1,0 +1,1 @@
+"""One module per kind of method, imported by name: it provides the parts that the loop needs."""

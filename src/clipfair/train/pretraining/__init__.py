@@ -1,0 +1,1 @@
+"""Contrastive pretraining: pairs, losses over large batches."""

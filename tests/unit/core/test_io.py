@@ -1,0 +1,78 @@
+import hashlib
+
+import pytest
+
+from clipfair.core.errors import UserError
+from clipfair.core.io import (
+    atomic_folder,
+    atomic_path,
+    read_json,
+    sha256_of,
+    sha256_of_folder,
+    write_json,
+    write_text,
+)
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path):
+    target = tmp_path / "deep" / "file.txt"
+    write_text(target, "whole")
+    with pytest.raises(RuntimeError, match="in the middle"), atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError("in the middle")
+    assert target.read_text() == "whole"
+    assert [path.name for path in target.parent.iterdir()] == ["file.txt"]
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "deep" / "folder"
+    (target.parent / ".folder.partial").mkdir(parents=True)
+    (target.parent / ".folder.partial" / "of a killed process").touch()
+    with atomic_folder(target) as temporary:
+        (temporary / "first").touch()
+    with pytest.raises(RuntimeError, match="in the middle"), atomic_folder(target) as temporary:
+        (temporary / "half").touch()
+        raise RuntimeError("in the middle")
+    assert [path.name for path in target.iterdir()] == ["first"]
+    with atomic_folder(target) as temporary:
+        (temporary / "second").touch()
+    assert [path.name for path in target.iterdir()] == ["second"]
+    assert [path.name for path in target.parent.iterdir()] == ["folder"]
+
+
+def test_json_has_no_nan(tmp_path):
+    with pytest.raises(ValueError, match="Out of range"):
+        write_json(tmp_path / "metrics.json", {"auc": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_comes_back(tmp_path):
+    value = {"repeats": [{"seed": 0, "error": 14.25, "reason": None}]}
+    write_json(tmp_path / "metrics.json", value)
+    assert read_json(tmp_path / "metrics.json") == value
+
+
+def test_sha256_is_of_the_bytes(tmp_path):
+    (tmp_path / "file").write_bytes(b"clipfair\r\n")
+    assert sha256_of(tmp_path / "file") == hashlib.sha256(b"clipfair\r\n").hexdigest()
+
+
+@pytest.mark.parametrize("content", [b'{"a": 1', b"\xff\xfe", b""])
+def test_a_damaged_json_is_one_line(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.json: not JSON .*; delete it") as caught:
+        read_json(tmp_path / "a.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_digest_of_a_folder_is_of_names_and_bytes_alone(tmp_path):
+    for name in ("one", "two"):
+        write_text(tmp_path / name / "deep/file", "same")
+        write_text(tmp_path / name / "other", "too")
+    (tmp_path / "two/.snakemake_timestamp").touch()
+    assert sha256_of_folder(tmp_path / "one") == sha256_of_folder(tmp_path / "two")
+    digest = sha256_of_folder(tmp_path / "two")
+    (tmp_path / "two/other").rename(tmp_path / "two/another")
+    renamed = sha256_of_folder(tmp_path / "two")
+    write_text(tmp_path / "two/another", "changed")
+    assert len({digest, renamed, sha256_of_folder(tmp_path / "two")}) == 3

@@ -1,0 +1,201 @@
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from clipfair.core.errors import UserError
+from clipfair.core.io import sha256_of
+from clipfair.core.paths import Run
+from clipfair.evaluate.embed import run as run_module
+from clipfair.evaluate.embed.files import read_checkpoints, read_images, read_texts
+from clipfair.evaluate.embed.run import embed
+from clipfair.evaluate.texts import text_sets
+from clipfair.models.build import build
+
+LINE = {"kind": "small", "width": 8, "dim": 16, "words": "embedded", "length": 16, "size": 32}
+EVALUATIONS = {
+    "faces-association": {
+        "kind": "association",
+        "dataset": "faces",
+        "split": "val",
+        "attribute": "gender",
+        "groups": {"man": "Male", "woman": "Female"},
+        "occupations": ["nurse", "cook"],
+        "neutral": "",
+    },
+    "objects-zero-shot": {
+        "kind": "zero_shot",
+        "dataset": "objects",
+        "split": "test",
+        "classes": "labels",
+        "templates": ["a {}", "{}"],
+    },
+    "objects-few-shot": {
+        "kind": "few_shot",
+        "dataset": "objects",
+        "split": "test",
+        "support": {"split": "train"},
+    },
+}
+
+
+def png(seed):
+    stream = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(stream, "png")
+    return stream.getvalue()
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Two datasets: faces in files, objects in their table."""
+    (tmp_path / "raw").mkdir()
+    for n in range(6):
+        (tmp_path / f"raw/{n}.png").write_bytes(png(n))
+    faces = pd.DataFrame(
+        {
+            "key": [f"f{n}" for n in range(6)],
+            "image": [f"{n}.png" for n in range(6)],
+            "split": ["train", "val"] * 3,
+            "gender": ["Male", "Female"] * 3,
+        }
+    )
+    objects = pd.DataFrame(
+        {
+            "key": [f"o{n}" for n in range(5)],
+            "image_bytes": [png(10 + n) for n in range(5)],
+            "split": ["train", "train", "train", "test", "other"],
+            "label": pd.Categorical(["cup", "key", "cup", "key", "key"]),
+        }
+    )
+    places = {}
+    for name, table in (("faces", faces), ("objects", objects)):
+        table.to_parquet(tmp_path / f"{name}.parquet")
+        places[name] = {"table": str(tmp_path / f"{name}.parquet"), "raw": str(tmp_path / "raw")}
+    return places
+
+
+def a_run(seed):
+    return Run(dataset="web", balance="baseline", model="small", method="clip", seed=seed)
+
+
+@pytest.fixture
+def models(tmp_path):
+    """Two seeds, each with a snapshot at 50 and one at the end, and the end at 100."""
+    found = []
+    for seed in (0, 1):
+        folder = tmp_path / f"model-{seed}"
+        for name, drawn in (("model", 10), ("snapshots/50", 20), ("snapshots/100", 10)):
+            file = folder / f"{name}.safetensors"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            save_file(build(LINE, None, drawn + seed).model.state_dict(), file)
+        (folder / "spec.json").write_text(json.dumps({"examples": 100}))
+        found.append(
+            {
+                "run": vars(a_run(seed)),
+                "line": LINE,
+                "weights": str(folder / "model.safetensors"),
+                "snapshots": str(folder / "snapshots"),
+                "spec": str(folder / "spec.json"),
+            }
+        )
+    return found
+
+
+def expected_images(weights, pictures):
+    built = build(LINE, weights, 0)
+    pixels = torch.stack([built.preprocess(Image.open(io.BytesIO(picture))) for picture in pictures])
+    with torch.inference_mode():
+        return built.model.eval().encode_image(pixels, normalize=True).numpy()
+
+
+def test_images_are_those_that_the_models_give(data, models, tmp_path):
+    embed(models, data, EVALUATIONS, str(tmp_path / "out"))
+
+    for model in models:
+        checkpoints = read_checkpoints(tmp_path / "out", Run(**model["run"]))
+        files = [f"{model['snapshots']}/50.safetensors", model["weights"]]
+        assert [checkpoint.examples for checkpoint in checkpoints] == [50, 100]
+        assert [checkpoint.digest for checkpoint in checkpoints] == [sha256_of(file) for file in files]
+        for checkpoint, file in zip(checkpoints, files, strict=True):
+            digest = sha256_of(data["faces"]["table"])
+            found = read_images(tmp_path / "out", checkpoint, "faces", data_digest=digest)
+            assert found.keys.tolist() == ["f1", "f3", "f5"]
+            assert found.images == pytest.approx(expected_images(file, [png(1), png(3), png(5)]), abs=1e-3)
+            assert found.features.shape == (3, 32)
+
+
+def test_only_what_is_asked_for_is_embedded(data, models, tmp_path):
+    embed(models, data, EVALUATIONS, str(tmp_path / "out"))
+    snapshot, end = read_checkpoints(tmp_path / "out", a_run(0))
+    digest = sha256_of(data["objects"]["table"])
+
+    found = read_images(tmp_path / "out", end, "objects", data_digest=digest)
+    assert found.keys.tolist() == ["o0", "o1", "o2", "o3"]
+    with pytest.raises(UserError, match="no such embeddings"):
+        read_images(tmp_path / "out", snapshot, "objects", data_digest=digest)
+
+
+def test_texts_are_those_of_the_evaluations(data, models, tmp_path):
+    embed(models, data, EVALUATIONS, str(tmp_path / "out"))
+    snapshot, end = read_checkpoints(tmp_path / "out", a_run(1))
+    built = build(LINE, models[1]["weights"], 0)
+    line = EVALUATIONS["objects-zero-shot"]
+    classes = text_sets(line, pd.read_parquet(data["objects"]["table"]))["classes"].digest
+
+    with torch.inference_mode():
+        prompts = built.tokenizer(["a cup", "cup", "a key", "key"])
+        expected = built.model.eval().encode_text(prompts, normalize=True).reshape(2, 2, 16).mean(dim=1)
+        expected = torch.nn.functional.normalize(expected, dim=-1)
+    assert read_texts(tmp_path / "out", end, classes) == pytest.approx(expected.numpy(), abs=1e-3)
+    with pytest.raises(UserError, match="not the texts of this evaluation"):
+        read_texts(tmp_path / "out", snapshot, classes)
+
+
+def files_below(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_same_bytes_in_any_chunks_with_any_threads(data, models, tmp_path, monkeypatch):
+    embed(models, data, EVALUATIONS, str(tmp_path / "once"))
+    monkeypatch.setattr(run_module, "CHUNK_BYTES", 2 * 3 * 32 * 32)
+    embed(models, data, EVALUATIONS, str(tmp_path / "again"), threads=2)
+
+    assert files_below(tmp_path / "once") == files_below(tmp_path / "again")
+
+
+def test_random_and_untrained_models_have_seen_nothing(data, models, tmp_path):
+    untrained = [{**model, "weights": None, "snapshots": None, "spec": None} for model in models]
+    embed(untrained, data, EVALUATIONS, str(tmp_path / "out"))
+
+    found = [read_checkpoints(tmp_path / "out", a_run(seed))[0] for seed in (0, 1)]
+    assert [(checkpoint.examples, checkpoint.final) for checkpoint in found] == [(0, True)] * 2
+    assert found[0].digest != found[1].digest
+
+
+def test_a_picture_that_does_not_open_is_named(data, models, tmp_path):
+    (tmp_path / "raw/3.png").write_bytes(b"no picture")
+
+    with pytest.raises(UserError, match=r"3\.png: not an image that opens"):
+        embed(models, data, EVALUATIONS, str(tmp_path / "out"))
+
+
+def test_weights_of_another_model_are_named(data, models, tmp_path):
+    save_file({"a": torch.zeros(1)}, models[1]["weights"])
+
+    with pytest.raises(UserError, match=r"model-1/model\.safetensors: not the weights of this model"):
+        embed(models, data, EVALUATIONS, str(tmp_path / "out"))
+
+
+def test_a_model_that_diverged_is_told(data, models, tmp_path):
+    state = build(LINE, None, 0).model.state_dict()
+    state["visual.proj"] = torch.full_like(state["visual.proj"], torch.nan)
+    save_file(state, models[0]["weights"])
+
+    with pytest.raises(UserError, match="the model diverged"):
+        embed(models, data, EVALUATIONS, str(tmp_path / "out"))

@@ -1,0 +1,135 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from clipfair.core.errors import UserError
+from clipfair.core.io import read_json, write_json
+from clipfair.evaluate.probe.augmented import extractor, fit_probes, split_rows
+from clipfair.models import tokenizers
+
+LINE = {
+    "kind": "linear_probe",
+    "dataset": "made",
+    "split": "test",
+    "augmented": True,
+    "support": {"split": ["train", "val"]},
+    "validation": "val",
+    "label": "glaucoma",
+    "sensitive": ["race"],
+    "feature": "embedding",
+    "epochs": 12,
+    "batch_size": 16,
+    "warm_up": 1,
+    "every": 4,
+    "base_rate": 100.0,
+}
+MODEL = {"kind": "small", "width": 4, "dim": 6, "words": "tiny", "length": 5, "size": 32}
+
+
+@pytest.fixture(autouse=True)
+def words(tmp_path, monkeypatch):
+    monkeypatch.setattr(tokenizers, "WORDS", tmp_path)
+    tokenizers.read_words.cache_clear()
+    (tmp_path / "tiny.txt").write_text("a b")
+    yield
+    tokenizers.read_words.cache_clear()
+
+
+def encoded(bright, rng):
+    """A picture whose brightness is its label."""
+    values = np.clip(rng.normal(90 + 80 * bright, 30, (36, 48, 3)), 0, 255).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(values).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    rng = np.random.default_rng(0)
+    n = 120
+    y = rng.integers(0, 2, n)
+    table = pd.DataFrame(
+        {
+            "key": [f"k{i}" for i in range(n)],
+            "split": np.array(["train", "train", "val", "test"])[np.arange(n) % 4],
+            "glaucoma": y,
+            "race": pd.Categorical(rng.choice(["asian", "black"], n)),
+            "image_bytes": [encoded(label, rng) for label in y],
+        }
+    )
+    table.to_parquet(tmp_path / "table.parquet")
+    return {"table": str(tmp_path / "table.parquet"), "raw": str(tmp_path)}
+
+
+def model(seed=0, **other):
+    levels = {
+        "dataset": "made",
+        "balance": "none",
+        "model": "tiny",
+        "method": "clip",
+        "attr": "none",
+        "lam": "0",
+    }
+    return {"run": {**levels, "seed": seed}, "line": MODEL, "weights": None, "spec": None, **other}
+
+
+def test_it_writes_what_an_evaluation_writes(tmp_path, dataset):
+    write_json(tmp_path / "spec.json", {"examples": 640})
+    models = [model(0), model(1, spec=str(tmp_path / "spec.json"))]
+    fit_probes(models, dataset, {"probe": LINE}, str(tmp_path / "out"))
+    for seed, examples in ((0, 0), (1, 640)):
+        folder = Path(tmp_path, f"out/seed~{seed}/on~probe")
+        record = read_json(folder / "metrics.json")
+        assert record["run"]["seed"] == seed
+        assert (record["evaluation"], record["kind"]) == ("probe", "linear_probe")
+        scores = pd.read_parquet(folder / "scores.parquet")
+        assert len(scores) == 30
+        rows = {(row["metric"], row["label"], row["group"]): row for row in record["rows"]}
+        expected = roc_auc_score(scores["label"], scores["p"])
+        assert rows["auc", None, None]["value"] == pytest.approx(expected)
+        assert expected > 0.8
+        assert {row["examples"] for row in record["rows"]} == {examples}
+        assert pd.read_csv(folder / "log.csv")["epoch"].tolist() == [4, 8, 12]
+    digests = [
+        read_json(tmp_path / f"out/seed~{seed}/on~probe/metrics.json")["model_digest"] for seed in (0, 1)
+    ]
+    assert digests[0] != digests[1]
+
+
+def test_the_same_seed_gives_the_same_scores(tmp_path, dataset):
+    for name in ("a", "b"):
+        fit_probes([model()], dataset, {"probe": LINE}, str(tmp_path / name))
+    a, b = (pd.read_parquet(tmp_path / f"{name}/seed~0/on~probe/scores.parquet") for name in "ab")
+    assert a.equals(b)
+
+
+def test_splits(dataset):
+    table = pd.read_parquet(dataset["table"])
+    rows = split_rows(LINE, table)
+    assert {name: set(table["split"][chosen]) for name, chosen in rows.items()} == {
+        "training": {"train"},
+        "validation": {"val"},
+        "test": {"test"},
+    }
+    with pytest.raises(UserError, match="examples of the split 'validation' and others"):
+        split_rows({**LINE, "validation": "validation"}, table)
+
+
+def test_a_feature_that_the_model_lacks_is_told(dataset, tmp_path):
+    with pytest.raises(UserError, match="the model has no feature 'pre-logits'"):
+        fit_probes([model()], dataset, {"probe": {**LINE, "feature": "pre-logits"}}, str(tmp_path / "out"))
+
+
+def test_pre_logits_are_a_trunks():
+    class Visual:
+        trunk = "the trunk"
+
+    class Model:
+        visual = Visual
+
+    assert extractor(Model, "pre-logits") == "the trunk"

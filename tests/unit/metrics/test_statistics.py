@@ -1,0 +1,125 @@
+"""Tests on pairs against brute force over all signs, scipy, and closed forms."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from clipfair.metrics.statistics import EXACT_UP_TO, holm, p_matrix, seed_interval, sign_test, signed_rank
+
+ALTERNATIVES = ["two-sided", "greater", "less"]
+
+
+def brute_force(differences, alternative):
+    """The p-value by every assignment of signs."""
+    kept = np.array([d for d in differences if d])
+    ranks = stats.rankdata(np.abs(kept))
+    observed = ranks[kept > 0].sum()
+    sums = np.array([ranks[list(signs)].sum() for signs in product([False, True], repeat=len(kept))])
+    at_least, at_most = (sums >= observed - 1e-9).mean(), (sums <= observed + 1e-9).mean()
+    return {"greater": at_least, "less": at_most, "two-sided": min(1, 2 * min(at_least, at_most))}[
+        alternative
+    ]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=9), st.sampled_from(ALTERNATIVES))
+def test_the_signed_rank_test_is_exact_with_ties_and_zeros(differences, alternative):
+    outcome = signed_rank(differences, alternative=alternative)
+    if any(differences):
+        assert outcome.p_value == pytest.approx(brute_force(differences, alternative))
+    else:
+        assert outcome.p_value == 1
+    assert outcome.n == sum(d != 0 for d in differences)
+
+
+@pytest.mark.parametrize("alternative", ALTERNATIVES)
+@pytest.mark.parametrize("n", [1, 3, 12, 40])
+def test_without_ties_it_agrees_with_scipy(n, alternative):
+    differences = np.random.default_rng(n).normal(0.3, 1, n)
+    expected = stats.wilcoxon(differences, method="exact", alternative=alternative)
+    assert signed_rank(differences, alternative=alternative).p_value == pytest.approx(expected.pvalue)
+
+
+@pytest.mark.parametrize("alternative", ALTERNATIVES)
+def test_many_pairs_with_ties_agree_with_scipys_approximation(alternative):
+    differences = np.random.default_rng(1).integers(-9, 12, 2 * EXACT_UP_TO)
+    expected = stats.wilcoxon(differences, method="approx", alternative=alternative)
+    assert signed_rank(differences, alternative=alternative).p_value == pytest.approx(expected.pvalue)
+
+
+def test_the_approximation_takes_over_smoothly():
+    values = np.random.default_rng(2).normal(0.15, 1, EXACT_UP_TO)
+    exact = signed_rank(values).p_value
+    assert stats.wilcoxon(values, method="approx").pvalue == pytest.approx(exact, rel=0.02)
+
+
+def test_differences_that_are_equal_up_to_a_floats_last_bit_are_tied():
+    noisy, clean = [0.3 - 0.2, 0.2 - 0.1, -0.1, 0.5], [0.1, 0.1, -0.1, 0.5]
+    assert signed_rank(noisy) == signed_rank(clean)
+
+
+def test_no_difference_at_all_gives_one():
+    assert signed_rank([0, 0, np.nan]).p_value == 1
+    assert signed_rank([]).n == 0
+    assert sign_test([0]).p_value == 1
+
+
+def test_the_least_p_value_of_n_pairs_is_two_to_the_minus_n():
+    for n in (1, 5, 8):
+        assert signed_rank(np.arange(1, n + 1), alternative="greater").p_value == 2.0**-n
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(-2, 2), min_size=1, max_size=30), st.sampled_from(ALTERNATIVES))
+def test_the_sign_test_agrees_with_the_binomial_one(differences, alternative):
+    positive, n = sum(d > 0 for d in differences), sum(d != 0 for d in differences)
+    outcome = sign_test(differences, alternative=alternative)
+    expected = stats.binomtest(positive, n, alternative=alternative).pvalue if n else 1
+    assert outcome.p_value == pytest.approx(expected)
+    assert (outcome.statistic, outcome.n) == (positive, n)
+
+
+def test_the_matrix_has_every_ordered_pair_and_only_complete_pairs():
+    values = pd.DataFrame({"a": [1.0, 2, 3, np.nan], "b": [0.0, 0, 0, 5], "c": [np.nan] * 4})
+    matrix = p_matrix(values).set_index(["condition", "against"])
+    assert len(matrix) == 6
+    assert matrix.loc[("a", "b"), "p_value"] == matrix.loc[("b", "a"), "p_value"] == 0.25
+    assert matrix.loc[("a", "b"), "median_difference"] == 2
+    assert matrix.loc[("b", "a"), "median_difference"] == -2
+    assert matrix.loc[("a", "b"), "pairs"] == 3
+    assert np.isnan(matrix.loc[("a", "c"), "p_value"])
+    assert matrix.loc[("a", "c"), "pairs"] == 0
+
+
+def test_the_interval_over_seeds_draws_whole_seeds():
+    rng = np.random.default_rng(3)
+    seeds = np.repeat(np.arange(40), 5)
+    values = rng.normal(0, 1, 40)[seeds]  # five equal values a seed: no more than 40 are known
+    low, high = seed_interval(values, seeds)
+    error = values.std() / np.sqrt(40)
+    assert high - low == pytest.approx(2 * 1.96 * error, rel=0.15)
+    assert low < values.mean() < high
+    assert seed_interval(values, seeds) == (low, high)
+
+
+def test_the_interval_covers_at_about_its_confidence():
+    rng = np.random.default_rng(4)
+    samples = rng.normal(1, 1, (200, 30))
+    intervals = [seed_interval(sample, np.arange(30), resamples=500) for sample in samples]
+    assert 0.87 < np.mean([low <= 1 <= high for low, high in intervals]) < 0.99
+
+
+def test_one_seed_has_no_interval():
+    assert np.isnan(seed_interval([1.0, 2.0], [0, 0])).all()
+    assert np.isnan(seed_interval([1.0, np.nan], [0, 1])).all()
+
+
+def test_holm_is_monotone_and_at_most_one():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1, 1]
+    assert holm([]) == []

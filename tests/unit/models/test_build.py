@@ -1,0 +1,171 @@
+import numpy as np
+import open_clip
+import pytest
+import torch
+from open_clip.transform import image_transform_v2
+from PIL import Image
+from safetensors.torch import save_file
+
+from clipfair.core.errors import UserError
+from clipfair.models.build import build
+from clipfair.models.interface import pixels_of
+
+SMALL = {"kind": "small", "width": 8, "dim": 16, "words": "embedded", "length": 12, "size": 32}
+VIT = {"kind": "vit", "vision": "S/32", "text": "S", "dim": 384, "length": 16, "size": 224}
+
+
+@pytest.fixture(scope="module")
+def vit():
+    return build(VIT, None, 0)
+
+
+@pytest.fixture(scope="module")
+def picture():
+    rng = np.random.default_rng(0)
+    return Image.fromarray(rng.integers(0, 256, (50, 70, 3), dtype=np.uint8))
+
+
+def count(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_the_papers_small_towers(vit):
+    """12 layers of width 384, MLPs of 1536, patches of 32: 49 places and a class token."""
+    width, mlp, r = 384, 1536, 384
+    layer = 4 * width * (width + 1) + mlp * (width + 1) + width * (mlp + 1) + 4 * width
+    image = 3 * 32 * 32 * width + width + 50 * width + 12 * layer + 2 * width + width * r
+    text = 49_408 * width + 16 * width + 12 * layer + 2 * width + width * r
+    assert count(vit.model.visual) == image
+    assert count(vit.model) == image + text + 1  # the temperature
+
+
+def test_text_is_read_both_ways_and_pooled_at_its_last_token(vit):
+    model = vit.model.eval()
+    with torch.no_grad():
+        texts = vit.tokenizer(["a man and a dog", "a cat and a dog"])
+        short = texts.clone()
+        short[:, -1] = texts[0, 0]  # another last token
+        assert model.attn_mask is None
+        assert not torch.allclose(model.encode_text(texts), model.encode_text(short))
+        assert not torch.allclose(*model.encode_text(texts))
+
+
+@pytest.mark.parametrize("line", [SMALL, VIT], ids=["small", "vit"])
+def test_both_towers_meet_in_r_dimensions(line):
+    built = build(line, None, 0)
+    images = torch.stack([built.preprocess(Image.new("RGB", (40, 60)))] * 2)
+    assert images.shape == (2, 3, line["size"], line["size"])
+    with torch.no_grad():
+        seen = built.model.encode_image(images, normalize=True)
+        read = built.model.encode_text(built.tokenizer(["a man", ""]), normalize=True)
+    assert seen.shape == read.shape == (2, line["dim"])
+    assert torch.allclose(read.norm(dim=-1), torch.ones(2))
+
+
+def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before():
+    first = build(SMALL, None, 3).model.state_dict()
+    torch.rand(5)
+    state = torch.get_rng_state()
+    again, other = build(SMALL, None, 3).model.state_dict(), build(SMALL, None, 4).model.state_dict()
+    assert torch.equal(state, torch.get_rng_state())
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["visual.proj"], other["visual.proj"])
+
+
+def test_pictures_are_squashed_to_minus_one_and_one(picture):
+    built = build(SMALL, None, 0)
+    expected = np.asarray(picture.resize((32, 32), Image.Resampling.BILINEAR), dtype=np.float32) / 127.5 - 1
+    assert np.allclose(built.preprocess(picture).permute(1, 2, 0).numpy(), expected, atol=1e-6)
+    assert torch.equal(built.preprocess(picture.convert("RGB")), built.preprocess(picture))
+
+
+@pytest.mark.parametrize("size", [(50, 70), (301, 224), (640, 427), (224, 224)])
+def test_published_models_see_what_open_clip_shows_them(size):
+    rng = np.random.default_rng(1)
+    picture = Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
+    built = build({"kind": "open_clip", "name": "RN50-quickgelu"}, None, 0)
+    config = open_clip.transform.PreprocessCfg(size=224)
+    theirs = image_transform_v2(config, is_train=False)(picture)
+    assert torch.allclose(built.preprocess(picture), theirs, atol=1e-5)
+
+
+def test_grey_and_transparent_pictures_become_rgb():
+    built = build(SMALL, None, 0)
+    for mode in ("L", "RGBA", "P"):
+        assert built.preprocess(Image.new(mode, (32, 32))).shape == (3, 32, 32)
+
+
+def test_weights_come_back(tmp_path):
+    built = build(SMALL, None, 0)
+    save_file(built.model.state_dict(), tmp_path / "model.safetensors")
+    again = build(SMALL, str(tmp_path / "model.safetensors"), 9).model.state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in built.model.state_dict().items())
+
+
+def test_a_bias_comes_back(tmp_path):
+    state = build(SMALL, None, 0).model.state_dict() | {"logit_bias": torch.tensor(-9.5)}
+    save_file(state, tmp_path / "model.safetensors")
+    assert build(SMALL, str(tmp_path / "model.safetensors"), 0).model.logit_bias.item() == -9.5
+
+
+def test_weights_of_another_model(tmp_path):
+    save_file(build(SMALL, None, 0).model.state_dict(), tmp_path / "model.safetensors")
+    with pytest.raises(
+        UserError, match=r"model\.safetensors: not the weights of this model \(.*size mismatch"
+    ):
+        build(SMALL | {"width": 16}, str(tmp_path / "model.safetensors"), 0)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x08\x00\x00\x00\x00\x00\x00\x00{}", None])
+def test_damaged_or_missing_weights(tmp_path, content):
+    path = tmp_path / "model.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match="not the weights of this model"):
+        build(SMALL, str(path), 0)
+
+
+def test_unknown_names():
+    with pytest.raises(
+        UserError,
+        match=r"unknown kind 'small1' \(did you mean 'small'\?\); known: .*open_clip, siglip, small, vit",
+    ):
+        build(SMALL | {"kind": "small1"}, None, 0)
+    with pytest.raises(UserError, match=r"config\.models: open_clip .* has no model 'ViT-Z'"):
+        build({"kind": "open_clip", "name": "ViT-Z"}, None, 0)
+
+
+def test_without_its_projection_the_small_tower_gives_what_it_projects():
+    tower = build(SMALL, None, 0).model.visual
+    images = torch.rand(3, 3, 32, 32)
+    with torch.no_grad():
+        projected, projection = tower(images), tower.proj
+        tower.proj = None
+        assert torch.allclose(tower(images) @ projection, projected, atol=1e-6)
+
+
+def test_the_length_that_texts_are_filled_up_to_does_not_matter():
+    built = build(SMALL, None, 0)
+    longer = build(SMALL | {"length": 30}, None, 0)
+    with torch.no_grad():
+        one = built.model.encode_text(built.tokenizer(["a man", ""]))
+        other = longer.model.encode_text(longer.tokenizer(["a man", ""]))
+    assert torch.allclose(one, other)
+
+
+def test_pixels():
+    picture = Image.new("RGB", (4, 2), (1, 2, 3))
+    assert pixels_of(picture).shape == (3, 2, 4)
+    assert pixels_of(picture)[:, 0, 0].tolist() == [1, 2, 3]
+
+
+def test_siglip():
+    """The trunk of timm with its pooling by attention; the bias is the method's to set."""
+    line = {"kind": "siglip", "name": "ViT-B-16-SigLIP", "length": 16}
+    built = build(line, None, 0)
+    with torch.no_grad():
+        seen = built.model.encode_image(built.preprocess(Image.new("RGB", (99, 9)))[None], normalize=True)
+        read = built.model.encode_text(built.tokenizer(["a man"]), normalize=True)
+    assert seen.shape == read.shape == (1, 768)
+    assert built.model.text.token_embedding.num_embeddings == 49_408
+    assert built.model.logit_bias is not None

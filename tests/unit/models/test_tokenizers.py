@@ -1,0 +1,48 @@
+import pytest
+import torch
+
+from clipfair.core.errors import UserError
+from clipfair.models import tokenizers
+
+END = 49_407
+
+
+def test_words_are_their_line_numbers_and_others_are_left_out():
+    words = tokenizers.read_words("embedded")
+    tokenize = tokenizers.word_tokenizer("embedded", 6)
+    [row] = tokenize(["A man, somewhere: a NURSE."]).tolist()
+    expected = [1 + words.index(word) for word in ("a", "man", "a", "nurse")]
+    assert row == [*expected, 0, 0]
+
+
+def test_a_long_text_is_cut_before_its_end():
+    assert tokenizers.word_tokenizer("embedded", 4)(["a a a a a a"]).tolist()[0][-1] == 0
+    assert tokenizers.sticky_tokenizer(4)(["a man and a woman"]).tolist()[0][-1] == END
+
+
+def test_an_empty_text_is_all_end():
+    assert tokenizers.word_tokenizer("embedded", 3)([""]).tolist() == [[0, 0, 0]]
+    assert tokenizers.sticky_tokenizer(3)([""]).tolist() == [[END, END, END]]
+
+
+def test_sticky_pairs_are_clips_without_start_and_padding():
+    [clip] = tokenizers.clip_tokenizer(8)(["a photo of a cat"]).tolist()
+    [sticky] = tokenizers.sticky_tokenizer(8)(["A photo of a CAT"]).tolist()
+    assert clip[:7] == [49_406, *sticky[:5], END]
+    assert sticky[5:] == [END] * 3
+
+
+def test_no_texts():
+    assert tokenizers.word_tokenizer("embedded", 3)([]).shape == (0, 3)
+    assert tokenizers.sticky_tokenizer(3)([]).dtype == torch.long
+
+
+def test_words_are_distinct_and_in_order():
+    words = tokenizers.read_words("embedded")
+    assert list(words) == sorted(set(words))
+    assert all(tokenizers.words_of(word) == [word] for word in words)
+
+
+def test_an_unknown_list():
+    with pytest.raises(UserError, match=r"config\.models: tokenizer: no list of words 'x'; known: embedded"):
+        tokenizers.read_words("x")

@@ -1,0 +1,89 @@
+"""What only a person can get is told at once, before any job."""
+
+import json
+
+import pytest
+
+from clipfair.data.fetch import MANIFEST, fetch_dataset
+from clipfair.plan.missing import missing_datasets, missing_message
+
+NEEDED = {
+    "webli": ["m4/table1"],
+    "imagenet": ["m4/figure6", "m4/table2"],
+    "adult": ["m4/table5"],
+    "cc12m": ["m4/figure2"],
+    "harvard-fairvlmed": ["fairclip/zero-shot"],
+}
+
+
+@pytest.fixture
+def find(catalogue, tmp_path):
+    def run(mirror=None):
+        raw_dirs = {name: tmp_path / "raw" / name for name in NEEDED}
+        return missing_datasets(catalogue, NEEDED, raw_dirs=raw_dirs, mirror=mirror)
+
+    return run
+
+
+def test_what_can_be_downloaded_is_not_missing(find):
+    assert list(find()) == ["webli", "imagenet", "cc12m", "harvard-fairvlmed"]
+    assert find()["imagenet"] == ["m4/figure6", "m4/table2"]
+
+
+def test_what_was_fetched_or_lies_in_the_mirror_is_not_missing(find, tmp_path):
+    (tmp_path / "raw/imagenet").mkdir(parents=True)
+    assert "imagenet" in find()
+    (tmp_path / "raw/imagenet" / MANIFEST).write_text(json.dumps({}))
+    (tmp_path / "mirror/cc12m/shards").mkdir(parents=True)
+    assert list(find(str(tmp_path / "mirror"))) == ["webli", "harvard-fairvlmed"]
+
+
+def test_one_message_names_every_set_and_its_tables(catalogue, find):
+    missing = find()
+    first, *told, last = missing_message(catalogue, missing, mirror=None).split("\n\n")
+    assert "missing are 4 of the datasets" in first
+    assert "CLIPFAIR_MIRROR" in last
+    assert "missing_data=leave_out" in last
+    for paragraph, (name, tables) in zip(told, missing.items(), strict=True):
+        assert paragraph.startswith(f"{name} ({catalogue[name].title}")
+        assert catalogue[name].how_to_get in paragraph
+        assert paragraph.endswith(f"\n  for:   {', '.join(tables)}")
+
+
+def test_a_folder_that_lacks_files_is_told_what_it_lacks(catalogue, find, tmp_path):
+    folder = tmp_path / "mirror/imagenet"
+    folder.mkdir(parents=True)
+    (folder / "ILSVRC2012_img_val.tar").touch()
+    mirror = str(tmp_path / "mirror")
+    message = missing_message(catalogue, find(mirror), mirror=mirror)
+    # Of the three layouts the nearest is that of the validation images alone.
+    assert f"  lacks: ILSVRC2012_devkit_t12.tar.gz ({mirror}/imagenet is there)\n" in message
+    assert message.count("lacks:") == 1
+    assert f"the mirror folder is {mirror}" in message
+
+
+def test_the_private_corpus_names_its_stand_ins(catalogue, error_of, tmp_path):
+    message = error_of(
+        fetch_dataset,
+        catalogue["webli"],
+        mirror=None,
+        partial_dir=str(tmp_path / "partial"),
+        out_dir=str(tmp_path / "out"),
+    )
+    assert "its owner keeps it private" in message
+    assert "stand_ins: {webli: cc12m}" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_gated_set_says_what_to_do(catalogue, error_of, tmp_path):
+    gated = [dataset for dataset in catalogue.values() if not dataset.downloadable]
+    assert {"imagenet", "cars", "flickr30k", "harvard-fairvlmed"} <= {dataset.id for dataset in gated}
+    for dataset in gated:
+        message = error_of(
+            fetch_dataset, dataset, mirror=None, partial_dir=str(tmp_path / "p"), out_dir=str(tmp_path / "o")
+        )
+        assert dataset.how_to_get in message
+        assert dataset.licence in message
+        if dataset.layouts:
+            assert f"into <mirror>/{dataset.id}" in message
+            assert "it will be checked by" in message

@@ -1,0 +1,23 @@
+import pandas as pd
+
+from clipfair.tables.common.summary import summarise
+
+
+def test_verdicts_are_counted_and_means_have_the_names_of_their_cell(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "task": ["adult", "adult", "adult"],
+            "row": ["m4", "m4", "cr"],
+            "metric": ["DP", "Error", "DP"],
+            "published_row": ["M4", None, None],
+            "mean": [1.23456789, 2.0, None],
+            "verdict": ["reproduced", "differs", "not comparable: partial data"],
+        }
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert summarise({"m4/table5": str(tmp_path / "t.csv")}) == {
+        "m4/table5": {
+            "verdicts": {"reproduced": 1, "differs": 1, "not comparable": 1},
+            "means": {"adult / m4 / DP": 1.23457, "adult / m4 / Error": 2.0},
+        }
+    }

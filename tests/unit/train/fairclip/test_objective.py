@@ -1,0 +1,268 @@
+"""The loss against a step as released, and every switch: it changes what it says and nothing else."""
+
+from dataclasses import replace
+from itertools import islice
+
+import open_clip
+import pytest
+import torch
+from open_clip.model import CLIPTextCfg, CLIPVisionCfg
+
+from benchmarks.fairclip.reference import released_loss
+from clipfair.core.errors import UserError
+from clipfair.plan.fairclip_switches import VARIANTS, Fairness, Switches, read_switches
+from clipfair.train.fairclip import objective as objective_module
+from clipfair.train.fairclip.objective import FairObjective, in_towers
+from clipfair.train.finetuning.batches import GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS, FairBatches
+from clipfair.train.finetuning.examples import read_splits
+from clipfair.train.protocols import Batch
+from tests.unit.train.fair_world import GROUPS, RECIPE, make_model, make_table, write_data
+
+EXACT = {"kind": "wasserstein", "p": 2}
+BASE = Switches(distance=EXACT)
+ATTRIBUTE_OF = [name for name, values in GROUPS.items() for _ in values]
+BOTH = {"race": 0.25, "gender": 0.75}
+
+
+@pytest.fixture(scope="module")
+def built():
+    return make_model()
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory, built):
+    """A batch of 16 with one of 8 of each group of race and gender."""
+    data = write_data(tmp_path_factory.mktemp("world"), make_table())
+    train = read_splits(RECIPE, data, built, subsample=None, seed=0, cache=data["cache"])["train"]
+    groups = [places for name in GROUPS for places in train.members(name).values()]
+    source = FairBatches(train, built, groups, batch_size=16, group_batch_size=8, seed=0)
+    return next(iter(islice(source, 1)))
+
+
+def make(switches, built, lam=0.5, weights=BOTH):
+    return FairObjective(switches, Fairness(lam, weights), ATTRIBUTE_OF, built)
+
+
+def run(objective, batch, model=None):
+    """The terms as numbers, and the gradients by name."""
+    model = make_model().model if model is None else model
+    objective.prepare(model)
+    for _, parameter in objective.parameters(model):
+        parameter.grad = None
+    terms = objective.terms(model, batch)
+    terms["loss"].backward()
+    trained = dict(objective.parameters(model))
+    return {name: value.item() for name, value in terms.items()}, {
+        name: parameter.grad for name, parameter in trained.items()
+    }
+
+
+# --- against the step as released -------------------------------------------------------------
+
+METHODS = {
+    "fairclip-released": {"square": True, "divide_batch": False, "divide_group": True},
+    "fairclip-corrected": {"square": True, "divide_batch": True, "divide_group": True},
+    "a-fairclip": {"square": False, "divide_batch": False, "divide_group": False},
+}
+# In proportion to the scores: with much less, the gradients of geomloss are not those of its formula.
+BLURS = {"fairclip-released": 20, "fairclip-corrected": 0.01, "a-fairclip": 0.5}
+
+
+@pytest.mark.parametrize("variant", METHODS)
+def test_loss_and_gradients_are_those_of_the_step_as_released(variant, built, batch):
+    sinkhorn = {"p": 2, "blur": BLURS[variant], "scaling": 0.5, "diameter": None}
+    line = {"variant": variant, "distance": {"kind": "sinkhorn", **sinkhorn}, "precision": "fp32"}
+    objective = FairObjective(read_switches(line), Fairness(0.01, {"race": 1}), ["race"] * 3, built)
+    three = batch.extra[GROUP_SIZES][:3]
+    extra = {
+        GROUP_SIZES: three,
+        **{name: batch.extra[name][: sum(three)] for name in batch.extra if name != GROUP_SIZES},
+    }
+    terms, gradients = run(objective, replace(batch, extra=extra))
+
+    model = make_model().model
+    images = built.normalise(extra[GROUP_PIXELS]).split(three)
+    groups = list(zip(images, extra[GROUP_TEXTS].split(three), strict=True))
+    loss = released_loss(
+        model, (batch.images, batch.texts), groups, lam=0.01, sinkhorn=sinkhorn, **METHODS[variant]
+    )
+    loss.backward()
+    assert terms["loss"] == pytest.approx(loss.item(), rel=1e-5)
+    expected = {name: parameter.grad for name, parameter in model.named_parameters()}
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-3, atol=1e-5)
+
+
+def test_the_released_loss_only_shrinks_the_scores(built, batch):
+    """Section 1b: group scores are divided by their sum, so each distance is half the mean square score."""
+    objective = make(VARIANTS["fairclip-released"], built, lam=1e-7, weights={"race": 1, "gender": 1})
+    model = make_model().model
+    objective.prepare(model)
+    images, texts = objective_module.embed(model, batch)
+    logits = model.logit_scale.exp() * images @ texts.T
+    half_mean_square = (logits @ logits).diagonal().square().mean() / 2
+    fairness = run(objective, batch)[0]["fairness"]
+    assert fairness == pytest.approx(5 * half_mean_square.item(), rel=0.01)
+
+
+# --- switches ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"score": "diag_square"},
+        {"normalise": "group"},
+        {"normalise": "both"},
+        {"distance": {"kind": "wasserstein", "p": 1}},
+        {"distance": {**EXACT, "scale_free": True}},
+        {"group_reduction": "mean"},
+        {"divide_by_attributes": True},
+    ],
+    ids=str,
+)
+def test_what_is_of_the_fairness_loss_leaves_the_contrastive_loss(change, built, batch):
+    before, after = (run(make(switches, built), batch)[0] for switches in (BASE, replace(BASE, **change)))
+    assert after["contrastive"] == before["contrastive"]
+    assert after["fairness"] != pytest.approx(before["fairness"], rel=1e-3)
+    for terms in (before, after):
+        assert terms["loss"] == pytest.approx(terms["contrastive"] + 0.5 * terms["fairness"])
+
+
+def fairness_of(switches, built, batch, weights):
+    return run(make(switches, built, weights=weights), batch)[0]["fairness"]
+
+
+def test_attributes_count_by_their_weights(built, batch):
+    race, gender, both = (
+        fairness_of(BASE, built, batch, weights)
+        for weights in ({"race": 1, "gender": 0}, {"race": 0, "gender": 1}, BOTH)
+    )
+    assert both == pytest.approx(0.25 * race + 0.75 * gender)
+
+
+def test_the_sum_over_attributes_is_divided_by_their_number(built, batch):
+    whole, divided = (
+        fairness_of(replace(BASE, divide_by_attributes=divide), built, batch, BOTH)
+        for divide in (False, True)
+    )
+    assert divided == pytest.approx(whole / 2)
+
+
+def test_the_mean_over_groups_is_the_sum_over_their_number(built, batch):
+    weights = {"race": 1, "gender": 0}
+    total, mean = (
+        fairness_of(replace(BASE, group_reduction=how), built, batch, weights) for how in ("sum", "mean")
+    )
+    assert mean == pytest.approx(total / 3)
+
+
+def test_an_overwritten_loss_is_computed_and_not_trained_on(built, batch):
+    terms, gradients = run(make(replace(BASE, overwritten=True), built), batch)
+    plain, of_contrastive = run(FairObjective(BASE, None, [], built), batch)
+    kept, _ = run(make(BASE, built), batch)
+    assert terms["loss"] == plain["loss"]
+    assert terms["fairness"] == kept["fairness"]
+    assert all(torch.equal(gradients[name], of_contrastive[name]) for name in of_contrastive)
+
+
+def test_lam_0_trains_on_the_contrastive_loss(built, batch):
+    _, gradients = run(make(BASE, built, lam=0.0), batch)
+    _, of_contrastive = run(FairObjective(BASE, None, [], built), batch)
+    for name, gradient in of_contrastive.items():
+        torch.testing.assert_close(gradients[name], gradient)
+
+
+def test_a_distance_that_is_no_number_counts_0_where_it_is_asked(built, batch, monkeypatch):
+    def one_undefined(line, population, groups):
+        return torch.tensor([torch.nan, 1, 1, 1, 1])
+
+    monkeypatch.setattr(objective_module, "measure", one_undefined)
+    even = {"race": 1, "gender": 1}
+    model = make_model().model
+    plain, mended = (
+        make(replace(BASE, nan_to_zero=mend), built, weights=even).terms(model, batch)["fairness"]
+        for mend in (False, True)
+    )
+    assert plain.isnan()
+    assert mended == 4
+
+
+@pytest.mark.parametrize("score", ["diag", "diag_square"])
+def test_16_bits_round_the_scores_and_the_weights(score, built, batch):
+    full, half = (
+        run(make(replace(BASE, score=score, precision=precision), built, lam=1e-5), batch)[0]
+        for precision in ("fp32", "fp16_roundtrip")
+    )
+    assert half != full
+    assert half["contrastive"] == pytest.approx(full["contrastive"], rel=0.01)
+    assert half["score"] == pytest.approx(full["score"], rel=0.01)
+
+
+def test_a_score_beyond_16_bits_is_told(built, batch):
+    model = make_model().model
+    with torch.no_grad():
+        model.logit_scale.fill_(7.0)
+    objective = make(replace(BASE, score="diag_square", precision="fp16_roundtrip"), built)
+    with pytest.raises(UserError, match=r"the score [\d.e+]+ of data_\d{5} is beyond 16 bits"):
+        run(objective, batch, model)
+
+
+# --- what is trained --------------------------------------------------------------------------
+
+
+def trained(model, **change):
+    objective = FairObjective(replace(BASE, **change), None, [], make_model())
+    return {name for name, _ in objective.parameters(model)}
+
+
+def make_clip(vision):
+    torch.manual_seed(0)
+    text = CLIPTextCfg(context_length=12, vocab_size=300, width=16, heads=2, layers=1)
+    return open_clip.CLIP(8, vision, text)
+
+
+VIT = CLIPVisionCfg(layers=1, width=16, head_width=8, patch_size=8, image_size=16)
+RESNET = CLIPVisionCfg(layers=(1, 1, 1, 1), width=8, image_size=32)
+
+
+def test_towers_are_the_image_tower_and_the_blocks_of_the_text_tower():
+    model = make_clip(VIT)
+    expected = {f"visual.{name}" for name, _ in model.visual.named_parameters()}
+    expected |= {f"transformer.{name}" for name, _ in model.transformer.named_parameters()}
+    assert trained(model) == expected
+    every = {name for name, _ in model.named_parameters()}
+    assert trained(model, trained="all") == every - {"logit_scale"}
+    assert trained(model, logit_scale="trained") == expected | {"logit_scale"}
+    assert trained(model, trained="all", logit_scale="trained") == every
+
+
+def test_the_small_model_has_towers_too():
+    outside = {name for name, _ in make_model().model.named_parameters() if not in_towers(name)}
+    assert outside == {"logit_scale", "text.words.weight", "text.norm.weight", "text.norm.bias", "text.proj"}
+
+
+# --- passes through the model -----------------------------------------------------------------
+
+
+def test_one_pass_for_all_groups_is_one_for_each(built, batch, monkeypatch):
+    together, gradients = run(make(BASE, built), batch)
+    monkeypatch.setattr(objective_module, "mixes_examples", lambda model: True)
+    each, of_each = run(make(BASE, built), batch)
+    assert each["fairness"] == pytest.approx(together["fairness"], rel=1e-4)
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(gradient, of_each[name], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("mode", "passes"), [("eval", 2), ("train", 6)])
+def test_batch_norm_that_trains_keeps_the_groups_apart(mode, passes, built, batch, monkeypatch):
+    model = make_clip(RESNET)
+    seen = []
+    encode = model.encode_image
+    monkeypatch.setattr(model, "encode_image", lambda images: seen.append(len(images)) or encode(images))
+    larger = replace(built, normalise=lambda pixels: built.normalise(pixels.repeat(1, 1, 2, 2)))
+    batch = Batch(batch.images.repeat(1, 1, 2, 2), batch.texts, batch.keys, batch.extra)
+    make(replace(BASE, mode=mode), larger).terms(model.train(), batch)
+    assert len(seen) == passes
+    assert model.training == (mode == "train")
+    assert objective_module.mixes_examples(model) == (mode == "train")

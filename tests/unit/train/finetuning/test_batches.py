@@ -1,0 +1,115 @@
+"""The batches: passes over all, groups beside them, the same from any step on."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from clipfair.train.finetuning.batches import GROUP_KEYS, GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS, FairBatches
+from clipfair.train.finetuning.examples import read_splits
+from tests.unit.train.fair_world import RECIPE, make_model, make_table, write_data
+
+
+@pytest.fixture(scope="module")
+def built():
+    return make_model()
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory, built):
+    data = write_data(tmp_path_factory.mktemp("world"), make_table())
+    return read_splits(RECIPE, data, built, subsample=None, seed=0, cache=data["cache"])["train"]
+
+
+@pytest.fixture
+def make(examples, built):
+    """Returns a function: batches of 16, with the groups of race or without."""
+
+    def batches(*, groups=True, seed=0, **how):
+        of_groups = list(examples.members("race").values()) if groups else []
+        return FairBatches(examples, built, of_groups, batch_size=16, group_batch_size=8, seed=seed, **how)
+
+    return batches
+
+
+def positions(batches, steps):
+    return list(islice(batches.positions(), steps))
+
+
+def test_a_pass_has_every_example_once_and_a_smaller_last_batch(make, examples):
+    batches = make()
+    assert batches.steps_per_epoch == 5
+    chosen = [main for main, _ in positions(batches, 10)]
+    assert [len(part) for part in chosen] == [16, 16, 16, 16, 6] * 2
+    for part in (chosen[:5], chosen[5:]):
+        assert sorted(np.concatenate(part)) == list(range(len(examples)))
+    assert not np.array_equal(chosen[0], chosen[5])
+
+
+def test_drop_last_leaves_out_the_smaller_batch_of_everybody_alone(make):
+    batches = make(drop_last=True)
+    assert batches.steps_per_epoch == 4
+    found = positions(batches, 12)
+    assert {len(main) for main, _ in found} == {16}
+    assert {len(group) for _, groups in found for group in groups} != {8}
+
+
+def test_group_batches_are_of_their_group_without_end(make, examples):
+    for place, members in enumerate(examples.members("race").values()):
+        drawn = [groups[place] for _, groups in positions(make(), 40)]
+        assert set(np.concatenate(drawn)) == set(members)
+        first = drawn[: -(-len(members) // 8)]
+        assert sorted(np.concatenate(first)) == sorted(members)
+
+
+def test_separate_generators_give_everybody_the_same_batches_with_groups_and_without(make):
+    with_groups = [main.tolist() for main, _ in positions(make(), 15)]
+    assert with_groups == [main.tolist() for main, _ in positions(make(groups=False), 15)]
+    assert with_groups != [main.tolist() for main, _ in positions(make(seed=1), 15)]
+
+
+def test_a_shared_generator_lets_the_groups_change_the_batches(make):
+    with_groups = [main.tolist() for main, _ in positions(make(shared=True), 15)]
+    without = [main.tolist() for main, _ in positions(make(groups=False, shared=True), 15)]
+    assert with_groups[:5] == without[:5]
+    assert with_groups[5:] != without[5:]
+
+
+def test_a_batch_has_the_pictures_texts_and_keys_of_its_examples(make, examples, built):
+    main, groups = positions(make(), 1)[0]
+    batch = next(iter(make()))
+    rows = torch.from_numpy(main)
+    assert batch.keys == examples.table["key"].iloc[main].tolist()
+    assert torch.equal(batch.texts, examples.tokens[rows])
+    assert torch.equal(batch.images, built.normalise(examples.pixels(rows)))
+    joined = np.concatenate(groups)
+    assert batch.extra[GROUP_SIZES] == [len(group) for group in groups]
+    assert batch.extra[GROUP_KEYS] == examples.table["key"].iloc[joined].tolist()
+    assert torch.equal(batch.extra[GROUP_PIXELS], examples.pixels(torch.from_numpy(joined)))
+    assert torch.equal(batch.extra[GROUP_TEXTS], examples.tokens[torch.from_numpy(joined)])
+
+
+def test_mismatched_pairs_change_the_texts_of_groups_alone(make, examples):
+    right, wrong = next(iter(make())), next(iter(make(mismatched=True)))
+    assert right.keys == wrong.keys
+    assert torch.equal(right.texts, wrong.texts)
+    assert torch.equal(right.extra[GROUP_PIXELS], wrong.extra[GROUP_PIXELS])
+    assert not torch.equal(right.extra[GROUP_TEXTS], wrong.extra[GROUP_TEXTS])
+    # Place i within the group has the text of row i of the split.
+    members = list(examples.members("race").values())
+    _, groups = positions(make(), 1)[0]
+    places = [
+        list(of).index(position) for of, batch in zip(members, groups, strict=True) for position in batch
+    ]
+    assert torch.equal(wrong.extra[GROUP_TEXTS], examples.tokens[torch.tensor(places)])
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_restored_source_goes_on_where_it_was(make, shared):
+    whole = [batch.keys + batch.extra[GROUP_KEYS] for batch in islice(make(shared=shared), 12)]
+    first = make(shared=shared)
+    list(islice(first, 7))
+    second = make(shared=shared)
+    second.load_state_dict(first.state_dict())
+    assert [batch.keys + batch.extra[GROUP_KEYS] for batch in islice(second, 5)] == whole[7:]

@@ -1,0 +1,213 @@
+"""The data of a fine-tuning: texts cut as published, pictures decoded once, parts by key, bad input named."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clipfair.core.errors import UserError
+from clipfair.data.captions import cut
+from clipfair.data.images import open_image
+from clipfair.train.finetuning import examples
+from clipfair.train.finetuning.examples import check_groups, choose_part, cut_texts, read_splits
+from tests.unit.train.fair_world import RECIPE, SIZES, make_model, make_table, write_data
+
+
+@pytest.fixture(scope="module")
+def built():
+    return make_model()
+
+
+def read(tmp_path, table, built, *, subsample=None, seed=0, **recipe):
+    data = write_data(tmp_path, table)
+    how = {"subsample": subsample, "seed": seed, "cache": data["cache"]}
+    return read_splits({**RECIPE, **recipe}, data, built, **how)
+
+
+# --- texts ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "expected"),
+    [
+        ("one two three", 13, "one two three"),
+        ("one two three", 12, "one two"),
+        ("one two three", 8, "one two"),
+        ("one two three", 7, "one"),
+        ("one two three", 2, ""),
+    ],
+)
+def test_a_text_is_cut_and_then_back_to_the_last_space(text, most, expected):
+    assert cut(text, most) == expected
+
+
+def released_cut(note, max_length):
+    """The published helper, in other words."""
+    if len(note) > max_length and note[max_length - 1] != " ":
+        return " ".join(note[:max_length].split(" ")[:-1])
+    return note[:max_length]
+
+
+@given(st.text("ab ", min_size=1, max_size=40), st.integers(1, 40))
+def test_cutting_is_the_released_one_up_to_blanks_at_the_end(text, most):
+    found = cut(text, most)
+    assert found.rstrip() == released_cut(text, most).rstrip()
+    assert text.startswith(found)
+    assert len(found) <= most
+
+
+def test_a_text_without_a_limit_is_kept_whole():
+    table = pd.DataFrame({"key": ["1"], "captions": [["one two three"]]})
+    assert cut_texts(table, None) == ["one two three"]
+
+
+def test_a_text_that_is_empty_after_cutting_is_refused():
+    table = pd.DataFrame({"key": ["data_00007"], "captions": [["glaucomatous"]]})
+    with pytest.raises(UserError, match=r"the text of data_00007 is empty after cutting at 5 characters"):
+        cut_texts(table, 5)
+    with pytest.raises(UserError, match="data_00007 is empty"):
+        cut_texts(pd.DataFrame({"key": ["data_00007"], "captions": [[]]}), 5)
+
+
+# --- pictures ---------------------------------------------------------------------------------
+
+
+def test_pictures_are_those_that_the_model_prepares(tmp_path, built):
+    table = make_table()
+    test = read(tmp_path, table, built)["test"]
+    assert len(test) == SIZES["test"]
+    rows = torch.tensor([3, 0])
+    found = built.normalise(test.pixels(rows))
+    chosen = table[table["split"] == "test"].iloc[[3, 0]].to_dict("records")
+    expected = torch.stack([built.preprocess(open_image(example, folder="")) for example in chosen])
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+def test_no_picture_is_decoded_twice(tmp_path, built, monkeypatch):
+    opened = []
+
+    def count(example, **where):
+        opened.append(example["key"])
+        return open_image(example, **where)
+
+    monkeypatch.setattr(examples, "open_image", count)
+    table = make_table()
+    first = read(tmp_path, table, built)
+    again = read(tmp_path, table, built, subsample={"share": 0.5})
+    assert sorted(opened) == table["key"].tolist()
+    assert torch.equal(first["test"].stored, again["test"].stored)
+    read(tmp_path, make_table(seed=1), built)
+    assert len(opened) == 2 * len(table)
+
+
+def test_labels_tokens_and_groups_belong_to_the_same_rows(tmp_path, built):
+    table = make_table()
+    train = read(tmp_path, table, built)["train"]
+    part = table[table["split"] == "train"].reset_index(drop=True)
+    assert train.table["key"].tolist() == part["key"].tolist()
+    assert train.labels.tolist() == part["glaucoma"].tolist()
+    texts = cut_texts(part, RECIPE["max_characters"])
+    assert torch.equal(train.tokens, built.tokenizer(texts))
+    members = train.members("race")
+    assert list(members) == ["asian", "black", "white"]
+    assert all((part.loc[places, "race"] == name).all() for name, places in members.items())
+    unknown = int(part["race"].isna().sum())
+    assert unknown
+    assert sum(map(len, members.values())) == len(part) - unknown
+
+
+def test_a_positive_value_names_the_label(tmp_path, built):
+    test = read(tmp_path, make_table(), built, label="gender", positive="male")["test"]
+    assert test.labels.tolist() == (test.table["gender"] == "male").astype(int).tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"attributes": ["rase"]}, "unknown attribute 'rase' (did you mean 'race'?)"),
+        ({"label": "cataract"}, "no column 'cataract'"),
+        (
+            {"splits": {**RECIPE["splits"], "test": {"split": "exam"}}},
+            "evaluation on the test split: no example with split exam",
+        ),
+    ],
+)
+def test_a_recipe_for_other_data_is_refused(tmp_path, built, change, told):
+    with pytest.raises(UserError) as error:
+        read(tmp_path, make_table(), built, **change)
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize("arrays", [{"md": 1.0}, {"slo_fundus": np.array([{}], dtype=object)}])
+def test_an_npz_that_lacks_its_picture_or_is_a_pickle_is_refused(tmp_path, built, arrays):
+    table = make_table().drop(columns="image_bytes")
+    np.savez(tmp_path / "data.npz", **arrays)
+    with pytest.raises(UserError, match=r"data.npz: not an image that opens") as error:
+        read(tmp_path, table.assign(image="data.npz"), built)
+    assert "\n" not in str(error.value)
+
+
+# --- parts of the examples --------------------------------------------------------------------
+
+
+def test_natural_parts_are_nested_and_known_by_key_alone():
+    table = make_table()
+    shares = (0.1, 0.5, 1)
+    parts = [choose_part({"share": share}, table, seed=3) for share in shares]
+    assert [len(part) for part in parts] == [round(share * len(table)) for share in shares]
+    assert set(parts[0]) < set(parts[1]) < set(parts[2])
+    shuffled = table.sample(frac=1, random_state=0)
+    again = choose_part({"share": 0.5}, shuffled, seed=3)
+    assert set(shuffled["key"].iloc[again]) == set(table["key"].iloc[parts[1]])
+    assert set(choose_part({"share": 0.5}, table, seed=4)) != set(parts[1])
+
+
+def test_forced_parts_have_the_asked_shares():
+    table = make_table()
+    shares = {"asian": 0.1, "black": 0.2, "white": 0.7}
+    part = choose_part({"share": 0.5, "attribute": "race", "shares": shares}, table, seed=0)
+    counts = table["race"].iloc[part].value_counts()
+    wanted = round(0.5 * len(table))
+    assert counts.to_dict() == {group: round(share * wanted) for group, share in shares.items()}
+    assert len(set(part)) == len(part)
+
+
+@pytest.mark.parametrize(
+    ("subsample", "told"),
+    [
+        ({"share": 0}, "subsample.share is 0; expected more than 0, at most 1"),
+        ({"share": 1.5}, "subsample.share is 1.5"),
+        (
+            {"share": 1, "attribute": "race", "shares": {"asian": 1.0}},
+            "examples are 134 of race asian, which has",
+        ),
+        ({"share": 0.1, "attribute": "race", "shares": {"asian": 0.5}}, "sum to 0.5; expected 1"),
+        ({"share": 0.1, "attribute": "race", "shares": {"azian": 1}}, "unknown group 'azian'"),
+        ({"share": 0.1, "attribute": "rase", "shares": {"asian": 1}}, "unknown attribute 'rase'"),
+    ],
+)
+def test_an_impossible_part_is_refused(subsample, told):
+    with pytest.raises(UserError) as error:
+        choose_part(subsample, make_table(), seed=0)
+    assert told in str(error.value)
+
+
+# --- groups -----------------------------------------------------------------------------------
+
+
+def test_an_attribute_with_one_group_is_refused(tmp_path, built):
+    table = make_table()
+    table["race"] = pd.Categorical(["white"] * len(table))
+    with pytest.raises(UserError, match=r"attribute 'race' has 1 group \(white\); a fairness loss compares"):
+        check_groups(read(tmp_path, table, built), ["race"])
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_group_without_examples_is_refused(tmp_path, built, split):
+    table = make_table()
+    table.loc[table["split"] == split, "race"] = "white"
+    with pytest.raises(UserError, match=rf"group 'asian' has no example in the {split} split"):
+        check_groups(read(tmp_path, table, built), ["race"])
+    check_groups(read(tmp_path, table, built), ["gender"])

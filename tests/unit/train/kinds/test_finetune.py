@@ -1,0 +1,270 @@
+"""Whole fine-tunings: the same bytes again, also after an interruption; methods that must agree do."""
+
+import signal
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from clipfair.core.errors import UserError
+from clipfair.core.io import read_json
+from clipfair.data.images import open_image
+from clipfair.metrics import auc
+from clipfair.plan.fairclip_switches import Switches
+from clipfair.train.fairclip.objective import FairObjective
+from clipfair.train.finetuning.batches import GROUP_KEYS, GROUP_TEXTS
+from clipfair.train.finetuning.epochs import see
+from clipfair.train.kinds.finetune import make_parts
+from clipfair.train.protocols import Place
+from clipfair.train.run import train
+from tests.unit.train.fair_world import (
+    RECIPE,
+    make_model,
+    make_settings,
+    make_table,
+    outputs,
+    write_data,
+)
+
+EXACT = {"kind": "wasserstein", "p": 2}
+
+
+@pytest.fixture
+def finetune(tmp_path):
+    """Returns a function that trains a run in a folder of its own and gives its files."""
+
+    def run(name, switches, *, table=None, **named):
+        data = write_data(tmp_path, make_table() if table is None else table)
+        out = outputs(tmp_path / name)
+        scratch = str(tmp_path / name / "scratch")
+        train(make_settings(switches, **named), data=data, weights=None, out=out, scratch=scratch)
+        return out
+
+    return run
+
+
+def content(out, *names):
+    names = names or ("model", "epochs")
+    return {name: Path(out[name]).read_bytes() for name in names}
+
+
+def weights(out):
+    return load_file(out["model"])
+
+
+def test_the_same_run_gives_the_same_bytes(finetune):
+    line = {"variant": "fairclip-corrected"}
+    first, again = (finetune(name, line, attr="race", lam="0.1") for name in ("first", "again"))
+    assert content(first) == content(again)
+    other = finetune("other", line, attr="race", lam="0.1", seed=1)
+    assert content(other)["model"] != content(first)["model"]
+
+
+@pytest.mark.parametrize("variant", ["fairclip-released", "a-fairclip"])
+def test_an_interrupted_run_ends_with_the_same_bytes(finetune, variant, monkeypatch):
+    line = {"variant": variant, "distance": EXACT}
+    whole = finetune("whole", line, attr="race", lam="1e-4")
+    terms, calls = FairObjective.terms, []
+
+    def interrupted(self, model, batch):
+        calls.append(1)
+        if len(calls) == 8:
+            signal.raise_signal(signal.SIGTERM)
+        return terms(self, model, batch)
+
+    monkeypatch.setattr(FairObjective, "terms", interrupted)
+    with pytest.raises(UserError, match="stopped by SIGTERM after step 8"):
+        finetune("parts", line, attr="race", lam="1e-4")
+    parts = finetune("parts", line, attr="race", lam="1e-4")
+    assert len(calls) == 15
+    assert content(parts) == content(whole)
+
+
+def test_with_separate_generators_lam_0_is_fine_tuning_without_a_fairness_loss(finetune):
+    plain = finetune("plain", {"variant": "clip-ft"})
+    nothing = finetune("nothing", {"variant": "fairclip-corrected"}, attr="race", lam="0")
+    for name, value in weights(plain).items():
+        torch.testing.assert_close(weights(nothing)[name], value, rtol=0, atol=1e-6)
+    shared = {"variant": "fairclip-corrected", "generators": "shared"}
+    other = finetune("shared", shared, attr="race", lam="0")
+    assert any(not torch.allclose(weights(other)[name], value) for name, value in weights(plain).items())
+
+
+def test_an_overwritten_loss_trains_as_if_there_were_none(finetune):
+    line = {"variant": "mmd-gaussian-released"}
+    trained = finetune("trained", line, attr="race", lam="200")
+    same = {"trained": "all", "logit_scale": "trained", "drop_last": True, "drop_last_validation": True}
+    plain = finetune("plain", {"variant": "clip-ft", **same})
+    for name, value in weights(plain).items():
+        torch.testing.assert_close(weights(trained)[name], value, rtol=0, atol=1e-6)
+    mended = finetune("mended", {**line, "overwritten": False}, attr="race", lam="200")
+    assert any(not torch.allclose(weights(mended)[name], value) for name, value in weights(plain).items())
+
+
+def test_towers_alone_leave_the_rest_as_it_was(finetune):
+    before = dict(make_model().model.named_parameters())
+    after = weights(finetune("towers", {"variant": "clip-ft"}))
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert "logit_scale" not in moved
+    assert "text.proj" not in moved
+    assert {"visual.proj", "text.up.weight"} <= moved
+
+
+def test_16_bit_weights_are_kept_as_such(finetune):
+    after = weights(finetune("half", {"variant": "clip-ft", "precision": "fp16_roundtrip"}))
+    assert torch.equal(after["visual.proj"], after["visual.proj"].half().float())
+    assert not torch.equal(after["visual.norm.weight"], after["visual.norm.weight"].half().float())
+
+
+def test_a_run_leaves_its_epochs_its_switches_and_its_logged_terms(finetune):
+    line = {"variant": "fairclip-plus", "distance": EXACT}
+    out = finetune("run", line, attr="race-gender", lam="0.07")
+    epochs = pd.read_csv(out["epochs"])
+    assert sorted(epochs["epoch"].unique()) == [0, 1, 2, 3]
+    log = pd.read_csv(out["log"])
+    parts = log["contrastive"] + 0.07 * log["fairness"]
+    np.testing.assert_allclose(log["loss"], parts, rtol=1e-4)
+    spec = read_json(out["spec"])
+    assert spec["data"]["splits"] == {"train": 70, "validation": 24, "test": 40}
+    assert spec["data"]["switches"]["weights"] == {"race": 0.5, "gender": 0.5}
+    assert spec["examples"] == 3 * 5 * 16
+
+
+def chance():
+    """A table whose labels have nothing to do with its pictures, so that AUCs go up and down."""
+    table = make_table()
+    table["glaucoma"] = np.random.default_rng(0).permutation(table["glaucoma"])
+    return table
+
+
+@pytest.mark.parametrize("selection", ["validation", "test"])
+def test_the_epoch_that_is_kept_is_the_best_on_the_split_of_the_selection(finetune, selection):
+    out = finetune("run", {"variant": "clip-ft", "selection": selection}, table=chance(), seed=3)
+    epochs = pd.read_csv(out["epochs"]).query("epoch > 0 and metric == 'auc' and label.isna()")
+    aucs = epochs.pivot(index="epoch", columns="split", values="value")
+    assert aucs["test"].idxmax() != aucs["validation"].idxmax()
+    model = make_model().model
+    model.load_state_dict(weights(out))
+    assert auc_on(selection, model, chance()) == pytest.approx(aucs[selection].max(), abs=0.005)
+
+
+def auc_on(split, model, table):
+    built = make_model()
+    table = table[table["split"] == RECIPE["splits"][split]["split"]]
+    pictures = [built.preprocess(open_image(row, folder="")) for row in table.to_dict("records")]
+    with torch.no_grad():
+        images = model.encode_image(torch.stack(pictures), normalize=True)
+        texts = model.encode_text(built.tokenizer(RECIPE["prompts"]), normalize=True)
+    return auc(table["glaucoma"].to_numpy(), (images @ texts.T).softmax(dim=1)[:, 1].numpy())
+
+
+# --- every switch where it belongs ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("switch", "value"),
+    [
+        ("saved", "fp16"),
+        ("selection_scores", "dot"),
+        ("drop_last_validation", True),
+        ("drop_last", True),
+        ("mismatched_pairs", True),
+        ("mode", "train"),
+    ],
+)
+def test_a_switch_has_its_effect_and_no_other(tmp_path, switch, value):
+    line = {"variant": "a-fairclip", "distance": EXACT}
+    plain, switched = (effects(tmp_path, line | change) for change in ({}, {switch: value}))
+    defaults = asdict(Switches())
+    assert plain == {name: defaults[name] for name in plain}
+    assert switched == {**plain, switch: value}
+
+
+def effects(folder, line):
+    """The switches of a fine-tuning, told from what its parts do."""
+    out, built = outputs(folder), make_model()
+    parts = make_parts(
+        make_settings(line, attr="race", lam="1e-4"),
+        write_data(folder, chance()),
+        built,
+        place=Place(),
+        out=out,
+        scratch=str(folder),
+    )
+    [tracking] = parts.hooks
+    scores, drops = compared_by(tracking, built)
+    batches = list(islice(parts.source, 5))
+    parts.objective.terms(built.model, batches[0])
+    mode = "train" if built.model.training else "eval"
+    tracking.after_step(tracking.steps_per_epoch, built.model)
+    kept = tracking.best()["visual.proj"]
+    return {
+        "saved": "fp16" if torch.equal(kept, kept.half().float()) else "fp32",
+        "selection_scores": scores,
+        "drop_last_validation": drops,
+        "drop_last": min(len(batch.keys) for batch in batches) == 16,
+        "mismatched_pairs": has_other_texts(batches[0], parts.source),
+        "mode": mode,
+    }
+
+
+def compared_by(tracking, built):
+    """Which scores of which examples the AUC is of that epochs are compared by."""
+    examples = tracking.splits["validation"]
+    found = {}
+    for scores in ("cosine", "dot"):
+        seen = see(
+            built.model, examples, built, tracking.prompts, device="cpu", unit_length=scores == "cosine"
+        )
+        for drops, end in ((False, 24), (True, 16)):
+            found[scores, drops] = auc(examples.labels[:end], seen.probability[:end])
+    assert len(set(found.values())) == 4
+    measured = tracking.measure_epoch(1, built.model)
+    return next(how for how, value in found.items() if value == measured)
+
+
+def has_other_texts(batch, source):
+    """Whether the texts of a batch's groups are not those of its people."""
+    places = pd.Index(source.keys).get_indexer(batch.extra[GROUP_KEYS])
+    own = source.examples.tokens[torch.from_numpy(places)]
+    return not torch.equal(batch.extra[GROUP_TEXTS], own)
+
+
+def test_a_subsample_trains_on_a_part(finetune):
+    out = finetune("part", {"variant": "clip-ft", "subsample": {"share": 0.5}})
+    assert read_json(out["spec"])["data"]["splits"]["train"] == 35
+
+
+def test_a_model_that_diverges_in_the_last_step_of_an_epoch_is_said(finetune, tmp_path):
+    one_step = {"batch_size": 70, "learning_rate": 1e38}
+    with pytest.raises(UserError, match=r"epoch 1: 40 of 40 probabilities of the test split are not finite"):
+        finetune("run", {"variant": "clip-ft"}, recipe=one_step)
+    # What a search knows by that it can go on with its next trial.
+    assert read_json(tmp_path / "run/scratch/checkpoints/failure-0.json")["epoch"] == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "named", "told"),
+    [
+        ({"variant": "clip-ft"}, {"recipe": {"batch_size": 71}}, "fewer than a batch of 71"),
+        ({"variant": "clip-ft"}, {"recipe": {"accumulate": 2}}, "one batch a step; set accumulate: 1"),
+        ({"variant": "clip-ft"}, {"recipe": {"prompts": ["a", "b", "c"]}}, "3 prompts; expected two"),
+        ({"variant": "a-fairclip"}, {"attr": "race", "lam": "-1"}, "lam is '-1'"),
+        (
+            {"variant": "a-fairclip", "distance": {"kind": "wasserstein"}},
+            {"attr": "race", "lam": "1"},
+            "config.methods: variant a-fairclip: distance: distance wasserstein: arguments none; expected "
+            "exactly: p",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_is_said_before(finetune, line, named, told):
+    with pytest.raises(UserError) as error:
+        finetune("bad", line, **named)
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
