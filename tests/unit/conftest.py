@@ -2,6 +2,7 @@ import pytest
 
 from clipfair.core import paths
 from clipfair.core.catalogue import load_catalogue
+from clipfair.core.errors import UserError
 
 
 @pytest.fixture(scope="session")

@@ -334,7 +334,9 @@ def get_search_parts(wildcards):
 
 
 def get_search_code(wildcards):
-    return code_digest("clipfair.train.search.run", "clipfair.train.run", "clipfair.train.kinds.finetune")
+    return code_digest(
+        "clipfair.train.search.run", "clipfair.train.run", "clipfair.train.kinds.finetune"
+    )
 
 
 def get_search_threads(wildcards):
@@ -422,7 +424,9 @@ def get_run_table_settings(wildcards):
 
 def get_run_table_code(wildcards):
     builder = REGISTRY.runs.tables[get_table_id(wildcards)].builder
-    return code_digest("clipfair.tables.common.records", f"clipfair.tables.{wildcards.paper}.{builder}")
+    return code_digest(
+        "clipfair.tables.common.records", f"clipfair.tables.{wildcards.paper}.{builder}"
+    )
 
 
 def get_run_tables():
@@ -443,7 +447,8 @@ def get_figure(wildcards):
 
 def get_figure_code(wildcards):
     return code_digest(
-        "clipfair.tables.common.figure_files", f"clipfair.tables.{wildcards.paper}.{get_figure(wildcards)}_figure"
+        "clipfair.tables.common.figure_files",
+        f"clipfair.tables.{wildcards.paper}.{get_figure(wildcards)}_figure",
     )
 
 

@@ -60,6 +60,8 @@ rule gather_trials:
     params:
         settings=get_search_settings,
         journal=get_search_journal,
-        code=code_digest("clipfair.train.search.run", "clipfair.tables.fairclip.search_trials_figure"),
+        code=code_digest(
+            "clipfair.train.search.run", "clipfair.tables.fairclip.search_trials_figure"
+        ),
     script:
         "../scripts/gather_trials.py"
