@@ -13,7 +13,6 @@ RULES = {
     for text in TEXTS.values()
     for match in re.finditer(r"^rule (\w+):\n((?:    .*\n|\n)+)", text, flags=re.MULTILINE)
 }
-PACKAGES = sorted(path.parent.name for path in ROOT.glob("src/clipfair/*/__init__.py"))
 SCRIPTS = sorted(ROOT.glob("workflow/scripts/*.py"))
 
 
@@ -54,16 +53,3 @@ def test_only_scripts_know_snakemake():
         path for path in ROOT.glob("src/**/*.py") if re.search(r"^(import|from) snakemake", path.read_text())
     ]
     assert named == []
-
-
-@pytest.mark.parametrize(
-    "phase",
-    sorted(path.name for path in (ROOT / "src/clipfair").iterdir() if (path / "__init__.py").is_file()),
-)
-def test_a_phase_imports_no_other_phase(phase):
-    """The ground floor is what several phases stand on; m4 is pure and belongs to it."""
-    names = "data annotate balance tabular train embed evaluate tables probe search"
-    phases = set(names.split()) - {phase}
-    for path in (ROOT / "src/clipfair" / phase).glob("**/*.py"):
-        imported = set(re.findall(r"(?:from|import) clipfair\.(\w+)", path.read_text(encoding="utf-8")))
-        assert not imported & phases, f"{path.name} imports {imported & phases}"
