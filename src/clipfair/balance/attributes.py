@@ -1,106 +1,105 @@
-"""The attributes of annotations: which columns they have, in which modality, and which may be paired."""
+"""The attributes of annotations: their columns in each modality, and which of them may be paired."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from clipfair.balance.table import Indicator, Table, describe
+from clipfair.balance.table import Indicator, Layout, Table, describe
 from clipfair.core.errors import UserError
-
-# What annotations hold beside attributes.
-_NOT_ATTRIBUTES = ("key", "human", "similarity")
-_COLUMN = re.compile(r"(?:(?P<modality>text|image)\.)?(?P<attribute>[^.=]+)=.+")
+from clipfair.data.annotation_columns import ANY_MODALITY, NOT_ATTRIBUTES, AnnotationColumn, parse_column
 
 
-@dataclass(frozen=True)
-class Bit:
-    """One value of an attribute, as one modality tells it.
+def find_columns(
+    tables: Sequence[Table], attributes: Sequence[str]
+) -> dict[str, tuple[AnnotationColumn, ...]]:
+    """Return the annotation columns of each attribute, of all modalities (Appendix A.1).
 
-    ``modality`` is text or image; or any, for labels that do not come from one of them.
-    """
-
-    indicator: Indicator
-    attribute: str
-    modality: str
-
-    @property
-    def value(self) -> str:
-        """``attribute=value``, whatever the modality."""
-        return self.indicator.name.removeprefix(f"{self.modality}.")
-
-
-def find_bits(tables: Sequence[Table], attributes: Sequence[str]) -> dict[str, tuple[Bit, ...]]:
-    """The bits of each attribute, those of all modalities side by side (Appendix A.1).
-
-    An attribute is all boolean columns ``[modality.]attribute=value``, or one column of text with that
-    name, whose values are then those of all tables.
+    An attribute is all boolean columns ``[modality.]attribute=value``, or one text column with the
+    attribute's name. A text column counts as one annotation column for each value in any of the tables.
 
     Raises
     ------
     UserError
-        If an attribute is not there, or a table lacks one of its columns.
+        If an attribute is missing, or a table lacks one of its columns.
     """
-    columns: dict[str, dict[str, str]] = {}
+    names: dict[str, list[str]] = {}
     for name in tables[0].columns:
-        match = _COLUMN.fullmatch(name)
-        if match is not None:
-            columns.setdefault(match["attribute"], {})[name] = match["modality"] or "any"
-        elif name not in _NOT_ATTRIBUTES:
-            columns.setdefault(name, {})[name] = "any"
-    unknown = [name for name in attributes if name not in columns]
+        if name not in NOT_ATTRIBUTES:
+            column = parse_column(name)
+            names.setdefault(name if column is None else column.attribute, []).append(name)
+    unknown = [name for name in attributes if name not in names]
     if unknown:
         raise UserError(
-            f"{tables[0].path}: no attribute {unknown[0]!r}: its attributes are {', '.join(sorted(columns))}"
+            f"{tables[0].path}: no attribute {unknown[0]!r}: its attributes are {', '.join(sorted(names))}"
         )
-    found = _indicators(tables, [column for name in attributes for column in columns[name]])
+    indicators = _indicators(tables, [name for attribute in attributes for name in names[attribute]])
     return {
-        name: tuple(
-            Bit(indicator, name, modality)
-            for column, modality in columns[name].items()
-            for indicator in found[column]
+        attribute: tuple(
+            parse_column(name) or AnnotationColumn(ANY_MODALITY, name, indicator.value)
+            for name in names[attribute]
+            for indicator in indicators[name]
         )
-        for name in attributes
+        for attribute in attributes
     }
 
 
-def _indicators(tables: Sequence[Table], columns: Sequence[str]) -> dict[str, list[Indicator]]:
-    found: dict[str, set[Indicator]] = {column: set() for column in columns}
+def layout_of(groups: Sequence[AnnotationColumn], labels: Sequence[AnnotationColumn], table: Table) -> Layout:
+    """The layout that reads annotation columns found in ``table`` and others of the same columns."""
+
+    def indicator(column: AnnotationColumn) -> Indicator:
+        if column.name in table.columns:
+            return Indicator(column.name)
+        return Indicator(column.attribute, column.value)
+
+    return Layout(tuple(map(indicator, groups)), tuple(map(indicator, labels)))
+
+
+def _indicators(tables: Sequence[Table], names: Sequence[str]) -> dict[str, list[Indicator]]:
+    """The indicators of each column over all tables, sorted by name."""
+    found: dict[str, set[Indicator]] = {name: set() for name in names}
     for table in tables:
-        for indicator in describe(table, sensitive=columns, labels=()).sensitive:
+        for indicator in describe(table, sensitive=names, labels=()).sensitive:
             found[indicator.column].add(indicator)
-            if indicator.value is None and _COLUMN.fullmatch(indicator.column) is None:
+            is_binary, named_as_binary = indicator.value is None, parse_column(indicator.column) is not None
+            if is_binary and not named_as_binary:
                 raise UserError(
                     f"{table.path}: column {indicator.column!r} is binary: expected a column of text, or a "
                     f"column of true/false for each value, named {indicator.column}=value"
                 )
-    return {column: sorted(some, key=lambda indicator: indicator.name) for column, some in found.items()}
+            if named_as_binary and not is_binary:
+                raise UserError(f"{table.path}: column {indicator.column!r} is text: expected true/false")
+    return {name: sorted(some, key=lambda indicator: indicator.name) for name, some in found.items()}
 
 
-def pairs_of(
-    sensitive: Sequence[Bit], labels: Sequence[Bit], wanted: Mapping[str, Sequence[str]]
+def allowed_pairs(
+    groups: Sequence[AnnotationColumn],
+    labels: Sequence[AnnotationColumn],
+    wanted: Mapping[str, Sequence[str]],
 ) -> np.ndarray:
-    """Which groups are to be free of which labels, (m, c) bool.
+    """Which groups are to be independent of which labels, (m, c) bool.
 
-    ``wanted`` names for each sensitive attribute its label attributes. An attribute is never paired
-    with itself, nor its text with its image: what is in one group cannot be independent of being so.
+    ``wanted`` names the label attributes of each sensitive attribute. An attribute is never paired with
+    itself, in any modality: membership of a group cannot be independent of membership of that group.
     """
-    allowed = [[other.attribute in wanted[bit.attribute] for other in labels] for bit in sensitive]
-    same = [[other.attribute == bit.attribute for other in labels] for bit in sensitive]
-    shape = (len(sensitive), len(labels))
-    return np.array(allowed, dtype=bool).reshape(shape) & ~np.array(same, dtype=bool).reshape(shape)
+    allowed = [
+        [
+            label.attribute in wanted[group.attribute] and label.attribute != group.attribute
+            for label in labels
+        ]
+        for group in groups
+    ]
+    return np.array(allowed, dtype=bool).reshape(len(groups), len(labels))
 
 
-def named_targets(sensitive: Sequence[Bit], given: Mapping[str, float]) -> dict[str, float]:
-    """Targets by the groups' full names, from ``attribute=value`` (every modality) or full names."""
+def targets_by_column(groups: Sequence[AnnotationColumn], given: Mapping[str, float]) -> dict[str, float]:
+    """Target proportions by column name, from ``attribute=value`` (every modality) or column names."""
     result = {}
     for name, share in given.items():
-        groups = [bit.indicator.name for bit in sensitive if name in (bit.value, bit.indicator.name)]
-        if not groups:
-            known = dict.fromkeys(bit.value for bit in sensitive)
+        columns = [group.name for group in groups if name in (group.attribute_value, group.name)]
+        if not columns:
+            known = dict.fromkeys(group.attribute_value for group in groups)
             raise UserError(
                 f"a target is given for {name!r}, which is no group: the groups are {', '.join(known)}"
             )
-        result.update(dict.fromkeys(groups, share))
+        result.update(dict.fromkeys(columns, share))
     return result

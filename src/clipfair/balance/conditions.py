@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from clipfair.balance.attributes import Bit, find_bits, named_targets, pairs_of
+from clipfair.balance.attributes import allowed_pairs, find_columns, layout_of, targets_by_column
 from clipfair.balance.audit import association_by, certified, markdown, measured, representation_by
 from clipfair.balance.counts import count_table, merge
 from clipfair.balance.fit import Weigher, targets, write_dual
@@ -24,6 +24,7 @@ from clipfair.balance.weigh import ParquetParts, check_unique, key_texts
 from clipfair.core.errors import UserError, progress
 from clipfair.core.io import write_json, write_text
 from clipfair.core.keys import hash_keys
+from clipfair.data.annotation_columns import AnnotationColumn
 from clipfair.m4 import Patterns, Problem, Settings, max_rate, sampling, solve
 from clipfair.m4.bias import Moments, moments
 from clipfair.m4.problem import distinct_rows
@@ -179,8 +180,8 @@ class Measured:
 
     layout: Layout
     patterns: Patterns
-    groups: tuple[Bit, ...]
-    labels: tuple[Bit, ...]
+    groups: tuple[AnnotationColumn, ...]
+    labels: tuple[AnnotationColumn, ...]
     pairs: np.ndarray
     target: np.ndarray
     dropped: list[dict]
@@ -204,7 +205,7 @@ def make_condition(
     ----------
     annotations
         One parquet a shard, with a unique ``key`` over all, and attributes as
-        :func:`clipfair.balance.attributes.find_bits` reads them. Kinds ``quality`` and ``drop_human``
+        :func:`clipfair.balance.attributes.find_columns` reads them. Kinds ``quality`` and ``drop_human``
         need ``similarity`` and ``human``; the audit follows ``human`` wherever it is there.
     kind, settings
         One of ``KINDS``, and values for its attributes.
@@ -276,20 +277,20 @@ def condition_from(kind: str, settings: Mapping[str, object]) -> Condition:
 def measure(tables: Sequence[Table], condition: Condition) -> Measured:
     """Count the patterns of the data in one pass; what is constant is left out, by name."""
     attributes = list(dict.fromkeys([*condition.sensitive, *condition.label_attributes]))
-    bits = find_bits(tables, attributes)
-    groups = [bit for name in condition.sensitive for bit in bits[name]]
-    labels = [bit for name in condition.label_attributes for bit in bits[name]]
-    counted = _layout(groups, labels)
+    columns = find_columns(tables, attributes)
+    groups = [column for name in condition.sensitive for column in columns[name]]
+    labels = [column for name in condition.label_attributes for column in columns[name]]
+    counted = layout_of(groups, labels, tables[0])
     patterns = merge(count_table(table, counted) for table in tables).patterns()
 
     often = [*(patterns.count @ patterns.sensitive), *(patterns.labels.T @ patterns.count)]
     constant = {
-        bit: {"column": bit.indicator.name, "set": "never" if total == 0 else "always"}
-        for bit, total in zip([*groups, *labels], often, strict=True)
+        column: {"column": column.name, "set": "never" if total == 0 else "always"}
+        for column, total in zip([*groups, *labels], often, strict=True)
         if total in (0, patterns.examples)
     }
-    varied_groups = [k for k, bit in enumerate(groups) if bit not in constant]
-    varied_labels = [r for r, bit in enumerate(labels) if bit not in constant]
+    varied_groups = [k for k, group in enumerate(groups) if group not in constant]
+    varied_labels = [r for r, label in enumerate(labels) if label not in constant]
     if not varied_groups:
         raise UserError(
             f"{', '.join(condition.sensitive)}: every group holds all examples or none: there is nothing to "
@@ -301,26 +302,22 @@ def measure(tables: Sequence[Table], condition: Condition) -> Measured:
         labels=patterns.labels[:, varied_labels],
     )
     groups, labels = [groups[k] for k in varied_groups], [labels[r] for r in varied_labels]
-    layout, asked = _layout(groups, labels), condition.target
+    layout, asked = layout_of(groups, labels, tables[0]), condition.target
     return Measured(
         layout=layout,
         patterns=patterns,
         groups=tuple(groups),
         labels=tuple(labels),
-        pairs=pairs_of(groups, labels, condition.wanted),
+        pairs=allowed_pairs(groups, labels, condition.wanted),
         target=targets(
             patterns,
             layout,
             rule=asked if isinstance(asked, str) else "data",
-            given=None if isinstance(asked, str) else named_targets(groups, asked),
-            families=[(bit.modality, bit.attribute) for bit in groups],
+            given=None if isinstance(asked, str) else targets_by_column(groups, asked),
+            families=[(group.modality, group.attribute) for group in groups],
         ),
         dropped=list(constant.values()),
     )
-
-
-def _layout(groups: Sequence[Bit], labels: Sequence[Bit]) -> Layout:
-    return Layout(tuple(bit.indicator for bit in groups), tuple(bit.indicator for bit in labels))
 
 
 def _keep_all(tables: Sequence[Table], condition: Condition, data: Measured) -> Rule:
@@ -354,7 +351,7 @@ def _balance(tables: Sequence[Table], condition: M4, data: Measured) -> Rule:
     )
     solution = solve(Problem(data.patterns, settings))
     weigher = Weigher(data.layout, settings, solution.v, solution.mu)
-    names = [[bit.indicator.name for bit in bits] for bits in (data.groups, data.labels)]
+    names = [[column.name for column in columns] for columns in (data.groups, data.labels)]
     return Rule(
         lambda batch, rows, index: weigher.weigh_patterns(rows)[2][index],
         max_weight=condition.max_weight,
@@ -492,18 +489,18 @@ class _Texts:
 def _audit(data: Measured, tally: _Tally, rule: Rule) -> dict:
     """The audit as plain values for JSON; what is undefined is None."""
     versions = tally.versions
-    groups, labels = ([bit.indicator.name for bit in bits] for bits in (data.groups, data.labels))
+    groups, labels = ([column.name for column in columns] for columns in (data.groups, data.labels))
     examples = data.patterns.examples
     families = {
         f"by_{name}": {
             "representation": representation_by(
-                versions, target=data.target, families=[getattr(bit, name) for bit in data.groups]
+                versions, target=data.target, families=[getattr(group, name) for group in data.groups]
             ),
             "association": association_by(
                 versions,
                 pairs=data.pairs,
-                group_families=[getattr(bit, name) for bit in data.groups],
-                label_families=[getattr(bit, name) for bit in data.labels],
+                group_families=[getattr(group, name) for group in data.groups],
+                label_families=[getattr(label, name) for label in data.labels],
             ),
         }
         for name in ("modality", "attribute")

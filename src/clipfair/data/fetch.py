@@ -17,8 +17,8 @@ from urllib3.util import Retry
 from clipfair.core.catalogue import Archive, Dataset, File, Layout
 from clipfair.core.errors import UserError, progress
 from clipfair.core.io import atomic_folder, sha256_of, write_json
+from clipfair.data.instructions import missing_line
 from clipfair.data.unpack import unpack
-from clipfair.plan.instructions import missing_line
 
 MANIFEST = "manifest.json"
 MIB = 2**20

@@ -6,7 +6,7 @@ from pathlib import Path
 from clipfair.core.catalogue import Dataset
 from clipfair.core.errors import UserError
 from clipfair.data.fetch import MANIFEST, in_mirror, lacking_in_mirror, mirror_folder
-from clipfair.plan.instructions import NAME_THE_MIRROR, missing_block
+from clipfair.data.instructions import NAME_THE_MIRROR, missing_block
 from clipfair.plan.registry import Registry
 
 

@@ -19,7 +19,7 @@ import pytest
 from clipfair.core.catalogue import Archive, Dataset, File, Layout, load_catalogue
 from clipfair.core.errors import UserError
 from clipfair.data.fetch import Patience, fetch_dataset, in_mirror
-from clipfair.plan.instructions import missing_line
+from clipfair.data.instructions import missing_line
 
 ROOT = Path(__file__).parents[3]
 MIB = 2**20

@@ -1,7 +1,6 @@
-"""Annotations on disk: which bits there are, and their values shard by shard."""
+"""Annotations on disk: their columns, and their values shard by shard."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,46 +9,26 @@ import pyarrow as pa
 from pyarrow import parquet as pq
 
 from clipfair.core.errors import UserError
-
-MODALITIES = ("text", "image")
-
-
-@dataclass(frozen=True)
-class Bit:
-    """One value of an attribute as one modality shows it: a column ``modality.attribute=value``."""
-
-    modality: str
-    attribute: str
-    value: str
-
-    @property
-    def column(self) -> str:
-        """The column's name."""
-        return f"{self.modality}.{self.attribute}={self.value}"
+from clipfair.data.annotation_columns import MODALITIES, AnnotationColumn, columns_by_attribute
 
 
-def find_bits(
+def find_columns(
     paths: Sequence[str | Path], *attributes: str, modalities: Sequence[str] = MODALITIES
-) -> dict[str, list[Bit]]:
-    """The bits of each attribute that the annotations of a dataset have, in the first file's order.
+) -> dict[str, list[AnnotationColumn]]:
+    """Return the columns of each attribute in a dataset's annotations, in the first file's order.
 
     Raises
     ------
     UserError
-        If there is no file, the first cannot be read, or it has no bit of one of the attributes.
+        If there is no file, the first cannot be read, or it has no column of one of the attributes.
     """
     path = _first(paths)
-    found: dict[str, list[Bit]] = {attribute: [] for attribute in attributes}
-    for name in _guarded(path, pq.read_schema).names:
-        modality, _, rest = name.partition(".")
-        attribute, equals, value = rest.partition("=")
-        if equals and modality in modalities and attribute in found:
-            found[attribute].append(Bit(modality, attribute, value))
-    for attribute, bits in found.items():
-        if not bits:
+    grouped = columns_by_attribute(_guarded(path, pq.read_schema).names, modalities=modalities)
+    for attribute in attributes:
+        if attribute not in grouped:
             expected = " or ".join(f"{modality}.{attribute}=..." for modality in modalities)
             raise UserError(f"{path}: no column {expected}; annotate the attribute {attribute!r} first")
-    return found
+    return {attribute: grouped[attribute] for attribute in attributes}
 
 
 def read_annotations(paths: Sequence[str | Path], columns: Sequence[str]) -> Iterator[pd.DataFrame]:

@@ -14,7 +14,8 @@ from PIL import Image
 
 from clipfair.core.errors import UserError
 from clipfair.core.keys import hash_keys
-from clipfair.tables.common.annotations import Bit, find_bits, read_annotations
+from clipfair.data.annotation_columns import AnnotationColumn
+from clipfair.tables.common.annotations import find_columns, read_annotations
 from clipfair.tables.common.page import markdown_table, percent, plain
 
 MODALITIES = ("image", "text")  # the order of the paper's columns
@@ -85,12 +86,15 @@ def build(
     """
     if len(annotations) != len(shards):
         raise UserError(f"{len(annotations)} annotations but {len(shards)} shards; give the shard of each")
-    bits = find_bits(annotations, *labels, sensitive)
-    of = {"label": [bit for label in labels for bit in bits[label]], sensitive: bits[sensitive]}
+    found = find_columns(annotations, *labels, sensitive)
+    of = {
+        "label": [column for label in labels for column in found[label]],
+        sensitive: found[sensitive],
+    }
     columns = {
-        f"{modality}_{what}": [bit for bit in found if bit.modality == modality]
+        f"{modality}_{what}": [column for column in some if column.modality == modality]
         for modality in MODALITIES
-        for what, found in of.items()
+        for what, some in of.items()
     }
     counts, chosen, total = _choose(annotations, shards, columns, seed=seed)
     rows, pictures = [], []
@@ -104,31 +108,35 @@ def build(
 
 
 def _choose(
-    annotations: Sequence[str], shards: Sequence[str], columns: Mapping[str, list[Bit]], *, seed: int
+    annotations: Sequence[str],
+    shards: Sequence[str],
+    columns: Mapping[str, list[AnnotationColumn]],
+    *,
+    seed: int,
 ) -> tuple[list[int], list[Example | None], int]:
     """Of each kind how many there are, and the one with the smallest hash; then the number of examples."""
     counts = [0] * len(KINDS)
     chosen: list[Example | None] = [None] * len(KINDS)
     total = 0
-    names = ["key", *(bit.column for bits in columns.values() for bit in bits)]
+    names = ["key", *(column.name for some in columns.values() for column in some)]
     for shard, frame in zip(shards, read_annotations(annotations, names), strict=True):
         total += len(frame)
         hashes = hash_keys(frame["key"].to_numpy(), seed=seed)
-        says = [frame[[bit.column for bit in bits]].any(axis=1).to_numpy() for bits in columns.values()]
+        says = [frame[[column.name for column in some]].any(axis=1).to_numpy() for some in columns.values()]
         for place, kind in enumerate(KINDS):
             members = np.flatnonzero((np.stack(says, axis=1) == (*kind.image, *kind.text)).all(axis=1))
             counts[place] += len(members)
             if len(members):
                 row = members[hashes[members].argmin()]
-                said = {name: _values(frame.iloc[row], bits) for name, bits in columns.items()}
+                said = {name: _values(frame.iloc[row], some) for name, some in columns.items()}
                 found = Example(int(hashes[row]), frame["key"].iloc[row], str(shard), said)
                 best = chosen[place]
                 chosen[place] = found if best is None or found.hash < best.hash else best
     return counts, chosen, total
 
 
-def _values(row: pd.Series, bits: Sequence[Bit]) -> str:
-    return ", ".join(bit.value for bit in bits if row[bit.column])
+def _values(row: pd.Series, columns: Sequence[AnnotationColumn]) -> str:
+    return ", ".join(column.value for column in columns if row[column.name])
 
 
 def _show(example: Example) -> tuple[str, dict[str, str]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from clipfair.core.keys import hash_keys
-from clipfair.tables.common.annotations import find_bits, read_annotations
+from clipfair.tables.common.annotations import find_columns, read_annotations
 from clipfair.tables.common.page import markdown_table, percent, plain
 
 ANY = "any"
@@ -48,12 +48,12 @@ def build(caption_sets: Mapping[str, str], *, seed: int = 0) -> tuple[pd.DataFra
 
 
 def _count(path: str, name: str, seed: int) -> pd.DataFrame:
-    bits = find_bits([path], "human", modalities=["text"])["human"]
-    (captions,) = read_annotations([path], ["key", "caption", *(bit.column for bit in bits)])
+    columns = find_columns([path], "human", modalities=["text"])["human"]
+    (captions,) = read_annotations([path], ["key", "caption", *(column.name for column in columns)])
     texts = captions.attrs.get("captions", "captions")
     captions["key"] = captions["key"].str.replace(_NUMBER, "", regex=True)
     captions = captions.iloc[hash_keys(captions["caption"].to_numpy(), seed=seed).argsort(kind="stable")]
-    mentions = {bit.value: captions[bit.column].to_numpy(bool) for bit in bits}
+    mentions = {column.value: captions[column.name].to_numpy(bool) for column in columns}
     mentions[ANY] = np.any(list(mentions.values()), axis=0)
     images = captions["key"].nunique()
     rows = [

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.tables.common.annotations import find_bits, read_annotations
+from clipfair.tables.common.annotations import find_columns, read_annotations
 from clipfair.tables.common.page import markdown_table, number, percent
 
 
@@ -37,10 +37,10 @@ def build(
     UserError
         If a file is damaged, lacks a column or has no rows; if a key is kept twice or is not annotated.
     """
-    bits = find_bits(annotations, attribute, modalities=["image"])[attribute]
+    labels = find_columns(annotations, attribute, modalities=["image"])[attribute]
     kept = _kept_keys(keep_lists)
-    columns = [bit.column for bit in bits]
-    n_before, n_after = np.zeros(len(bits), dtype=int), np.zeros(len(bits), dtype=int)
+    columns = [label.name for label in labels]
+    n_before, n_after = np.zeros(len(labels), dtype=int), np.zeros(len(labels), dtype=int)
     examples, found = 0, 0
     for frame in read_annotations(annotations, ["key", *columns]):
         is_kept = kept.get_indexer(frame["key"]) >= 0
@@ -55,7 +55,7 @@ def build(
             "give the annotations that the keep-lists were made from"
         )
     counts = pd.DataFrame(
-        {"label": [bit.value for bit in bits], "n_before": n_before, "n_after": n_after},
+        {"label": [label.value for label in labels], "n_before": n_before, "n_after": n_after},
     )
     frame = _shares(counts, before=examples, after=found).head(top)
     return frame, _page(frame, before=examples, after=found)

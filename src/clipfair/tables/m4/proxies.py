@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from clipfair.data.annotation_columns import MODALITIES, AnnotationColumn
 from clipfair.m4.bias import Moments, association, moments
-from clipfair.tables.common.annotations import MODALITIES, Bit, find_bits, read_annotations
+from clipfair.tables.common.annotations import find_columns, read_annotations
 from clipfair.tables.common.page import markdown_table, number, percent
 
 
@@ -37,14 +38,16 @@ def build(
     UserError
         If a file is damaged or lacks the attributes.
     """
-    bits = find_bits(annotations, proxy, sensitive)
-    data = _moments(annotations, groups=bits[sensitive], labels=bits[proxy])
-    frame = _tidy(data, groups=bits[sensitive], labels=bits[proxy])
+    columns = find_columns(annotations, proxy, sensitive)
+    data = _moments(annotations, groups=columns[sensitive], labels=columns[proxy])
+    frame = _tidy(data, groups=columns[sensitive], labels=columns[proxy])
     return frame, _page(frame, examples=int(data.total), sensitive=sensitive)
 
 
-def _moments(annotations: Sequence[str], *, groups: list[Bit], labels: list[Bit]) -> Moments:
-    columns = [bit.column for bit in [*groups, *labels]]
+def _moments(
+    annotations: Sequence[str], *, groups: list[AnnotationColumn], labels: list[AnnotationColumn]
+) -> Moments:
+    columns = [column.name for column in [*groups, *labels]]
     parts = (
         moments(
             frame[columns[: len(groups)]].to_numpy(float),
@@ -56,8 +59,8 @@ def _moments(annotations: Sequence[str], *, groups: list[Bit], labels: list[Bit]
     return sum(parts, next(parts))
 
 
-def _tidy(data: Moments, *, groups: list[Bit], labels: list[Bit]) -> pd.DataFrame:
-    values = list(dict.fromkeys(bit.value for bit in labels))
+def _tidy(data: Moments, *, groups: list[AnnotationColumn], labels: list[AnnotationColumn]) -> pd.DataFrame:
+    values = list(dict.fromkeys(column.value for column in labels))
     associations = association(data)
     rows = [
         {

@@ -4,10 +4,11 @@ import pandas as pd
 import pytest
 
 from clipfair.core.errors import UserError
-from clipfair.tables.common.annotations import Bit, find_bits, read_annotations
+from clipfair.data.annotation_columns import AnnotationColumn
+from clipfair.tables.common.annotations import find_columns, read_annotations
 
 
-def test_bits_are_found_by_attribute_and_modality_in_the_files_order(tmp_path):
+def test_columns_are_found_by_attribute_and_modality_in_the_files_order(tmp_path):
     path = tmp_path / "a.parquet"
     names = [
         "text.gender=woman",
@@ -18,10 +19,14 @@ def test_bits_are_found_by_attribute_and_modality_in_the_files_order(tmp_path):
         "human",
     ]
     pd.DataFrame([[True] * len(names)], columns=names).to_parquet(path)
-    expected = [Bit("text", "gender", "woman"), Bit("image", "gender", "man"), Bit("text", "gender", "a=b")]
-    assert find_bits([path], "gender") == {"gender": expected}
-    assert find_bits([path], "gender", modalities=["image"]) == {"gender": expected[1:2]}
-    assert [bit.column for bit in expected] == names[:3]
+    expected = [
+        AnnotationColumn("text", "gender", "woman"),
+        AnnotationColumn("image", "gender", "man"),
+        AnnotationColumn("text", "gender", "a=b"),
+    ]
+    assert find_columns([path], "gender") == {"gender": expected}
+    assert find_columns([path], "gender", modalities=["image"]) == {"gender": expected[1:2]}
+    assert [column.name for column in expected] == names[:3]
 
 
 def test_files_are_read_one_by_one(annotated):
@@ -33,10 +38,10 @@ def test_files_are_read_one_by_one(annotated):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda paths: find_bits([], "gender"), "no annotations were given"),
+        (lambda paths: find_columns([], "gender"), "no annotations were given"),
         (lambda paths: list(read_annotations([], ["key"])), "no annotations were given"),
         (
-            lambda paths: find_bits(paths, "age"),
+            lambda paths: find_columns(paths, "age"),
             r"0\.parquet: no column text\.age=\.\.\. or image\.age=\.\.\.",
         ),
         (lambda paths: list(read_annotations(paths, ["key", "z"])), r"0\.parquet: no column 'z'"),
@@ -53,7 +58,7 @@ def test_a_file_that_is_no_parquet_and_empty_cells_are_named(tmp_path):
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(b"no parquet")
     with pytest.raises(UserError, match=r"broken\.parquet: cannot be read as parquet"):
-        find_bits([broken], "gender")
+        find_columns([broken], "gender")
     holes = tmp_path / "holes.parquet"
     pd.DataFrame({"key": ["a", "b"], "text.gender=man": [True, None]}).to_parquet(holes)
     with pytest.raises(UserError, match=r"holes\.parquet: column 'text.gender=man' has empty cells"):
