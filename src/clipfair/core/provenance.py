@@ -91,6 +91,27 @@ def settings_digest(settings: Mapping) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def weights_digest(model: Mapping, weights: str | Path | None, seed: int) -> str:
+    """Digest that identifies the weights of a model.
+
+    Parameters
+    ----------
+    model
+        The model's entry of the configuration.
+    weights
+        The file of the weights; None for random weights.
+    seed
+        The seed of random weights.
+
+    Returns
+    -------
+    The sha256 of the file; for random weights the digest of what they are drawn from.
+    """
+    if weights is None:
+        return settings_digest({"model": dict(model), "seed": seed})
+    return sha256_of(weights)
+
+
 def write_spec(
     path: str,
     *,

@@ -1,109 +1,93 @@
-"""Tests on matched pairs and intervals over seeds (CLIP the Bias, sections 4 to 4.4)."""
+"""Statistics over runs: mean and standard deviation, tests on matched pairs, intervals over seeds.
 
-from collections.abc import Sequence
+The tests are those of CLIP the Bias, sections 4 to 4.4.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from math import comb, erfc, sqrt
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy import stats
 
 Alternative = Literal["two-sided", "greater", "less"]
 
-# Up to here the distribution under the null hypothesis is counted; beyond it is normal to all digits shown.
+CONFIDENCE = 0.95
+
+# Up to this many differences the null distribution is enumerated; above it the normal approximation agrees
+# to all digits that tables show.
 EXACT_UP_TO = 200
 
-# Accuracies are fractions: differences that are equal must not become unequal by the last bit of a float.
+# Accuracies are fractions: equal differences must not become unequal by the last bit of a float.
 DECIMALS = 12
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a test gives: its statistic, its p-value in [0, 1], and the number of differences it used."""
-
-    statistic: float
-    p_value: float
-    n: int
+# --- means over runs --------------------------------------------------------------------------
 
 
-def signed_rank(differences: ArrayLike, *, alternative: Alternative = "two-sided") -> Outcome:
-    """Wilcoxon's signed-rank test that differences are symmetric about zero.
-
-    Zeros and NaN are dropped (Wilcoxon's own procedure); equal sizes share their mean rank. The p-value is
-    exact given the ranks, ties or not, up to 200 differences: that of all 2^n assignments of signs. Beyond,
-    the normal approximation with the ranks' own variance.
-
-    Parameters
-    ----------
-    differences
-        (n,) of the pairs.
-    alternative
-        ``greater``: the differences tend to be positive.
-
-    Returns
-    -------
-    The sum of the ranks of the positive differences, the p-value, and the number of those that are not zero.
-    """
-    kept = _nonzero(differences)
-    ranks = _doubled_ranks(np.abs(kept))
-    positive = int(ranks[kept > 0].sum())
-    at_least, at_most = _tails(ranks, positive)
-    return Outcome(positive / 2, _p_value(at_least, at_most, alternative), len(kept))
-
-
-def sign_test(differences: ArrayLike, *, alternative: Alternative = "two-sided") -> Outcome:
-    """The exact sign test that positive differences are as likely as negative ones; zeros are dropped.
-
-    The statistic is the number of positive ones.
-    """
-    kept = _nonzero(differences)
-    n, positive = len(kept), int((kept > 0).sum())
-    ways = [comb(n, k) for k in range(n + 1)]
-    at_least, at_most = sum(ways[positive:]) / 2**n, sum(ways[: positive + 1]) / 2**n
-    return Outcome(positive, _p_value(at_least, at_most, alternative), n)
-
-
-def p_matrix(values: pd.DataFrame) -> pd.DataFrame:
-    """Wilcoxon's signed-rank test between every two conditions (Figures 2 and 4).
+def summarise_runs(values: pd.DataFrame, by: Sequence[str], **others: tuple[str, str]) -> pd.DataFrame:
+    """Mean and standard deviation of the column ``value`` over the runs of each cell of a table.
 
     Parameters
     ----------
     values
-        A line a matched unit (one model, number of examples, seed, ...), a column a condition. A pair of
-        which one value is missing is dropped.
+        One row per run and cell. A NaN in ``value`` is an undefined value and is left out.
+    by
+        The columns that name a cell; cells keep the order in which they first occur.
+    **others
+        Further columns, as in :meth:`pandas.DataFrameGroupBy.agg`: ``size=("n", "max")``.
 
     Returns
     -------
-    One line an ordered pair: condition, against, median_difference (condition less against), statistic,
-    p_value (two-sided), n (pairs that differ), pairs. The p-value is NaN where there is no pair.
+    One row per cell: ``by``, ``mean``, ``std`` (ddof 1; NaN for fewer than two values), ``n`` (the number of
+    defined values) and ``others``.
     """
-    lines = []
-    for condition, against in permutations(values.columns, 2):
-        differences = (values[condition] - values[against]).dropna()
-        outcome = signed_rank(differences)
-        lines.append(
-            {
-                "condition": condition,
-                "against": against,
-                "median_difference": differences.median(),
-                "statistic": outcome.statistic,
-                "p_value": outcome.p_value if len(differences) else np.nan,
-                "n": outcome.n,
-                "pairs": len(differences),
-            }
-        )
-    return pd.DataFrame(lines)
+    cells = values.groupby(list(by), sort=False, dropna=False)
+    aggregated = cells.agg(mean=("value", "mean"), std=("value", "std"), n=("value", "count"), **others)
+    return aggregated.reset_index()
+
+
+class MeanInterval(NamedTuple):
+    """A mean with its 95% t interval, the number of values, and the two-sided p-value of a mean of zero."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    p: float
+
+
+def mean_interval(values: Iterable[float]) -> MeanInterval:
+    """The mean of ``values``, its t interval and the p-value of the hypothesis that the mean is zero.
+
+    NaN values are left out. With fewer than two values, interval and p-value are NaN. If all values are
+    equal, as they are when one model serves every seed, the interval has no width and the p-value is NaN,
+    or 1 if the values are zero.
+    """
+    array = np.asarray(list(values), dtype=float)
+    array = array[~np.isnan(array)]
+    n = len(array)
+    mean = float(array.mean()) if n else np.nan
+    if n < 2:
+        return MeanInterval(mean, np.nan, np.nan, n, np.nan)
+    error = float(array.std(ddof=1) / np.sqrt(n))
+    if error == 0:
+        return MeanInterval(mean, mean, mean, n, 1.0 if mean == 0 else np.nan)
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error
+    p = float(2 * stats.t.sf(abs(mean) / error, n - 1))
+    return MeanInterval(mean, mean - half, mean + half, n, p)
 
 
 def seed_interval(
-    values: ArrayLike, seeds: ArrayLike, *, confidence: float = 0.95, resamples: int = 10_000
+    values: ArrayLike, seeds: ArrayLike, *, confidence: float = CONFIDENCE, resamples: int = 10_000
 ) -> tuple[float, float]:
-    """The percentile bootstrap interval of a mean, where whole seeds are drawn.
+    """The percentile bootstrap interval of a mean, resampling whole seeds.
 
-    Values of one seed (of several models, say) are not independent; seeds are. The draws are the same at
-    every call.
+    Values that share a seed (of several models, for example) are dependent; seeds are independent. The
+    random generator is seeded with 0, so equal input gives an equal interval.
 
     Parameters
     ----------
@@ -112,17 +96,115 @@ def seed_interval(
 
     Returns
     -------
-    Its ends; NaN with fewer than two seeds.
+    Lower and upper end; NaN with fewer than two seeds.
     """
     frame = pd.DataFrame({"value": np.asarray(values, dtype=float), "seed": np.asarray(seeds)}).dropna()
-    groups = frame.groupby("seed")["value"].agg(["sum", "count"])
-    if len(groups) < 2:
+    by_seed = frame.groupby("seed")["value"].agg(["sum", "count"])
+    if len(by_seed) < 2:
         return np.nan, np.nan
-    rng = np.random.default_rng(0)
-    times = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=resamples)
-    means = (times @ groups["sum"].to_numpy()) / (times @ groups["count"].to_numpy())
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+    found = stats.bootstrap(
+        (by_seed["sum"].to_numpy(), by_seed["count"].to_numpy()),
+        lambda sums, counts, axis: sums.sum(axis) / counts.sum(axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=resamples,
+        confidence_level=confidence,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+# --- tests on matched pairs -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """The result of a test on paired differences.
+
+    Attributes
+    ----------
+    statistic : the test's statistic.
+    p_value : in [0, 1].
+    n : the number of differences that are neither zero nor NaN.
+    """
+
+    statistic: float
+    p_value: float
+    n: int
+
+
+def signed_rank(differences: ArrayLike, *, alternative: Alternative = "two-sided") -> PairedTest:
+    """Wilcoxon's signed-rank test that differences are symmetric about zero.
+
+    Zeros and NaN are dropped (Wilcoxon's own procedure); equal absolute values share their mean rank. Up to
+    200 differences the p-value is exact, with or without ties: it counts all 2^n assignments of signs. Above,
+    it is the normal approximation with the variance of the given ranks. scipy's exact method refuses ties,
+    which are common among accuracies; hence our own.
+
+    Parameters
+    ----------
+    differences
+        (n,), one per pair.
+    alternative
+        ``greater``: the differences tend to be positive.
+
+    Returns
+    -------
+    The statistic is the sum of the ranks of the positive differences.
+    """
+    kept = _nonzero(differences)
+    # Twice the mean ranks, which are whole numbers also for ties.
+    ranks = (2 * stats.rankdata(np.abs(kept))).astype(int)
+    positive = int(ranks[kept > 0].sum())
+    at_least, at_most = _tails(ranks, positive)
+    tails = {"greater": at_least, "less": at_most, "two-sided": 2 * min(at_least, at_most)}
+    return PairedTest(positive / 2, min(1.0, tails[alternative]), len(kept))
+
+
+def sign_test(differences: ArrayLike, *, alternative: Alternative = "two-sided") -> PairedTest:
+    """The exact sign test that positive differences are as likely as negative ones; zeros are dropped.
+
+    The statistic is the number of positive differences.
+    """
+    kept = _nonzero(differences)
+    positive = int((kept > 0).sum())
+    if not len(kept):
+        return PairedTest(0, 1.0, 0)
+    p_value = float(stats.binomtest(positive, len(kept), alternative=alternative).pvalue)
+    return PairedTest(positive, p_value, len(kept))
+
+
+def p_matrix(values: pd.DataFrame) -> pd.DataFrame:
+    """Wilcoxon's signed-rank test between every two conditions (Figures 2 and 4 of CLIP the Bias).
+
+    Parameters
+    ----------
+    values
+        One row per matched unit (one model, number of examples, seed, ...), one column per condition. A pair
+        with a missing value is dropped.
+
+    Returns
+    -------
+    One row per ordered pair of conditions: condition, against, median_difference (condition minus against),
+    statistic, p_value (two-sided), n (pairs that differ), pairs. The p-value is NaN without pairs.
+    """
+    rows = []
+    for condition, against in permutations(values.columns, 2):
+        differences = (values[condition] - values[against]).dropna()
+        test = signed_rank(differences)
+        rows.append(
+            {
+                "condition": condition,
+                "against": against,
+                "median_difference": differences.median(),
+                "statistic": test.statistic,
+                "p_value": test.p_value if len(differences) else np.nan,
+                "n": test.n,
+                "pairs": len(differences),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -139,27 +221,14 @@ def _nonzero(differences: ArrayLike) -> np.ndarray:
     return rounded[~np.isnan(rounded) & (rounded != 0)]
 
 
-def _doubled_ranks(sizes: np.ndarray) -> np.ndarray:
-    """Twice the mean ranks, which are whole numbers also for ties; (n,) int."""
-    _, which, counts = np.unique(sizes, return_inverse=True, return_counts=True)
-    return (2 * np.cumsum(counts) - counts + 1)[which]
-
-
 def _tails(ranks: np.ndarray, positive: int) -> tuple[float, float]:
-    """The chances that a sum of ranks with random signs is at least, and at most, ``positive``."""
+    """P(sum >= positive) and P(sum <= positive) of the sum of ``ranks`` with random signs."""
     if len(ranks) > EXACT_UP_TO:
         z = (positive - ranks.sum() / 2) / (np.sqrt(np.square(ranks, dtype=float).sum()) / 2)
-        return erfc(z / sqrt(2)) / 2, erfc(-z / sqrt(2)) / 2
-    chances = np.zeros(ranks.sum() + 1)
-    chances[0] = 1
+        return float(stats.norm.sf(z)), float(stats.norm.cdf(z))
+    probabilities = np.zeros(ranks.sum() + 1)
+    probabilities[0] = 1
     for rank in ranks:
-        chances /= 2
-        chances[rank:] = chances[rank:] + chances[:-rank]
-    return float(chances[positive:].sum()), float(chances[: positive + 1].sum())
-
-
-def _p_value(at_least: float, at_most: float, alternative: Alternative) -> float:
-    return min(
-        1.0,
-        {"greater": at_least, "less": at_most, "two-sided": 2 * min(at_least, at_most)}[alternative],
-    )
+        probabilities /= 2
+        probabilities[rank:] = probabilities[rank:] + probabilities[:-rank]
+    return float(probabilities[positive:].sum()), float(probabilities[: positive + 1].sum())

@@ -4,7 +4,7 @@ import pytest
 
 from clipfair.core import provenance
 from clipfair.core.io import read_json, sha256_of
-from clipfair.core.provenance import code_digest, write_spec
+from clipfair.core.provenance import code_digest, weights_digest, write_spec
 
 MODULES = {
     "__init__.py": "",
@@ -83,3 +83,13 @@ def test_spec_says_what_made_it(tmp_path):
     assert spec["settings"] == {"seeds": [0]}
     assert spec["inputs"]["table"]["sha256"] == sha256_of(table)
     assert set(spec["environment"]["packages"]) == set(provenance.PACKAGES)
+
+
+def test_weights_are_known_by_their_bytes_or_by_what_they_are_drawn_from(tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"weights")
+    assert weights_digest({"kind": "small"}, path, 3) == sha256_of(path)
+    random = weights_digest({"kind": "small"}, None, 3)
+    assert random == weights_digest({"kind": "small"}, None, 3)
+    assert random != weights_digest({"kind": "small"}, None, 4)
+    assert random != weights_digest({"kind": "vit"}, None, 3)

@@ -1,6 +1,7 @@
-"""Tests on pairs against brute force over all signs, scipy, and closed forms."""
+"""Statistics over runs against brute force over all signs, scipy, and closed forms."""
 
 from itertools import product
+from math import comb
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from clipfair.metrics.statistics import EXACT_UP_TO, holm, p_matrix, seed_interval, sign_test, signed_rank
+from clipfair.metrics.statistics import (
+    EXACT_UP_TO,
+    holm,
+    mean_interval,
+    p_matrix,
+    seed_interval,
+    sign_test,
+    signed_rank,
+    summarise_runs,
+)
 
 ALTERNATIVES = ["two-sided", "greater", "less"]
 
@@ -29,12 +39,12 @@ def brute_force(differences, alternative):
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(-4, 4), min_size=1, max_size=9), st.sampled_from(ALTERNATIVES))
 def test_the_signed_rank_test_is_exact_with_ties_and_zeros(differences, alternative):
-    outcome = signed_rank(differences, alternative=alternative)
+    test = signed_rank(differences, alternative=alternative)
     if any(differences):
-        assert outcome.p_value == pytest.approx(brute_force(differences, alternative))
+        assert test.p_value == pytest.approx(brute_force(differences, alternative))
     else:
-        assert outcome.p_value == 1
-    assert outcome.n == sum(d != 0 for d in differences)
+        assert test.p_value == 1
+    assert test.n == sum(d != 0 for d in differences)
 
 
 @pytest.mark.parametrize("alternative", ALTERNATIVES)
@@ -76,12 +86,14 @@ def test_the_least_p_value_of_n_pairs_is_two_to_the_minus_n():
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(-2, 2), min_size=1, max_size=30), st.sampled_from(ALTERNATIVES))
-def test_the_sign_test_agrees_with_the_binomial_one(differences, alternative):
+def test_the_sign_test_counts_the_assignments_of_signs(differences, alternative):
     positive, n = sum(d > 0 for d in differences), sum(d != 0 for d in differences)
-    outcome = sign_test(differences, alternative=alternative)
-    expected = stats.binomtest(positive, n, alternative=alternative).pvalue if n else 1
-    assert outcome.p_value == pytest.approx(expected)
-    assert (outcome.statistic, outcome.n) == (positive, n)
+    test = sign_test(differences, alternative=alternative)
+    ways = [comb(n, k) / 2**n for k in range(n + 1)]
+    at_least, at_most = sum(ways[positive:]), sum(ways[: positive + 1])
+    tails = {"greater": at_least, "less": at_most, "two-sided": min(1, 2 * min(at_least, at_most))}
+    assert test.p_value == pytest.approx(tails[alternative])
+    assert (test.statistic, test.n) == (positive, n)
 
 
 def test_the_matrix_has_every_ordered_pair_and_only_complete_pairs():
@@ -123,3 +135,38 @@ def test_holm_is_monotone_and_at_most_one():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.9, 0.8]) == [1, 1]
     assert holm([]) == []
+
+
+def test_runs_are_summarised_by_cell_in_the_order_of_their_first_run():
+    values = pd.DataFrame(
+        {
+            "model": ["b", "b", "a", "b", "a"],
+            "group": [np.nan, np.nan, "x", np.nan, "x"],
+            "value": [1.0, 3.0, 5.0, np.nan, np.nan],
+            "n": [10, 20, 30, 40, 50],
+        }
+    )
+    cells = summarise_runs(values, ["model", "group"], size=("n", "max"))
+    assert cells["model"].tolist() == ["b", "a"]
+    assert cells["mean"].tolist() == [2, 5]
+    assert cells["std"].tolist() == pytest.approx([np.sqrt(2), np.nan], nan_ok=True)
+    assert cells["n"].tolist() == [2, 1]
+    assert cells["size"].tolist() == [40, 50]
+
+
+def test_the_t_interval_is_scipys_and_is_undefined_for_one_value():
+    values = np.random.default_rng(5).normal(0.4, 1, 7)
+    expected = stats.ttest_1samp(values, 0)
+    low, high = expected.confidence_interval(0.95)
+    found = mean_interval([*values, np.nan])
+    assert found == pytest.approx((values.mean(), low, high, 7, expected.pvalue))
+    assert np.isnan(mean_interval([]).mean)
+    assert mean_interval([1.0, np.nan])[:1] == (1.0,)
+    assert np.isnan(mean_interval([1.0, np.nan]).low)
+
+
+def test_equal_values_have_an_interval_of_no_width():
+    assert mean_interval([0.0, 0.0]) == (0.0, 0.0, 0.0, 2, 1.0)
+    same = mean_interval([2.0, 2.0])
+    assert same[:4] == (2.0, 2.0, 2.0, 2)
+    assert np.isnan(same.p)

@@ -17,7 +17,7 @@ import pandas as pd
 from clipfair.core.errors import progress
 from clipfair.core.io import read_json, sha256_of
 from clipfair.core.paths import Run
-from clipfair.core.provenance import settings_digest
+from clipfair.core.provenance import weights_digest
 from clipfair.data.images import open_image
 from clipfair.data.rows import read_table, support_rows, test_rows
 from clipfair.evaluate.embed.files import Checkpoint, halves, write_checkpoint, write_images
@@ -48,10 +48,8 @@ class Source:
 
     @property
     def digest(self) -> str:
-        """Of the weights' bytes; of what they are drawn from if they are random."""
-        if self.weights is None:
-            return settings_digest({"model": dict(self.line), "seed": self.run.seed})
-        return sha256_of(self.weights)
+        """The digest of the weights."""
+        return weights_digest(self.line, self.weights, self.run.seed)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from clipfair.core.errors import UserError
 from clipfair.core.io import read_json, sha256_of, write_csv, write_json, write_parquet
-from clipfair.core.provenance import settings_digest
+from clipfair.core.provenance import weights_digest
 from clipfair.data.rows import read_table, support_rows, test_rows
 from clipfair.evaluate.probe.crops import Pictures
 from clipfair.evaluate.probe.head import Fitted, ProbeSettings, Split, fit_probe
@@ -167,17 +167,10 @@ def _write(
         "kind": line["kind"],
         "dataset": line["dataset"],
         "split": line["split"],
-        "model_digest": _digest(model),
+        "model_digest": weights_digest(model["line"], model["weights"], model["run"]["seed"]),
         "data_digest": data_digest,
         "rows": [{"examples": examples, **found._asdict()} for found in measures],
     }
     write_csv(folder / "log.csv", pd.DataFrame(fitted.log))
     write_parquet(folder / "scores.parquet", scores.assign(examples=examples))
     write_json(folder / "metrics.json", record)
-
-
-def _digest(model: Mapping) -> str:
-    """Of the weights' bytes; of what they are drawn from if they are random."""
-    if model["weights"] is None:
-        return settings_digest({"model": dict(model["line"]), "seed": model["run"]["seed"]})
-    return sha256_of(model["weights"])
