@@ -20,8 +20,8 @@ rule fit_encoder:
     conda:
         "../../envs/clip.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(60),
     params:
         annotation=get_annotation,
         code=code_digest("clipfair.annotate.encoders"),
@@ -43,8 +43,9 @@ rule fit_annotator:
     conda:
         "../../envs/clip.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        **gpu_site(get_annotation_gpus),
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(60),
         gpu=get_annotation_gpus,
     params:
         annotation=get_annotation,
@@ -73,8 +74,9 @@ rule annotate_shard:
     conda:
         "../../envs/clip.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **gpu_site(get_annotation_gpus),
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(60),
         gpu=get_annotation_gpus,
     params:
         annotation=get_annotation,
@@ -96,8 +98,8 @@ rule annotate_captions:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(30),
     params:
         code=code_digest("clipfair.annotate.captions"),
     script:
@@ -117,8 +119,8 @@ rule rewrite_shard:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(30),
     params:
         annotation=get_annotation,
         code=code_digest("clipfair.annotate.captions"),
@@ -139,8 +141,8 @@ rule measure_annotation:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(30),
     params:
         annotation=get_annotation,
         code=code_digest("clipfair.annotate.quality"),

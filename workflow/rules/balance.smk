@@ -25,8 +25,8 @@ rule make_condition:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=per_attempt(8000),
+        runtime=per_attempt(60),
     params:
         balance=get_balance,
         code=code_digest("clipfair.balance.conditions"),

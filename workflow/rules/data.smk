@@ -39,8 +39,8 @@ rule generate_dataset:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(20),
     params:
         generated=get_generated,
         code=code_digest("clipfair.data.embedded.generate"),
@@ -62,8 +62,8 @@ rule prepare_dataset:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(60),
     params:
         settings=get_loader_settings,
         code=get_loader_code,

@@ -27,8 +27,9 @@ rule embed_split:
         "../../envs/clip.yaml"
     threads: get_embed_threads
     resources:
-        mem_mb=8000,
-        runtime=240,
+        **gpu_site(get_embed_gpus),
+        mem_mb=per_attempt(16000),
+        runtime=per_attempt(240),
         gpu=get_embed_gpus,
     params:
         models=get_embedded_models,

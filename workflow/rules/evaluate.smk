@@ -24,8 +24,8 @@ rule evaluate_run:
         "../../envs/clip.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=per_attempt(8000),
+        runtime=per_attempt(240),
     params:
         runs=get_evaluated_runs,
         evaluations=get_evaluations,

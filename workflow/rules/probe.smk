@@ -26,8 +26,9 @@ rule fit_probe:
         "../../envs/clip.yaml"
     threads: get_probe_threads
     resources:
-        mem_mb=24000,
-        runtime=720,
+        **gpu_site(get_probe_gpus),
+        mem_mb=per_attempt(24000),
+        runtime=per_attempt(720),
         gpu=get_probe_gpus,
     params:
         models=get_probed_models,

@@ -25,9 +25,11 @@ rule search_settings:
         "../../envs/clip.yaml"
     threads: get_search_threads
     resources:
-        mem_mb=8000,
-        runtime=1440,
+        **gpu_site(get_search_gpus),
+        mem_mb=per_attempt(16000),
+        runtime=per_attempt(1440),
         gpu=get_search_gpus,
+        slurm_extra=SIGNAL_BEFORE_TIMEOUT,
     params:
         settings=get_search_settings,
         journal=get_search_journal,
@@ -55,8 +57,8 @@ rule gather_trials:
         "../../envs/clip.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(20),
     params:
         settings=get_search_settings,
         journal=get_search_journal,

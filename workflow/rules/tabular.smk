@@ -24,8 +24,8 @@ rule evaluate_mitigation:
         "../../envs/workflow.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=per_attempt(3000),
+        runtime=per_attempt(60),
     params:
         settings=get_mitigation_settings,
         code=get_mitigation_code,

@@ -80,9 +80,11 @@ rule train_model:
         "../../envs/clip.yaml"
     threads: get_train_threads
     resources:
+        **gpu_site(get_train_gpus),
         gpu=get_train_gpus,
         mem_mb=get_train_memory,
         runtime=get_train_runtime,
+        slurm_extra=SIGNAL_BEFORE_TIMEOUT,
     params:
         settings=get_train_settings,
         scratch=get_scratch,
