@@ -22,7 +22,7 @@ from annotations import GROUPS, label_names, write
 from clipfair.balance.counts import count_table
 from clipfair.balance.table import Table, describe
 from clipfair.core.io import read_json, write_csv
-from clipfair.m4 import Problem, Settings, Solution, solve, stochastic
+from clipfair.m4 import M4Settings, Problem, Solution, solve, stochastic
 from clipfair.m4.dual import Dual
 
 _SIZES = (10**5, 10**6, 10**7)
@@ -70,7 +70,7 @@ def solvers(data: Path, n: int, c: int, rate: float, budget: float) -> Iterator[
     start = time.process_time()
     patterns = count_table(table, layout).patterns()
     counting = time.process_time() - start
-    problem = Problem(patterns, Settings(patterns.share @ patterns.sensitive, rate))
+    problem = Problem(patterns, M4Settings(patterns.share @ patterns.sensitive, rate))
     case = {"n": n, "c": c, "rate": rate, "patterns": len(patterns.count)}
     yield case | {"what": "counting", "cpu_seconds": counting}
     for tolerance in (_TARGET_GAP, 1e-9):

@@ -5,7 +5,7 @@ import pandas as pd
 from clipfair.core.errors import job_log
 from clipfair.core.io import write_json, write_parquet
 from clipfair.core.provenance import write_spec
-from clipfair.tabular.classifier import ClassifierSettings
+from clipfair.plan.mitigation_settings import ClassifierSettings
 from clipfair.tabular.protocol import Protocol
 from clipfair.tabular.run import evaluate_mitigation
 

@@ -12,7 +12,7 @@ from clipfair.balance.table import Table, describe
 from clipfair.balance.weigh import weigh_table
 from clipfair.core.errors import UserError, one_line_errors
 from clipfair.core.io import write_json, write_text
-from clipfair.m4 import Problem, Settings, max_rate, solve
+from clipfair.m4 import M4Settings, Problem, max_rate, solve
 
 _DESCRIPTION = """\
 Weigh the examples of a table so that sensitive groups have their target proportions and are not
@@ -49,7 +49,7 @@ def balance(options: argparse.Namespace) -> None:
         raise UserError("--rate max needs a finite --max-weight: without one the rate has no maximum")
     # The numbers are checked before the table is read.
     rate = options.max_weight if options.rate == "max" else options.rate
-    Settings(target=[], rate=rate, penalty=options.penalty, **limits)
+    M4Settings(target=[], rate=rate, penalty=options.penalty, **limits)
 
     table = Table(options.table)
     if options.key is not None:
@@ -74,7 +74,7 @@ def balance(options: argparse.Namespace) -> None:
                 "no rate satisfies every constraint: change the targets, or give a rate or tolerances"
             )
         _say(f"largest rate that satisfies every constraint: {rate:.6f}")
-    settings = Settings(target=target, rate=rate, penalty=options.penalty, **limits)
+    settings = M4Settings(target=target, rate=rate, penalty=options.penalty, **limits)
     solution = solve(Problem(patterns, settings), on_iteration=_show_iteration)
     _end_iterations()
 

@@ -25,7 +25,7 @@ from clipfair.core.errors import UserError, progress
 from clipfair.core.io import write_json, write_text
 from clipfair.core.keys import hash_keys
 from clipfair.data.annotation_columns import AnnotationColumn
-from clipfair.m4 import Patterns, Problem, Settings, max_rate, sampling, solve
+from clipfair.m4 import M4Settings, Patterns, Problem, max_rate, sampling, solve
 from clipfair.m4.bias import Moments, moments
 from clipfair.m4.problem import distinct_rows
 
@@ -88,7 +88,8 @@ class M4(Condition):
     rate : eta; or ``"max"``, the largest rate at which every constraint can hold.
     min_rate : the least that ``"max"`` may come to. Where the constraints allow less, this is the rate,
         they give way at the price of ``penalty``, and the audit says so.
-    max_weight, penalty, eps_association, eps_representation, eps_reading : see :class:`clipfair.m4.Settings`.
+    max_weight, penalty, eps_association, eps_representation, eps_reading : see
+        :class:`clipfair.m4.M4Settings`.
         At the largest feasible rate some multipliers are large, so the penalty is: 10 leaves violations
         of 1e-5 there on Flickr30k's captions, 1000 none.
     """
@@ -112,7 +113,7 @@ class M4(Condition):
         if not 0 <= self.min_rate <= self.max_weight:
             raise UserError(f"min_rate is {self.min_rate}: expected a number in [0, max_weight]")
         rate = self.max_weight if self.rate == "max" else self.rate
-        Settings(target=[], rate=rate, penalty=self.penalty, **self.limits)  # checks the numbers
+        M4Settings(target=[], rate=rate, penalty=self.penalty, **self.limits)  # checks the numbers
 
     @property
     def limits(self) -> dict:
@@ -346,7 +347,7 @@ def _balance(tables: Sequence[Table], condition: M4, data: Measured) -> Rule:
             notes = (
                 f"{notes[0]} That is less than min_rate, {rate:g}, which was used: constraints gave way.",
             )
-    settings = Settings(
+    settings = M4Settings(
         target=data.target, rate=rate, penalty=condition.penalty, pairs=data.pairs, **condition.limits
     )
     solution = solve(Problem(data.patterns, settings))

@@ -11,7 +11,7 @@ import pyarrow as pa
 from clipfair.balance.table import Layout, decode, encode, layout_from
 from clipfair.core.errors import UserError
 from clipfair.core.io import read_json, write_json
-from clipfair.m4 import Patterns, Settings, weights
+from clipfair.m4 import M4Settings, Patterns, weights
 from clipfair.m4.problem import distinct_rows
 
 TargetRule = Literal["data", "uniform", "median"]
@@ -22,7 +22,7 @@ class Weigher:
     """All that weighing an example needs (eq. 5): the columns, the settings, and (v, mu)."""
 
     layout: Layout
-    settings: Settings
+    settings: M4Settings
     v: np.ndarray
     mu: float
 
@@ -98,5 +98,5 @@ def read_dual(path: str | Path) -> Weigher:
     settings = content["settings"]
     settings["max_weight"] = np.inf if settings["max_weight"] is None else settings["max_weight"]
     return Weigher(
-        layout_from(content["layout"]), Settings(**settings), np.array(content["v"]), content["mu"]
+        layout_from(content["layout"]), M4Settings(**settings), np.array(content["v"]), content["mu"]
     )

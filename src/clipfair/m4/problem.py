@@ -114,7 +114,7 @@ def collapse(
 
 
 @dataclass(frozen=True)
-class Settings:
+class M4Settings:
     """What is asked of the weights; with the dual variables, all that weighing needs (eq. 5).
 
     Attributes
@@ -176,7 +176,7 @@ class Problem:
     """Patterns and settings that fit together: eq. (4)."""
 
     patterns: Patterns
-    settings: Settings
+    settings: M4Settings
 
     def __post_init__(self) -> None:
         groups, targets = self.patterns.sensitive.shape[1], len(self.settings.target)
@@ -194,7 +194,7 @@ class Problem:
         return self.settings.tolerance(self.patterns.labels.shape[1])
 
 
-def bias_vector(sensitive: np.ndarray, labels: np.ndarray, settings: Settings) -> np.ndarray:
+def bias_vector(sensitive: np.ndarray, labels: np.ndarray, settings: M4Settings) -> np.ndarray:
     """The bias vectors a of n examples (Algorithm 2), dense, (n, 2m(c+1)).
 
     The blocks are, in this order, (s-pi)y - eps_D, -(s-pi)y - eps_D, s-pi - eps_R, -(s-pi) - eps_R;
@@ -227,7 +227,7 @@ def from_signed(w: np.ndarray) -> np.ndarray:
     return np.maximum(np.concatenate(blocks), 0.0)
 
 
-def eps_offset(v: np.ndarray, settings: Settings) -> float:
+def eps_offset(v: np.ndarray, settings: M4Settings) -> float:
     """What the tolerances subtract from v'a: eps'(v+ + v-) in the normalised reading, else 0."""
     if settings.eps_reading == "literal":
         return 0.0
@@ -244,7 +244,7 @@ def weights(
     *,
     v: np.ndarray,
     mu: float,
-    settings: Settings,
+    settings: M4Settings,
 ) -> np.ndarray:
     """Weights q in [0, Q] of any examples, seen or new, from the dual variables alone (eq. 5).
 

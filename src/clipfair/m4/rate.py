@@ -5,7 +5,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from clipfair.m4.dual import Dual
-from clipfair.m4.problem import Patterns, Problem, Settings
+from clipfair.m4.problem import M4Settings, Patterns, Problem
 
 _UNBOUNDED = 3  # the status of scipy.optimize.linprog
 
@@ -33,7 +33,7 @@ def max_rate(
     A rate in [0, Q]; 0 if only q = 0 satisfies the constraints, infinity if Q is infinite and the
     rate unbounded.
     """
-    settings = Settings(
+    settings = M4Settings(
         target=target,
         rate=min(1.0, max_weight),
         max_weight=max_weight,

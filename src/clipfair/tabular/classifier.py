@@ -1,43 +1,14 @@
 """The base classifier of Table 5: one hidden layer of ReLU units, log-loss, Adam (appendix A.2.4)."""
 # ruff: noqa: N803, N806 - X is scikit-learn's name
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from clipfair.core.errors import UserError
+from clipfair.plan.mitigation_settings import ClassifierSettings
 
 # Adam's constants, those of its paper and of every library.
 DECAY_MEAN, DECAY_SQUARE, STABILITY = 0.9, 0.999, 1e-8
-
-
-@dataclass(frozen=True)
-class ClassifierSettings:
-    """What is not fixed by being this classifier.
-
-    Attributes
-    ----------
-    hidden_units : the paper has 128.
-    learning_rate : Adam's initial one; the paper has 0.001.
-    batch_size, epochs : not in the paper. The defaults have nearly the least validation log-loss
-        of the unmitigated classifier that the table's time allows, and serve both datasets and all
-        methods; there is no early stopping.
-    """
-
-    hidden_units: int = 128
-    learning_rate: float = 0.001
-    batch_size: int = 128
-    epochs: int = 6
-
-    def __post_init__(self) -> None:
-        for name in ("hidden_units", "batch_size", "epochs"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise UserError(f"classifier: {name} is {value!r}, expected a whole number >= 1")
-        if not isinstance(self.learning_rate, int | float) or not self.learning_rate > 0:
-            raise UserError(f"classifier: learning_rate is {self.learning_rate!r}, expected a number > 0")
 
 
 class MLP(ClassifierMixin, BaseEstimator):
@@ -50,7 +21,7 @@ class MLP(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     hidden_units, learning_rate, batch_size, epochs
-        See :class:`ClassifierSettings`.
+        See :class:`~clipfair.plan.mitigation_settings.ClassifierSettings`.
     seed
         Of the initial weights and of the order of the minibatches.
     """

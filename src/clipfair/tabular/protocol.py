@@ -16,7 +16,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from clipfair.core.errors import UserError
-from clipfair.tabular.classifier import ClassifierSettings
+from clipfair.plan.mitigation_settings import ClassifierSettings
 
 # A table may carry its publisher's split in this column. It is no feature, and unused: one fixed
 # split would leave nothing but the initial weights to repeat over.

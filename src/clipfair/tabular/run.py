@@ -3,18 +3,16 @@
 They are one job, because importing the libraries costs more than fitting one classifier.
 """
 
-import dataclasses
 import importlib
 import math
-import pkgutil
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from clipfair.core.errors import UserError, progress
+from clipfair.core.errors import progress
+from clipfair.plan.mitigation_settings import parse_mitigation
 from clipfair.tabular.classifier import make_classifier
 from clipfair.tabular.metrics import evaluate_predictions
 from clipfair.tabular.protocol import Protocol, SplitData, split_data
@@ -43,7 +41,7 @@ def evaluate_mitigation(
     kind
         The method's module in ``clipfair.tabular.methods``.
     settings
-        Its settings; what is not named has the default.
+        Its settings (:mod:`clipfair.plan.mitigation_settings`); what is not named has the default.
     protocol, seeds
         How each repeat is made; the same seed gives the same numbers.
 
@@ -58,8 +56,9 @@ def evaluate_mitigation(
     UserError
         If the method, a setting or a column is unknown, or the table is unfit.
     """
-    method = load_method(kind)
-    parsed = parse_settings(method, settings)
+    parsed = parse_mitigation(kind, settings)
+    # By name: a job imports only its own method.
+    method = importlib.import_module(f"clipfair.tabular.methods.{kind}")
     repeats, predictions = [], []
     for seed in progress(seeds, unit="repeat", what=kind):
         data = split_data(table, label=label, sensitive=sensitive, protocol=protocol, seed=seed)
@@ -72,41 +71,6 @@ def evaluate_mitigation(
         predictions.append(_predictions(data, outcome.predictions, seed=seed))
     metrics = {"groups": list(data.groups), "n_train": len(data.rows_train), "repeats": repeats}
     return metrics, pd.concat(predictions, ignore_index=True)
-
-
-def load_method(kind: str) -> ModuleType:
-    """The module of a mitigation method, loaded by name: a job imports only its own method.
-
-    Raises
-    ------
-    UserError
-        If there is none of that name.
-    """
-    package = importlib.import_module("clipfair.tabular.methods")
-    known = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-    if kind not in known:
-        raise UserError(f"unknown mitigation method {kind!r}; known: {', '.join(known)}")
-    return importlib.import_module(f"{package.__name__}.{kind}")
-
-
-def parse_settings(method: ModuleType, settings: Mapping) -> object:
-    """The method's ``Settings`` from a mapping.
-
-    Raises
-    ------
-    UserError
-        If a key is unknown, or a value of the wrong type or out of its range.
-    """
-    kind = method.__name__.rpartition(".")[2]
-    known = [item.name for item in dataclasses.fields(method.Settings)]
-    unknown = sorted(set(settings) - set(known))
-    if unknown:
-        raise UserError(f"{kind}: unknown setting {unknown[0]!r}; known: {', '.join(known) or 'none'}")
-    try:
-        return method.Settings(**settings)
-    except TypeError as error:
-        values = ", ".join(f"{key} {value!r}" for key, value in settings.items())
-        raise UserError(f"{kind}: a setting is of the wrong type: {values} ({error})") from None
 
 
 def _predictions(data: SplitData, y_hat: np.ndarray, *, seed: int) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from clipfair.balance.counts import count_table
 from clipfair.balance.fit import Weigher, read_dual, targets, write_dual
 from clipfair.balance.table import Indicator, Layout, Table, describe
 from clipfair.core.errors import UserError
-from clipfair.m4 import Problem, Settings, collapse, solve
+from clipfair.m4 import M4Settings, Problem, collapse, solve
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_the_dual_file_weighs_a_new_shard(people, people_file, tmp_path, max_wei
     layout = describe(table, sensitive=["sex"], labels=["occupation", "rich"], utility="utility")
     counts = count_table(table, layout)
     patterns = counts.patterns()
-    settings = Settings(targets(patterns, layout), 0.6, max_weight=max_weight, eps_association=0.003)
+    settings = M4Settings(targets(patterns, layout), 0.6, max_weight=max_weight, eps_association=0.003)
     solution = solve(Problem(patterns, settings))
     write_dual(tmp_path / "dual.json", Weigher(layout, settings, solution.v, solution.mu))
     read = read_dual(tmp_path / "dual.json")

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from clipfair.m4 import Problem, Settings, solve
+from clipfair.m4 import M4Settings, Problem, solve
 from clipfair.m4.certificate import certify
 from clipfair.m4.dual import Dual
 
@@ -20,7 +20,7 @@ CASES = [
 @pytest.mark.parametrize("case", CASES)
 def test_any_multipliers_bound_the_optimum(case, random_patterns):
     problem = Problem(
-        random_patterns(200, 2, 3, seed=3, utilities=True), Settings(np.array([0.4, 0.5]), **case)
+        random_patterns(200, 2, 3, seed=3, utilities=True), M4Settings(np.array([0.4, 0.5]), **case)
     )
     dual, best = Dual(problem), solve(problem)
     utility, share, penalty = problem.patterns.utility, dual.share, problem.settings.penalty
@@ -45,7 +45,7 @@ def test_any_multipliers_bound_the_optimum(case, random_patterns):
 @pytest.mark.parametrize("case", CASES)
 def test_residual_and_curvature_are_derivatives(case, random_patterns):
     problem = Problem(
-        random_patterns(200, 2, 3, seed=4, utilities=True), Settings(np.array([0.4, 0.5]), **case)
+        random_patterns(200, 2, 3, seed=4, utilities=True), M4Settings(np.array([0.4, 0.5]), **case)
     )
     dual = Dual(problem)
     w = np.random.default_rng(0).normal(0, 0.1, (2, 4))
@@ -69,7 +69,7 @@ def test_residual_and_curvature_are_derivatives(case, random_patterns):
 
 def test_moments_are_the_dense_ones(random_patterns):
     patterns = random_patterns(100, 3, 3, seed=2)
-    dual = Dual(Problem(patterns, Settings(np.array([0.2, 0.4, 0.8]), 0.5)))
+    dual = Dual(Problem(patterns, M4Settings(np.array([0.2, 0.4, 0.8]), 0.5)))
     extended = np.hstack([patterns.labels.toarray(), np.ones((len(patterns.count), 1))])
     g = (patterns.sensitive - dual.problem.settings.target)[:, :, None] * extended[:, None, :]
     np.testing.assert_allclose(dual.moments().toarray(), g.reshape(len(g), -1), atol=1e-15)

@@ -6,7 +6,7 @@ import pytest
 from scipy import sparse
 
 from clipfair.core.errors import UserError
-from clipfair.m4 import Patterns, Problem, Settings, bias, collapse, max_rate, solve, weights
+from clipfair.m4 import M4Settings, Patterns, Problem, bias, collapse, max_rate, solve, weights
 
 
 def reference_weights(problem):
@@ -68,7 +68,7 @@ def test_agrees_with_an_independent_solver(name, utilities, random_patterns):
     target = (target + 0.5) / 2
     if instance.pop("target", None):
         target = np.full(3, 0.9)  # a group and its complement
-    problem = Problem(patterns, Settings(target=target, **instance))
+    problem = Problem(patterns, M4Settings(target=target, **instance))
     solution = solve(problem)
     assert solution.certificate.relative_gap < 1e-10
     assert patterns.share @ solution.weights == pytest.approx(problem.settings.rate, rel=1e-12)
@@ -79,7 +79,7 @@ def test_agrees_with_an_independent_solver(name, utilities, random_patterns):
 def test_weights_come_from_the_dual_variables_alone(name, random_patterns):
     patterns = random_patterns(300, 2, 4, seed=6, utilities=True)
     instance = {key: value for key, value in INSTANCES[name].items() if key != "target"}
-    settings = Settings(target=np.array([0.4, 0.5]), **instance)
+    settings = M4Settings(target=np.array([0.4, 0.5]), **instance)
     solution = solve(Problem(patterns, settings))
     again = weights(
         patterns.sensitive, patterns.labels, patterns.utility, v=solution.v, mu=solution.mu, settings=settings
@@ -92,13 +92,13 @@ def test_weights_come_from_the_dual_variables_alone(name, random_patterns):
 def test_the_certificate_names_the_constraints(random_patterns):
     patterns = random_patterns(400, 2, 4, seed=7)
     target = patterns.share @ patterns.sensitive
-    good = solve(Problem(patterns, Settings(target, 0.3))).certificate
+    good = solve(Problem(patterns, M4Settings(target, 0.3))).certificate
     assert good.violation.max() < 1e-12
     assert not good.unsatisfied.any()
     never = 3  # the label that does not occur
     assert not good.binding[:, never].any()
     assert good.binding[:, [0, 1, 2, 4]].all()
-    bad = solve(Problem(patterns, Settings(target, 1.0))).certificate
+    bad = solve(Problem(patterns, M4Settings(target, 1.0))).certificate
     assert bad.unsatisfied.any()
     np.testing.assert_array_equal(bad.violation[bad.unsatisfied] > 0, True)
     np.testing.assert_allclose(bad.primal, bad.dual + bad.gap, rtol=1e-9)
@@ -108,20 +108,20 @@ def test_patterns_and_raw_examples_give_the_same_weights(random_examples):
     sensitive, labels, utility = random_examples(300, 2, 3, seed=8, utilities=True)
     patterns, index = collapse(sensitive, labels, utility)
     raw = Patterns(sensitive, sparse.csr_array(labels.astype(float)), utility, np.ones(300, dtype=int))
-    settings = Settings(np.array([0.4, 0.4]), 0.6)
+    settings = M4Settings(np.array([0.4, 0.4]), 0.6)
     collapsed = solve(Problem(patterns, settings)).weights[index]
     np.testing.assert_allclose(collapsed, solve(Problem(raw, settings)).weights, atol=1e-8)
 
 
 def test_rate_equal_to_max_weight_leaves_one_choice(random_patterns):
-    solution = solve(Problem(random_patterns(200, 2, 3, seed=9), Settings(np.array([0.5, 0.5]), 1.0)))
+    solution = solve(Problem(random_patterns(200, 2, 3, seed=9), M4Settings(np.array([0.5, 0.5]), 1.0)))
     np.testing.assert_allclose(solution.weights, 1.0, atol=1e-12)
     assert solution.certificate.relative_gap < 1e-10
 
 
 def test_balanced_data_are_left_alone(cells):
     patterns = cells([10, 20, 5, 10])
-    solution = solve(Problem(patterns, Settings(np.array([30 / 45]), 0.9)))
+    solution = solve(Problem(patterns, M4Settings(np.array([30 / 45]), 0.9)))
     np.testing.assert_allclose(solution.weights, 0.9, atol=1e-12)
     assert solution.certificate.primal == pytest.approx(0, abs=1e-14)
     assert solution.certificate.relative_gap < 1e-8
@@ -130,7 +130,7 @@ def test_balanced_data_are_left_alone(cells):
 def test_progress_is_told(random_patterns):
     told = []
     solution = solve(
-        Problem(random_patterns(200, 2, 3, seed=1), Settings(np.array([0.5, 0.5]), 0.5)),
+        Problem(random_patterns(200, 2, 3, seed=1), M4Settings(np.array([0.5, 0.5]), 0.5)),
         on_iteration=lambda iteration, gap: told.append((iteration, gap)),
     )
     assert [iteration for iteration, _ in told] == list(range(len(told)))
@@ -164,7 +164,7 @@ def test_worked_example_of_appendix_a1():
     # the label on its other side must go, and examples 2, 4, 6, 8 remain: half of the data at most.
     half = np.array([0.5, 0.5])
     assert max_rate(patterns, half) == pytest.approx(0.5)
-    solution = solve(Problem(patterns, Settings(half, 0.3)))
+    solution = solve(Problem(patterns, M4Settings(half, 0.3)))
     np.testing.assert_allclose(solution.weights[index], np.tile([0.0, 0.6], 4), atol=1e-12)
     after = bias.moments(sensitive, labels, solution.weights[index])
     assert bias.representation_bias(after, half) == pytest.approx(0)
@@ -179,8 +179,8 @@ def test_a_pair_that_is_not_constrained_is_as_if_it_were_not_there(eps, random_p
     pairs = np.zeros((2, 4), dtype=bool)
     pairs[:, chosen] = True
     fewer = dataclasses.replace(patterns, labels=patterns.labels[:, chosen])
-    settings = Settings(target, 0.7, eps_association=eps, pairs=pairs)
-    expected = solve(Problem(fewer, Settings(target, 0.7, eps_association=eps)))
+    settings = M4Settings(target, 0.7, eps_association=eps, pairs=pairs)
+    expected = solve(Problem(fewer, M4Settings(target, 0.7, eps_association=eps)))
     solution = solve(Problem(patterns, settings))
     np.testing.assert_allclose(solution.weights, expected.weights, atol=1e-9)
     again = weights(
@@ -198,7 +198,7 @@ def test_a_group_can_be_balanced_and_be_a_label_of_another(random_patterns):
     pairs = ~np.eye(2, dtype=bool)
     target = np.array([0.5, 0.4])
     rate = 0.9 * max_rate(both, target, pairs=pairs)
-    solution = solve(Problem(both, Settings(target, rate, penalty=100.0, pairs=pairs)))
+    solution = solve(Problem(both, M4Settings(target, rate, penalty=100.0, pairs=pairs)))
     assert solution.certificate.violation.max() < 1e-10
     weight = both.share * solution.weights
     sex, age = both.sensitive.T
@@ -207,6 +207,6 @@ def test_a_group_can_be_balanced_and_be_a_label_of_another(random_patterns):
 
 
 def test_pairs_must_fit_the_labels(random_patterns):
-    settings = Settings(np.array([0.5, 0.5]), 0.5, pairs=np.ones((2, 3), dtype=bool))
+    settings = M4Settings(np.array([0.5, 0.5]), 0.5, pairs=np.ones((2, 3), dtype=bool))
     with pytest.raises(UserError, match="pairs has 3 columns but there are 4 labels"):
         Problem(random_patterns(50, 2, 4, seed=0), settings)

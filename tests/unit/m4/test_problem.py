@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
 from clipfair.core.errors import UserError
-from clipfair.m4 import Patterns, Problem, Settings, bias_vector, collapse, weights
+from clipfair.m4 import M4Settings, Patterns, Problem, bias_vector, collapse, weights
 from clipfair.m4.problem import distinct_rows, eps_offset, from_signed, to_signed
 
 
@@ -31,7 +31,7 @@ def test_collapse_keeps_every_example(random_examples):
 def test_bias_vector_by_its_definition_one_entry_at_a_time():
     rng = np.random.default_rng(0)
     sensitive, labels = rng.integers(0, 2, (5, 2)), rng.integers(0, 2, (5, 3))
-    asked = Settings(np.array([0.3, 0.6]), 0.5, eps_association=0.1, eps_representation=0.2)
+    asked = M4Settings(np.array([0.3, 0.6]), 0.5, eps_association=0.1, eps_representation=0.2)
     a = bias_vector(sensitive, labels, asked)
     for i in range(5):
         z = sensitive[i] - asked.target
@@ -57,7 +57,7 @@ def test_weights_minimise_the_lagrangian_by_brute_force(reading):
         rng.integers(0, 2, (20, 3)),
         rng.uniform(0.5, 2, 20),
     )
-    asked = Settings(
+    asked = M4Settings(
         np.array([0.3, 0.6]),
         0.5,
         max_weight=1.2,
@@ -78,7 +78,7 @@ def test_weights_minimise_the_lagrangian_by_brute_force(reading):
 def test_equation_5_as_printed():
     rng = np.random.default_rng(2)
     sensitive, labels, u = rng.integers(0, 2, (50, 2)), rng.integers(0, 2, (50, 3)), rng.uniform(0.5, 2, 50)
-    asked = Settings(np.array([0.3, 0.6]), 0.5, max_weight=0.8, eps_association=0.1)
+    asked = M4Settings(np.array([0.3, 0.6]), 0.5, max_weight=0.8, eps_association=0.1)
     v, mu = rng.exponential(0.5, 16), -0.1
     omega = bias_vector(sensitive, labels, asked) @ v + mu
     eta, q_max = 0.5, 0.8
@@ -96,7 +96,7 @@ def test_weights_refuse_other_columns():
             np.ones(1),
             v=np.zeros(8),
             mu=0,
-            settings=Settings([0.5, 0.5], 0.5),
+            settings=M4Settings([0.5, 0.5], 0.5),
         )
 
 
@@ -116,7 +116,7 @@ def test_weights_refuse_other_columns():
 )
 def test_settings_refuse(change, message):
     with pytest.raises(UserError, match=message):
-        Settings(**({"target": [0.5], "rate": 0.5} | change))
+        M4Settings(**({"target": [0.5], "rate": 0.5} | change))
 
 
 def _patterns(**change):
@@ -148,7 +148,7 @@ def test_patterns_refuse(change, message):
 
 def test_problem_refuses_targets_that_do_not_fit():
     with pytest.raises(UserError, match="1 sensitive groups but 2 targets"):
-        Problem(_patterns(), Settings([0.5, 0.5], 0.5))
+        Problem(_patterns(), M4Settings([0.5, 0.5], 0.5))
 
 
 def test_collapse_refuses():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from clipfair.m4 import Patterns, Problem, Settings, max_rate, solve
+from clipfair.m4 import M4Settings, Patterns, Problem, max_rate, solve
 
 READINGS = [{}, {"eps_association": 0.01, "eps_representation": 0.02}]
 READINGS += [READINGS[1] | {"eps_reading": "literal"}, {"eps_representation": 0.05}]
@@ -16,9 +16,9 @@ def test_constraints_hold_just_below_and_not_just_above(eps, max_weight, random_
     rate = max_rate(patterns, target, max_weight=max_weight, **eps)
     assert 0 < rate < max_weight
     settings = {"target": target, "max_weight": max_weight, "penalty": 1000.0, **eps}
-    below = solve(Problem(patterns, Settings(rate=rate * (1 - 1e-3), **settings))).certificate
+    below = solve(Problem(patterns, M4Settings(rate=rate * (1 - 1e-3), **settings))).certificate
     above = solve(
-        Problem(patterns, Settings(rate=min(rate * (1 + 1e-3), max_weight), **settings))
+        Problem(patterns, M4Settings(rate=min(rate * (1 + 1e-3), max_weight), **settings))
     ).certificate
     assert below.violation.max() < 1e-8
     assert above.violation.max() > 1e-6

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from clipfair.core.errors import UserError
-from clipfair.m4 import Problem, Settings, bias_vector, solve, stochastic
+from clipfair.m4 import M4Settings, Problem, bias_vector, solve, stochastic
 
 ADULT = [9918, 22732, 1769, 14423]
 
@@ -30,7 +30,7 @@ def literal_algorithm_1(problem, examples, *, learning_rate, project):
 @pytest.mark.parametrize("project", [True, False])
 def test_one_example_at_a_time_is_algorithm_1(project, random_patterns):
     patterns = random_patterns(100, 2, 3, seed=0, utilities=True)
-    problem = Problem(patterns, Settings(np.array([0.4, 0.5]), 0.6, penalty=0.05, eps_association=0.02))
+    problem = Problem(patterns, M4Settings(np.array([0.4, 0.5]), 0.6, penalty=0.05, eps_association=0.02))
     steps = stochastic.iterate(problem, rng=np.random.default_rng(3), project=project, yield_every=500)
     _, v, mu = next(steps)
     draws = np.random.default_rng(3).integers(patterns.examples, size=4096)[:500]
@@ -42,7 +42,7 @@ def test_one_example_at_a_time_is_algorithm_1(project, random_patterns):
 
 @pytest.mark.parametrize("batch_size", [1, 32])
 def test_the_projected_version_nears_the_optimum(batch_size, cells):
-    problem = Problem(cells(ADULT), Settings(np.array([0.6]), 0.7, eps_association=0.01, penalty=5.0))
+    problem = Problem(cells(ADULT), M4Settings(np.array([0.6]), 0.7, eps_association=0.01, penalty=5.0))
     exact = solve(problem)
     gaps = []
     for updates in (200, 20000):
@@ -62,8 +62,8 @@ def test_the_projected_version_nears_the_optimum(batch_size, cells):
 
 def test_the_printed_version_solves_with_equalities_whatever_eps_is(cells):
     patterns, target = cells(ADULT), np.array([0.6])
-    tolerant = Problem(patterns, Settings(target, 0.6, eps_association=0.05, eps_representation=0.05))
-    strict = solve(Problem(patterns, Settings(target, 0.6)))
+    tolerant = Problem(patterns, M4Settings(target, 0.6, eps_association=0.05, eps_representation=0.05))
+    strict = solve(Problem(patterns, M4Settings(target, 0.6)))
     found = stochastic.solve(
         tolerant, rng=np.random.default_rng(0), updates=5000, batch_size=64, learning_rate=0.5, project=False
     )
@@ -73,6 +73,6 @@ def test_the_printed_version_solves_with_equalities_whatever_eps_is(cells):
 
 
 def test_the_literal_reading_is_refused(cells):
-    problem = Problem(cells(ADULT), Settings([0.5], 0.5, eps_association=0.1, eps_reading="literal"))
+    problem = Problem(cells(ADULT), M4Settings([0.5], 0.5, eps_association=0.1, eps_reading="literal"))
     with pytest.raises(UserError, match="normalises eps"):
         stochastic.solve(problem, rng=np.random.default_rng(0), updates=1)

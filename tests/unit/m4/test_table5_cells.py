@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clipfair.m4 import Problem, Settings, bias, max_rate, solve
+from clipfair.m4 import M4Settings, Problem, bias, max_rate, solve
 
 ADULT = [9918, 22732, 1769, 14423]
 CREDIT = [2873, 11888 - 2873, 3763, 18112 - 3763]
@@ -34,8 +34,8 @@ def test_largest_rate(counts, at_data, at_half, cells):
         rate = max_rate(patterns, target)
         assert rate == pytest.approx(closed_form_rate(counts, target[0]), abs=1e-9)
         assert rate == pytest.approx(figure, abs=5e-5)
-        just_below = solve(Problem(patterns, Settings(target, rate - 1e-4, penalty=100.0))).certificate
-        just_above = solve(Problem(patterns, Settings(target, rate + 1e-4, penalty=100.0))).certificate
+        just_below = solve(Problem(patterns, M4Settings(target, rate - 1e-4, penalty=100.0))).certificate
+        just_above = solve(Problem(patterns, M4Settings(target, rate + 1e-4, penalty=100.0))).certificate
         assert just_below.violation.max() < 1e-12
         assert just_above.violation.max() > 1e-6
 
@@ -47,21 +47,21 @@ def parity_gap(patterns, settings):
 
 def test_what_remains_of_adult_at_rate_nine_tenths(cells):
     patterns = cells(ADULT)
-    assert parity_gap(patterns, Settings(data_target(patterns), 0.9)) == pytest.approx(10.5, abs=0.05)
-    assert parity_gap(patterns, Settings(np.array([0.5]), 0.9)) == pytest.approx(7.2, abs=0.05)
+    assert parity_gap(patterns, M4Settings(data_target(patterns), 0.9)) == pytest.approx(10.5, abs=0.05)
+    assert parity_gap(patterns, M4Settings(np.array([0.5]), 0.9)) == pytest.approx(7.2, abs=0.05)
 
 
 @pytest.mark.parametrize("counts", [ADULT, CREDIT])
 @pytest.mark.parametrize(("rate", "penalty"), [(0.8, 10.0), (0.5, 1.0)])
 def test_nothing_remains_below_the_largest_rate(counts, rate, penalty, cells):
     patterns = cells(counts)
-    settings = Settings(data_target(patterns), rate, penalty=penalty)
+    settings = M4Settings(data_target(patterns), rate, penalty=penalty)
     assert parity_gap(patterns, settings) == pytest.approx(0, abs=1e-9)
 
 
 def test_a_small_penalty_leaves_bias_although_the_constraints_can_be_met(cells):
     patterns = cells(ADULT)
-    reweigh = Settings(data_target(patterns), 1.0, max_weight=100.0, penalty=1.0)
+    reweigh = M4Settings(data_target(patterns), 1.0, max_weight=100.0, penalty=1.0)
     assert parity_gap(patterns, reweigh) == pytest.approx(5.9, abs=0.05)
-    half = Settings(np.array([0.5]), 1.0, max_weight=100.0, penalty=1.0)
+    half = M4Settings(np.array([0.5]), 1.0, max_weight=100.0, penalty=1.0)
     assert parity_gap(patterns, half) == pytest.approx(2.1, abs=0.05)

@@ -4,22 +4,15 @@ The method projects the one-hot labels on those whose mean in each group is the 
 authors' code does so by ADMM; for two classes the projection is in closed form.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from sklearn.base import ClassifierMixin, clone
 
+from clipfair.plan.mitigation_settings import R2BSettings
 from clipfair.tabular.outcome import Outcome
 from clipfair.tabular.protocol import SplitData
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Nothing to set: gamma and eta of the authors' code change how it gets to the projection, and
-    their default eps = 0 asks for exact agreement."""
-
-
-def fit_predict(data: SplitData, settings: Settings, *, classifier: ClassifierMixin, seed: int) -> Outcome:
+def fit_predict(data: SplitData, settings: R2BSettings, *, classifier: ClassifierMixin, seed: int) -> Outcome:
     """Fit the classifier to soft labels; it does not need the sensitive attribute to be fair.
 
     The log-loss of a soft label f is that of label 1 with weight f plus that of label 0 with weight

@@ -4,42 +4,16 @@ The authors' code finds the thresholds by stochastic gradients. For demographic 
 scalar per group, the root of a falling function, so they are computed to machine precision here.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.optimize import brentq
 from sklearn.base import ClassifierMixin, clone
 
-from clipfair.core.errors import UserError
+from clipfair.plan.mitigation_settings import RTOSettings
 from clipfair.tabular.outcome import Outcome, draw
 from clipfair.tabular.protocol import SplitData
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The names and defaults of the authors' code.
-
-    Attributes
-    ----------
-    gamma : width of the zone of scores, in [-1, 1], within which decisions are random; > 0.
-    eps : allowed difference of mean decisions between groups, >= 0.
-    rho : the mean decision of all groups, in [0, 1]; ``"mean"``: the mean predicted probability.
-    """
-
-    gamma: float = 1.0
-    eps: float = 0.0
-    rho: float | str = "mean"
-
-    def __post_init__(self) -> None:
-        if not self.gamma > 0:
-            raise UserError(f"rto: gamma is {self.gamma!r}, expected a number > 0")
-        if not self.eps >= 0:
-            raise UserError(f"rto: eps is {self.eps!r}, expected a number >= 0")
-        if self.rho != "mean" and not (isinstance(self.rho, int | float) and 0 <= self.rho <= 1):
-            raise UserError(f"rto: rho is {self.rho!r}, expected 'mean' or a number from 0 to 1")
-
-
-def fit_predict(data: SplitData, settings: Settings, *, classifier: ClassifierMixin, seed: int) -> Outcome:
+def fit_predict(data: SplitData, settings: RTOSettings, *, classifier: ClassifierMixin, seed: int) -> Outcome:
     """Fit the classifier, then the thresholds, to the training rows.
 
     The paper of the method fits the thresholds to rows that the classifier has not seen;

@@ -1,39 +1,16 @@
 """Threshold optimizer (Hardt et al., 2016) under demographic parity, by fairlearn."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from clipfair.core.errors import UserError
+from clipfair.plan.mitigation_settings import ThresholdOptimizerSettings
 from clipfair.tabular.outcome import Outcome
 from clipfair.tabular.protocol import SplitData
 
-PREDICT_METHODS = ("predict", "predict_proba")
 
-
-@dataclass(frozen=True)
-class Settings:
-    """What the thresholds apply to.
-
-    Attributes
-    ----------
-    predict_method : ``"predict"``, the classifier's hard labels: fairlearn's default until 0.10,
-        hence the paper's; a group's rule then mixes the classifier with a constant.
-        ``"predict_proba"``: its probabilities, which the method was made for.
-    """
-
-    predict_method: str = "predict"
-
-    def __post_init__(self) -> None:
-        if self.predict_method not in PREDICT_METHODS:
-            raise UserError(
-                f"threshold_optimizer: predict_method is {self.predict_method!r}; "
-                f"known: {', '.join(PREDICT_METHODS)}"
-            )
-
-
-def fit_predict(data: SplitData, settings: Settings, *, classifier: ClassifierMixin, seed: int) -> Outcome:
+def fit_predict(
+    data: SplitData, settings: ThresholdOptimizerSettings, *, classifier: ClassifierMixin, seed: int
+) -> Outcome:
     """Fit classifier and thresholds to the training rows, as fairlearn does by itself.
 
     The rule needs the sensitive attribute of the test rows, and is randomised.

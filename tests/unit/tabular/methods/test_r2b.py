@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
+from clipfair.plan.mitigation_settings import BaselineSettings, R2BSettings
 from clipfair.tabular.methods import baseline, r2b
 
 
@@ -68,7 +69,7 @@ def test_trains_on_the_soft_labels(data, classifier):
             seen["weight"] = sample_weight.sum()
             return self
 
-    outcome = r2b.fit_predict(data, r2b.Settings(), classifier=Recorder(C=1e6), seed=0)
+    outcome = r2b.fit_predict(data, R2BSettings(), classifier=Recorder(C=1e6), seed=0)
     assert seen["weight"] == pytest.approx(len(data.y_train))
     assert seen["mean"] == pytest.approx(dict.fromkeys(data.groups, data.y_train.mean()), abs=1e-3)
     assert outcome.details["soft_rows"] > 0
@@ -76,8 +77,8 @@ def test_trains_on_the_soft_labels(data, classifier):
 
 def test_reduces_the_difference(data, classifier):
     fair, plain = (
-        method.fit_predict(data, method.Settings(), classifier=classifier, seed=0).predictions
-        for method in (r2b, baseline)
+        method.fit_predict(data, settings, classifier=classifier, seed=0).predictions
+        for method, settings in ((r2b, R2BSettings()), (baseline, BaselineSettings()))
     )
     male = data.s_test == "male"
     assert abs(fair[male].mean() - fair[~male].mean()) < 0.5 * abs(plain[male].mean() - plain[~male].mean())

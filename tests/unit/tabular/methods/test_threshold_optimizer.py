@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from clipfair.core.errors import UserError
+from clipfair.plan.mitigation_settings import BaselineSettings, ThresholdOptimizerSettings
 from clipfair.tabular.methods import baseline, threshold_optimizer
 from clipfair.tabular.protocol import SplitData
 
@@ -25,7 +25,7 @@ def copied(training_data: SplitData) -> SplitData:
 
 
 def predict(data, classifier, **settings):
-    settings = threshold_optimizer.Settings(**settings)
+    settings = ThresholdOptimizerSettings(**settings)
     return threshold_optimizer.fit_predict(data, settings, classifier=classifier, seed=0).predictions
 
 
@@ -40,7 +40,7 @@ def best_rule_on_hard_labels(y, hard, male):
 
 
 def test_hard_labels_give_the_best_mixture_with_constants(copied, training_data, classifier):
-    hard = baseline.fit_predict(training_data, baseline.Settings(), classifier=classifier, seed=0).predictions
+    hard = baseline.fit_predict(training_data, BaselineSettings(), classifier=classifier, seed=0).predictions
     error, rate = best_rule_on_hard_labels(training_data.y_train, hard, training_data.s_train == "male")
     fair = predict(copied, classifier)
     male = copied.s_test == "male"
@@ -55,8 +55,3 @@ def test_probabilities_cost_less_accuracy_than_hard_labels(copied, classifier):
     male = copied.s_test == "male"
     assert abs(soft[male].mean() - soft[~male].mean()) < 0.006
     assert (soft != copied.y_test).mean() < (hard != copied.y_test).mean() - 0.01
-
-
-def test_bad_predict_method():
-    with pytest.raises(UserError, match="'auto'; known: predict, predict_proba"):
-        threshold_optimizer.Settings(predict_method="auto")
