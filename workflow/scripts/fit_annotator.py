@@ -3,14 +3,14 @@
 from clipfair.annotate.encoders import encoder_of
 from clipfair.annotate.fit import fit_annotator
 from clipfair.annotate.labels import CAPTIONS, labels_of
-from clipfair.annotate.shards import shard_paths
 from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.core.errors import job_log
+from clipfair.data.shards import find_shards
 
 with job_log(snakemake.log[0]):
     annotation, raw = snakemake.params.annotation, snakemake.input.raw
     annotator, max_bad_share = annotation["annotator"], annotation["max_bad_share"]
-    shards = shard_paths(raw, annotation["shards"])[: annotator["labelled_shards"]]
+    shards = find_shards(raw, expected=annotation["shards"])[: annotator["labelled_shards"]]
     labels = labels_of(
         annotator["labels"],
         folder=raw,

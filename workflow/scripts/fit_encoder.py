@@ -1,12 +1,12 @@
 """fit_encoder: the linear encoder of an annotation, from the pairs of its first shards."""
 
 from clipfair.annotate.encoders import fit_encoder
-from clipfair.annotate.shards import shard_paths
 from clipfair.core.errors import job_log
+from clipfair.data.shards import find_shards
 
 with job_log(snakemake.log[0]):
     annotation = snakemake.params.annotation
-    shards = shard_paths(snakemake.input.raw, annotation["shards"])
+    shards = find_shards(snakemake.input.raw, expected=annotation["shards"])
     fit_encoder(
         shards[: annotation["encoder"]["fit_shards"]],
         snakemake.output[0],

@@ -8,9 +8,9 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from clipfair.annotate.labels import read_labels
-from clipfair.annotate.shards import MODALITIES
 from clipfair.core.errors import UserError
 from clipfair.core.io import write_json
+from clipfair.data.annotation_columns import MODALITIES
 
 
 def quality_of(

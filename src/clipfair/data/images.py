@@ -1,4 +1,4 @@
-"""The image of one example of a prepared dataset, wherever its bytes lie."""
+"""The image of one example of a prepared dataset, from any of the forms in which datasets store images."""
 
 import io
 import struct
@@ -14,6 +14,7 @@ from clipfair.core.errors import UserError
 
 # The array of Harvard-FairVLMed's npz files.
 NPZ_ARRAY = "slo_fundus"
+# What Pillow and numpy raise on damaged images.
 DAMAGE = (
     OSError,
     SyntaxError,
@@ -27,37 +28,42 @@ DAMAGE = (
 )
 
 
+def decode_image(content: bytes) -> Image.Image:
+    """Decode an image file's content as RGB; one of :data:`DAMAGE` if it is damaged."""
+    with Image.open(io.BytesIO(content)) as image:
+        return image.convert("RGB")
+
+
 def open_image(example: Mapping, *, folder: str | Path) -> Image.Image:
     """Open the image of one row of a prepared table, as RGB.
 
     Parameters
     ----------
     example
-        A row. It has ``image_bytes``, an encoded image; or ``image``, a path relative to ``folder``:
-        an image, an .npz with the array ``slo_fundus`` (values in [0, 255]; (H, W) or (H, W, 3)), or
-        with ``offset`` and ``size`` (bytes) a file that holds an image as a part.
+        A row with ``image_bytes``, an encoded image; or with ``image``, a path relative to ``folder``:
+        an image, an .npz with the array ``slo_fundus`` (values in [0, 255]; (H, W) or (H, W, 3)), or,
+        if the row has ``offset`` and ``size`` (bytes), a file that contains the image at that position.
     folder
         The dataset's folder.
 
     Raises
     ------
     UserError
-        If the file is missing, or what is there does not open as an image.
+        If the file is missing, or does not open as an image.
     """
     if "image_bytes" in example:
-        place = f"{folder}: {example['key']}"
-        return _guarded(place, lambda: _decode(example["image_bytes"]))
+        return _open(f"{folder}: {example['key']}", lambda: decode_image(example["image_bytes"]))
     path = Path(folder, example["image"])
     if not path.is_file():
         raise UserError(f"{path}: no such image; fetch the dataset again")
     if "offset" in example:
-        return _guarded(f"{path}: {example['key']}", lambda: _decode(_part(path, example)))
+        return _open(f"{path}: {example['key']}", lambda: decode_image(_read_part(path, example)))
     if path.suffix == ".npz":
-        return _guarded(str(path), lambda: _from_npz(path))
-    return _guarded(str(path), lambda: _decode(path.read_bytes()))
+        return _open(str(path), lambda: _from_npz(path))
+    return _open(str(path), lambda: decode_image(path.read_bytes()))
 
 
-def _guarded(place: str, read: Callable[[], Image.Image]) -> Image.Image:
+def _open(place: str, read: Callable[[], Image.Image]) -> Image.Image:
     try:
         return read()
     except DAMAGE as error:
@@ -67,12 +73,7 @@ def _guarded(place: str, read: Callable[[], Image.Image]) -> Image.Image:
         ) from None
 
 
-def _decode(content: bytes) -> Image.Image:
-    with Image.open(io.BytesIO(content)) as image:
-        return image.convert("RGB")
-
-
-def _part(path: Path, example: Mapping) -> bytes:
+def _read_part(path: Path, example: Mapping) -> bytes:
     with path.open("rb") as stream:
         stream.seek(int(example["offset"]))
         return stream.read(int(example["size"]))

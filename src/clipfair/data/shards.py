@@ -1,12 +1,13 @@
-"""Webdataset shards: where each pair lies in them, and the pair itself.
+"""Webdataset shards: tars of image-text pairs, read in place. Every reader of shards uses this module.
 
-Shards are read in place. An index of each (the offsets of its pairs) is made once and kept in a cache.
+The key of a file is webdataset's: its path in the tar up to the first dot of the file name. Folders belong
+to the key, a leading ``./`` does not. The rest of the name, in lower case, is the suffix. A file without
+one of the two (``README``, ``.hidden``) belongs to no pair. The files of a key need not be adjacent; two
+files of one key with one suffix are an error.
 """
 
 import hashlib
-import io
-import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,16 +19,99 @@ from PIL import Image
 
 from clipfair.core.errors import UserError, progress
 from clipfair.core.io import atomic_path
-from clipfair.data.images import DAMAGE
+from clipfair.data.images import DAMAGE, decode_image
+from clipfair.data.tar import TarMember, list_members
 
-PICTURES = ("jpg", "jpeg", "png", "webp")
-_BLOCK = 512
+# In the order of preference where a key has several.
+IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "webp")
+TEXT_SUFFIX = "txt"
 _COLUMNS = ("key", "image", "image_size", "text", "text_size")
 
 
+def split_name(name: str) -> tuple[str, str] | None:
+    """Return key and suffix of a file's name in a shard, None if it belongs to no pair.
+
+    >>> split_name("./part/000000017.JPG")
+    ('part/000000017', 'jpg')
+    """
+    folder, slash, file = name.removeprefix("./").rpartition("/")
+    stem, _, suffix = file.partition(".")
+    return (folder + slash + stem, suffix.lower()) if stem and suffix else None
+
+
+def list_files(shard: str | Path) -> dict[str, dict[str, TarMember]]:
+    """Return the files of each key by suffix, keys in the order of their first file.
+
+    Raises
+    ------
+    UserError
+        If the tar is missing or damaged, or a key has two files with one suffix.
+    """
+    files: dict[str, dict[str, TarMember]] = {}
+    for member in list_members(shard):
+        split = split_name(member.name)
+        if split is not None:
+            key, suffix = split
+            if files.setdefault(key, {}).setdefault(suffix, member) is not member:
+                raise UserError(
+                    f"{shard}: two files {suffix!r} of key {key!r}; a key has one file of each suffix: "
+                    "remove one, or fetch the shard again"
+                )
+    return files
+
+
+def image_of(files: Mapping[str, TarMember]) -> TarMember | None:
+    """Return the image among the files of a key, None if there is none."""
+    return next((files[suffix] for suffix in IMAGE_SUFFIXES if suffix in files), None)
+
+
+def read_pair(shard: str | Path, key: str) -> tuple[bytes, str] | None:
+    """Return the encoded image and the caption of one key, None if the shard lacks either.
+
+    Raises
+    ------
+    UserError
+        If the tar is missing or damaged, or the caption is not UTF-8.
+    """
+    files = list_files(shard).get(key, {})
+    image = image_of(files)
+    if image is None or TEXT_SUFFIX not in files:
+        return None
+    return _read_pair(Path(shard), key, image, files[TEXT_SUFFIX])
+
+
+def _read_pair(path: Path, key: str, image: TarMember, text: TarMember) -> tuple[bytes, str]:
+    with path.open("rb") as stream:
+        content, caption = image.read(stream), text.read(stream)
+    if len(content) < image.size or len(caption) < text.size:
+        raise _damaged(path, key, "the file is shorter than it was")
+    try:
+        return content, decode_caption(caption)
+    except UnicodeDecodeError as error:
+        raise _damaged(path, key, error) from None
+
+
+def decode_caption(content: bytes) -> str:
+    """Return a caption without blanks at its ends; :class:`UnicodeDecodeError` if it is not UTF-8."""
+    return content.decode("utf-8").strip()
+
+
+def _damaged(path: Path, key: str, error: Exception | str) -> UserError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return UserError(f"{path}: pair {key}: damaged ({reason}); fetch the shard again")
+
+
 @dataclass(frozen=True)
-class Index:
-    """Where the pairs of some shards lie: for each its key, shard, and the bytes of image and text."""
+class PairIndex:
+    """The pairs of some shards: of each its key, its shard, and the bytes of its image and its text.
+
+    Attributes
+    ----------
+    paths : the shards.
+    key : (n,) text.
+    shard : (n,) position in ``paths``.
+    image, image_size, text, text_size : (n,) offset and size in the shard, bytes.
+    """
 
     paths: Sequence[Path]
     key: np.ndarray
@@ -41,26 +125,19 @@ class Index:
         return len(self.key)
 
     def read(self, row: int) -> tuple[bytes, str]:
-        """The encoded image and the caption of a pair.
+        """Return the encoded image and the caption of a pair.
 
         Raises
         ------
         UserError
             If the shard has become shorter, or the caption is not UTF-8.
         """
-        path = self.paths[self.shard[row]]
-        with path.open("rb") as stream:
-            image = _part(stream, self.image[row], self.image_size[row])
-            text = _part(stream, self.text[row], self.text_size[row])
-        try:
-            if len(image) < self.image_size[row]:
-                raise ValueError("the file is shorter than it was")
-            return image, text.decode("utf-8").strip()
-        except ValueError as error:
-            raise _damaged(path, self.key[row], error) from None
+        image = TarMember("", int(self.image[row]), int(self.image_size[row]))
+        text = TarMember("", int(self.text[row]), int(self.text_size[row]))
+        return _read_pair(self.paths[self.shard[row]], self.key[row], image, text)
 
-    def picture(self, row: int, content: bytes) -> Image.Image:
-        """The decoded image of a pair, RGB.
+    def decode(self, row: int, content: bytes) -> Image.Image:
+        """Return the image of a pair as RGB, from its encoded ``content``.
 
         Raises
         ------
@@ -68,43 +145,36 @@ class Index:
             If it does not decode.
         """
         try:
-            with Image.open(io.BytesIO(content)) as image:
-                return image.convert("RGB")
+            return decode_image(content)
         except DAMAGE as error:
             raise _damaged(self.paths[self.shard[row]], self.key[row], error) from None
 
 
-def _part(stream: io.BufferedReader, offset: int, size: int) -> bytes:
-    stream.seek(int(offset))
-    return stream.read(int(size))
-
-
-def _damaged(path: Path, key: str, error: Exception) -> UserError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return UserError(f"{path}: pair {key}: damaged ({reason}); fetch the shard again")
-
-
-def find_shards(folder: str | Path) -> list[Path]:
-    """The shards of a dataset's folder, in order.
+def find_shards(folder: str | Path, *, expected: int | None = None) -> list[Path]:
+    """Return the shards of a dataset's folder, sorted by name.
 
     Raises
     ------
     UserError
-        If there is none.
+        If there is none, or another number than ``expected``.
     """
     found = sorted(Path(folder, "shards").glob("*.tar"))
+    if expected is not None and len(found) != expected:
+        raise UserError(
+            f"{folder}/shards: {len(found)} shards, expected {expected}; correct shards in config.annotations"
+        )
     if not found:
         raise UserError(f"{folder}/shards: no shards (*.tar); fetch the dataset again")
     return found
 
 
-def read_index(paths: Sequence[Path], cache: str | Path, *, workers: int = 1) -> Index:
-    """The index of shards, from the cache where they have not changed since.
+def read_index(paths: Sequence[Path], cache: str | Path, *, workers: int = 1) -> PairIndex:
+    """Return the index of shards, from the cache where they have not changed since.
 
     Raises
     ------
     UserError
-        If a shard is damaged.
+        If a shard is damaged, or has two files of one key with one suffix.
     """
     one = partial(_cached_index, cache=Path(cache, "index"))
     if workers > 1:
@@ -113,46 +183,35 @@ def read_index(paths: Sequence[Path], cache: str | Path, *, workers: int = 1) ->
     else:
         parts = [one(path) for path in progress(paths, unit="shard", what="indexing")]
     shard = np.repeat(np.arange(len(paths)), [len(part["key"]) for part in parts])
-    return Index(
+    return PairIndex(
         paths, shard=shard, **{name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS}
     )
 
 
-def state_of(paths: Sequence[Path]) -> str:
-    """A digest that changes when one of some files does: their names, sizes and times."""
+def files_digest(paths: Sequence[Path]) -> str:
+    """Return a digest of the names, sizes and modification times of files."""
     facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 def _cached_index(path: Path, cache: Path) -> dict[str, np.ndarray]:
-    kept = cache / f"{path.stem}-{state_of([path])}.npz"
-    if kept.is_file():
-        with np.load(kept, allow_pickle=False) as arrays:
+    cached = cache / f"{path.stem}-{files_digest([path])}.npz"
+    if cached.is_file():
+        with np.load(cached, allow_pickle=False) as arrays:
             return dict(arrays)
-    made = _index(path)
-    with atomic_path(kept) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, **made)
-    return made
+    index = _index(path)
+    with atomic_path(cached) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **index)
+    return index
 
 
 def _index(path: Path) -> dict[str, np.ndarray]:
-    images: dict[str, tuple[int, int]] = {}
-    texts: dict[str, tuple[int, int]] = {}
-    last = "none"
-    try:
-        with path.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
-            for member in tar:
-                last, _, suffix = member.name.rpartition("/")[2].partition(".")
-                if member.isfile() and suffix.lower() in PICTURES:
-                    images[last] = (member.offset_data, member.size)
-                elif member.isfile() and suffix.lower() == "txt":
-                    texts[last] = (member.offset_data, member.size)
-            # tarfile takes a damaged header after the first for the end of the archive.
-            stream.seek(tar.offset)
-            if stream.read(_BLOCK) != bytes(_BLOCK):
-                raise tarfile.ReadError("no mark at its end")
-    except (tarfile.TarError, EOFError) as error:
-        raise UserError(f"{path}: damaged tar ({error}) after key {last!r}; fetch the shard again") from None
-    keys = [key for key in images if key in texts]
-    places = np.array([(*images[key], *texts[key]) for key in keys], dtype=np.int64).reshape(-1, 4)
-    return {"key": np.array(keys, dtype=str), **dict(zip(_COLUMNS[1:], places.T, strict=True))}
+    pairs = {
+        key: (image, files[TEXT_SUFFIX])
+        for key, files in list_files(path).items()
+        if (image := image_of(files)) is not None and TEXT_SUFFIX in files
+    }
+    places = np.array(
+        [(image.offset, image.size, text.offset, text.size) for image, text in pairs.values()], dtype=np.int64
+    ).reshape(-1, 4)
+    return {"key": np.array(list(pairs), dtype=str), **dict(zip(_COLUMNS[1:], places.T, strict=True))}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.data import tar
 from clipfair.data.datasets import index, matlab, splits
+from clipfair.data.tar import list_members
 
 DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
 META = "ILSVRC2012_devkit_t12/data/meta.mat"
@@ -97,7 +97,7 @@ def _read_devkit(path: Path) -> tuple[pd.Series, list[str]]:
 
 def _val_archive(folder: Path, *, truth: list[str]) -> pd.DataFrame:
     rows = []
-    for member in tar.members(folder / ARCHIVES["val"]):
+    for member in list_members(folder / ARCHIVES["val"]):
         match = VAL_NAME.fullmatch(member.name)
         if not match or not 1 <= int(match[1]) <= len(truth):
             raise UserError(
@@ -111,7 +111,7 @@ def _val_archive(folder: Path, *, truth: list[str]) -> pd.DataFrame:
 def _train_archive(folder: Path) -> pd.DataFrame:
     """A tar of tars, one a synset."""
     rows = []
-    for member in tar.members(folder / ARCHIVES["train"]):
+    for member in list_members(folder / ARCHIVES["train"], nested=True):
         synset, _, name = member.name.rpartition("/")
         rows.append((f"train/{Path(name).stem}", member.offset, member.size, Path(synset).stem))
     return _frame("train", rows)

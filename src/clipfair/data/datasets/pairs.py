@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clipfair.core.errors import UserError, progress
-from clipfair.data import tar
 from clipfair.data.datasets import index
+from clipfair.data.shards import list_files
 
 FOLDER = "shards"
 ADVICE = "download the shard again"
@@ -67,8 +67,7 @@ def _names(root: Path) -> list[str]:
 def _check_shard(root: Path, name: str) -> tuple[set[str], int]:
     """The keys of one shard, which tar and parquet must agree on, and how many addresses gave no pair."""
     tar_path, parquet_path = root / f"{name}.tar", root / f"{name}.parquet"
-    # A key ends at the first dot of the file's name.
-    in_tar = {member.name.rpartition("/")[2].partition(".")[0] for member in tar.members(tar_path)}
+    in_tar = set(list_files(tar_path))
     try:
         lacking = {"key", "status"} - set(pq.read_schema(parquet_path).names)
         tried = None if lacking else pq.read_table(parquet_path, columns=["key", "status"]).to_pandas()

@@ -3,23 +3,22 @@
 import base64
 import html
 import io
-import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from clipfair.core.errors import UserError
 from clipfair.core.keys import hash_keys
 from clipfair.data.annotation_columns import AnnotationColumn
+from clipfair.data.images import DAMAGE, decode_image
+from clipfair.data.shards import read_pair
 from clipfair.tables.common.annotations import find_columns, read_annotations
 from clipfair.tables.common.page import markdown_table, percent, plain
 
 MODALITIES = ("image", "text")  # the order of the paper's columns
-_PICTURES = ("jpg", "jpeg", "png", "webp")
 _SIDE = 224  # the paper shows its images at this size
 
 
@@ -141,7 +140,12 @@ def _values(row: pd.Series, columns: Sequence[AnnotationColumn]) -> str:
 
 def _show(example: Example) -> tuple[str, dict[str, str]]:
     """The picture as an element of the page, and the cells of the example."""
-    image, text = _read_example(example.shard, example.key)
+    pair = read_pair(example.shard, example.key)
+    if pair is None:
+        raise UserError(
+            f"{example.shard}: no image and caption of key {example.key!r}; annotate this shard again"
+        )
+    image, text = pair
     picture = f'<img width="112" alt="{html.escape(example.key)}" src="{_data_uri(image, example)}">'
     return picture, {
         "key": example.key,
@@ -151,31 +155,10 @@ def _show(example: Example) -> tuple[str, dict[str, str]]:
     }
 
 
-def _read_example(shard: str, key: str) -> tuple[bytes, str]:
-    """The image's bytes and the caption; webdataset's key of a file ends at the first dot of its name."""
-    files = {}
-    try:
-        with tarfile.open(shard, "r:") as tar:
-            for member in tar:
-                folder, slash, name = member.name.rpartition("/")
-                stem, _, suffix = name.partition(".")
-                if member.isfile() and folder + slash + stem == key:
-                    files[suffix.lower()] = tar.extractfile(member).read()
-    except FileNotFoundError:
-        raise UserError(f"{shard}: no such file; fetch the dataset again") from None
-    except (tarfile.TarError, EOFError) as error:
-        raise UserError(f"{shard}: damaged tar ({error}); fetch the shard again") from None
-    image = next((files[suffix] for suffix in _PICTURES if suffix in files), None)
-    if image is None or "txt" not in files:
-        raise UserError(f"{shard}: no image and caption of key {key!r}; annotate this shard again")
-    return image, files["txt"].decode("utf-8").strip()
-
-
 def _data_uri(content: bytes, example: Example) -> str:
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            shown = image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        shown = decode_image(content)
+    except DAMAGE:
         raise UserError(
             f"{example.shard}: the image of key {example.key!r} does not open; annotate this shard again"
         ) from None

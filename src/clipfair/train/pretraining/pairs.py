@@ -14,7 +14,7 @@ from torch import Tensor
 
 from clipfair.core.errors import UserError, progress
 from clipfair.core.io import atomic_path
-from clipfair.data.shards import Index, find_shards, read_index, state_of
+from clipfair.data.shards import PairIndex, files_digest, find_shards, read_index
 from clipfair.models.interface import Built, pixels_of
 from clipfair.train.order import Order, Stage
 from clipfair.train.protocols import Batch, Place
@@ -41,7 +41,7 @@ def read_decoded(folder: str | Path, cache: str | Path, built: Built) -> Decoded
     """All pairs of a dataset's shards, resized for a model; kept in the cache for the next one."""
     paths = find_shards(folder)
     how = f"{built.size}-{'crop' if built.crop else 'squash'}"
-    kept = Path(cache, "decoded", f"{how}-{state_of(paths)}.npz")
+    kept = Path(cache, "decoded", f"{how}-{files_digest(paths)}.npz")
     if not kept.is_file():
         decoded = _decode(read_index(paths, cache), built)
         with atomic_path(kept) as temporary, temporary.open("wb") as stream:
@@ -50,12 +50,12 @@ def read_decoded(folder: str | Path, cache: str | Path, built: Built) -> Decoded
         return Decoded(**arrays)
 
 
-def _decode(index: Index, built: Built) -> Decoded:
+def _decode(index: PairIndex, built: Built) -> Decoded:
     pixels = np.empty((len(index), 3, built.size, built.size), dtype=np.uint8)
     texts = []
     for row in progress(range(len(index)), unit="image", what="decoding"):
         content, text = index.read(row)
-        pixels[row] = pixels_of(built.resize(index.picture(row, content)))
+        pixels[row] = pixels_of(built.resize(index.decode(row, content)))
         texts.append(text)
     return Decoded(index.key, index.shard, pixels, np.array(texts, dtype=str))
 
@@ -113,7 +113,7 @@ class ShardSource:
     """
 
     def __init__(
-        self, index: Index, order: Order, built: Built, *, place: Place, accumulate: int, workers: int
+        self, index: PairIndex, order: Order, built: Built, *, place: Place, accumulate: int, workers: int
     ):
         self.index, self.order, self.built = index, order, built
         self.place, self.accumulate, self.workers, self.step = place, accumulate, workers, 0
@@ -165,7 +165,7 @@ class _Requests:
 class _Reader:
     """Reads and decodes the batches asked for, in a worker."""
 
-    def __init__(self, index: Index, built: Built):
+    def __init__(self, index: PairIndex, built: Built):
         self.index, self.resize, self.tokenizer = index, built.resize, built.tokenizer
 
     def __getitem__(self, request: tuple[np.ndarray, Sequence[str] | None]) -> tuple | str:
@@ -174,7 +174,7 @@ class _Reader:
         try:
             read = [self.index.read(row) for row in rows]
             pictures = [
-                pixels_of(self.resize(self.index.picture(row, content)))
+                pixels_of(self.resize(self.index.decode(row, content)))
                 for row, (content, _) in zip(rows, read, strict=True)
             ]
         except UserError as error:
