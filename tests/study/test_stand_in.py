@@ -48,7 +48,7 @@ def built(tmp_path_factory):
 
 def test_every_table_says_what_it_stands_in_for(built):
     for table in ("conditions-web", "figure10-web"):
-        assert "Made from cc12m, which stands in for WebLI." in (built / TABLES / f"{table}.md").read_text()
+        assert "The dataset cc12m is used instead of WebLI." in (built / TABLES / f"{table}.md").read_text()
 
 
 def test_pictures_are_annotated_as_often_as_captions_mention(built):

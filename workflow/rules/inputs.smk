@@ -355,14 +355,27 @@ def get_table_id(wildcards):
     return f"{wildcards.paper}/{wildcards.table}"
 
 
-def get_records(wildcards):
-    return REGISTRY.records(get_table_id(wildcards))
+def get_data_kind(wildcards):
+    return REGISTRY.data_kind(get_table_id(wildcards))
+
+
+def get_table_notes(wildcards):
+    return REGISTRY.notes(get_table_id(wildcards))
 
 
 def get_published(wildcards):
-    tables = REGISTRY.tables | REGISTRY.runs.tables
-    paper = tables[get_table_id(wildcards)].published.split("/")[0]
-    return str(ROOT / f"resources/published/{paper}.csv")
+    published = (REGISTRY.tables | REGISTRY.runs.tables)[get_table_id(wildcards)].published
+    return str(ROOT / f"resources/published/{published.split('/')[0]}.csv") if published else []
+
+
+def get_builder_code(paper, builder, *others):
+    return code_digest(
+        f"clipfair.tables.{paper}.{builder}", "clipfair.tables.common.table_files", *others
+    )
+
+
+def get_records(wildcards):
+    return REGISTRY.records(get_table_id(wildcards))
 
 
 def get_table_settings(wildcards):
@@ -370,9 +383,7 @@ def get_table_settings(wildcards):
 
 
 def get_table_code(wildcards):
-    return code_digest(
-        f"clipfair.tables.{wildcards.paper}.{REGISTRY.tables[get_table_id(wildcards)].builder}"
-    )
+    return get_builder_code(wildcards.paper, REGISTRY.tables[get_table_id(wildcards)].builder)
 
 
 def get_published_tables():
@@ -391,16 +402,12 @@ def get_data_table_arguments(wildcards):
     return REGISTRY.data_table_arguments(get_table_id(wildcards))
 
 
-def get_data_table_notes(wildcards):
-    return REGISTRY.notes(get_table_id(wildcards))
-
-
 def get_data_table_builder(wildcards):
     return REGISTRY.data_tables[get_table_id(wildcards)].builder
 
 
 def get_data_table_code(wildcards):
-    return code_digest(f"clipfair.tables.{wildcards.paper}.{get_data_table_builder(wildcards)}")
+    return get_builder_code(wildcards.paper, get_data_table_builder(wildcards))
 
 
 def get_run_records(wildcards):
@@ -425,17 +432,11 @@ def get_run_table_settings(wildcards):
 
 def get_run_table_code(wildcards):
     builder = REGISTRY.runs.tables[get_table_id(wildcards)].builder
-    return code_digest(
-        "clipfair.tables.common.records", f"clipfair.tables.{wildcards.paper}.{builder}"
-    )
+    return get_builder_code(wildcards.paper, builder, "clipfair.tables.common.records")
 
 
 def get_run_tables():
-    return paths.table_pattern(REGISTRY.runs.uncompared_tables())
-
-
-def get_compared_tables():
-    return paths.table_pattern(REGISTRY.runs.compared_tables())
+    return paths.table_pattern(REGISTRY.runs.buildable_tables())
 
 
 def get_figure_data(wildcards):

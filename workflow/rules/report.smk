@@ -1,8 +1,8 @@
-# What is told of a whole study: pages for the report, a summary for DVC.
+# Summaries of a whole study: HTML pages for the report, a JSON file for DVC.
 # in:    results/tables/<study>/<paper>/<table>.md .compare.csv
-# out:   results/tables/<study>/pages/<paper>/<table>.html       each table's page
-#        results/tables/<study>/compared/<paper>/<table>.html    its values beside the published ones
-#        results/metrics.json    every compared table's means and verdicts, for dvc metrics diff
+# out:   results/tables/<study>/pages/<paper>/<table>.html       the page of each table
+#        results/tables/<study>/compared/<paper>/<table>.html    its values and the published ones
+#        results/metrics.json    means and verdicts of every compared table, for dvc metrics diff
 # steps: render_pages; gather_metrics
 
 
@@ -25,7 +25,7 @@ rule render_pages:
             caption="../report/page.rst",
             category=get_paper_title,
             subcategory="Tables",
-            labels={"table": "{table}"},
+            labels={"table": "{table}", "data": get_data_kind},
         ),
         compared=report(
             directory(paths.COMPARED),
@@ -33,7 +33,7 @@ rule render_pages:
             caption="../report/compared.rst",
             category=get_paper_title,
             subcategory="Compared values",
-            labels={"table": "{table}"},
+            labels={"table": "{table}", "data": get_data_kind},
         ),
     log:
         "logs/render_pages/{study}.log",
@@ -42,7 +42,7 @@ rule render_pages:
     conda:
         "../../envs/workflow.yaml"
     params:
-        code=code_digest("clipfair.tables.common.html"),
+        code=code_digest("clipfair.tables.common.report_pages"),
     script:
         "../scripts/render_pages.py"
 
@@ -60,6 +60,6 @@ rule gather_metrics:
         "../../envs/workflow.yaml"
     params:
         tables=get_compared_names(),
-        code=code_digest("clipfair.tables.common.summary"),
+        code=code_digest("clipfair.tables.common.metrics_summary"),
     script:
         "../scripts/gather_metrics.py"

@@ -5,7 +5,6 @@
 #          journal.log            Optuna's trials, shared by all parts
 #          part~<k>.json          that a part has ended, and the study's name
 #          trials.csv, best.json  every trial; the best and how many had no value
-#          trials.svg, trials.png
 #          spec.json              what made it
 # steps: search_settings, gather_trials
 
@@ -46,8 +45,6 @@ rule gather_trials:
     output:
         trials=f"{paths.SEARCH}/trials.csv",
         best=f"{paths.SEARCH}/best.json",
-        svg=f"{paths.SEARCH}/trials.svg",
-        png=f"{paths.SEARCH}/trials.png",
         spec=f"{paths.SEARCH}/spec.json",
     log:
         "logs/gather_trials/{study}/{search}.log",
@@ -62,8 +59,6 @@ rule gather_trials:
     params:
         settings=get_search_settings,
         journal=get_search_journal,
-        code=code_digest(
-            "clipfair.train.search.run", "clipfair.tables.fairclip.search_trials_figure"
-        ),
+        code=code_digest("clipfair.train.search.run"),
     script:
         "../scripts/gather_trials.py"

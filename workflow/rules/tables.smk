@@ -1,16 +1,17 @@
-# Tables and figures: pure functions of the evaluation records, beside the published numbers.
+# Tables and figures: pure functions of the evaluation records, compared with the published numbers.
 # in:    results/tabular/<study>/.../metrics.json, results/evaluate/<study>/.../metrics.json,
 #        results/train/<study>/.../epochs.csv, resources/published/<paper>.csv
 # out:   results/tables/<study>/<paper>/<table>.csv .md .compare.csv .svg .png
-#        results/table5.csv    every paper's Table 5 of the study, one tidy file
-# steps: build_table, build_data_table, build_run_table or build_compared_table -> draw_figure; gather_table5
+#          (the column `data`, the title and the mark above a figure say whether the data are synthetic;
+#          .compare.csv has only a header where the paper prints no numbers)
+#        results/table5.csv    Table 5 of every paper of the study, one tidy file
+# steps: build_table, build_data_table or build_run_table -> draw_figure; gather_table5
 
 
 localrules:
     build_table,
     build_data_table,
     build_run_table,
-    build_compared_table,
     draw_figure,
     gather_table5,
 
@@ -34,6 +35,8 @@ rule build_table:
         "../../envs/workflow.yaml"
     params:
         settings=get_table_settings,
+        data=get_data_kind,
+        notes=get_table_notes,
         code=get_table_code,
     script:
         "../scripts/build_table.py"
@@ -57,38 +60,14 @@ rule build_data_table:
     params:
         builder=get_data_table_builder,
         arguments=get_data_table_arguments,
-        notes=get_data_table_notes,
+        data=get_data_kind,
+        notes=get_table_notes,
         code=get_data_table_code,
     script:
         "../scripts/build_data_table.py"
 
 
 rule build_run_table:
-    input:
-        records=ancient(get_run_records),
-        specs=get_run_specs,
-        epochs=get_run_epochs,
-    output:
-        csv=f"{paths.TABLE}.csv",
-        markdown=f"{paths.TABLE}.md",
-        spec=f"{paths.TABLE}.spec.json",
-    log:
-        "logs/build_run_table/{study}/{paper}-{table}.log",
-    benchmark:
-        "logs/build_run_table/{study}/{paper}-{table}.benchmark.tsv"
-    wildcard_constraints:
-        table=get_run_tables(),
-    conda:
-        "../../envs/workflow.yaml"
-    params:
-        settings=get_run_table_settings,
-        epochs=get_run_epochs_by_key,
-        code=get_run_table_code,
-    script:
-        "../scripts/build_run_table.py"
-
-
-rule build_compared_table:
     input:
         records=ancient(get_run_records),
         specs=get_run_specs,
@@ -100,19 +79,21 @@ rule build_compared_table:
         compare=f"{paths.TABLE}.compare.csv",
         spec=f"{paths.TABLE}.spec.json",
     log:
-        "logs/build_compared_table/{study}/{paper}-{table}.log",
+        "logs/build_run_table/{study}/{paper}-{table}.log",
     benchmark:
-        "logs/build_compared_table/{study}/{paper}-{table}.benchmark.tsv"
+        "logs/build_run_table/{study}/{paper}-{table}.benchmark.tsv"
     wildcard_constraints:
-        table=get_compared_tables(),
+        table=get_run_tables(),
     conda:
         "../../envs/workflow.yaml"
     params:
         settings=get_run_table_settings,
+        data=get_data_kind,
+        notes=get_table_notes,
         epochs=get_run_epochs_by_key,
         code=get_run_table_code,
     script:
-        "../scripts/build_compared_table.py"
+        "../scripts/build_run_table.py"
 
 
 rule draw_figure:
@@ -124,7 +105,7 @@ rule draw_figure:
             caption="../report/figure.rst",
             category=get_paper_title,
             subcategory="Figures",
-            labels={"figure": "{table}"},
+            labels={"figure": "{table}", "data": get_data_kind},
         ),
         png=f"{paths.TABLE}.png",
     log:
@@ -135,6 +116,7 @@ rule draw_figure:
         "../../envs/workflow.yaml"
     params:
         figure=get_figure,
+        data=get_data_kind,
         code=get_figure_code,
     script:
         "../scripts/draw_figure.py"
@@ -153,6 +135,6 @@ rule gather_table5:
         "../../envs/workflow.yaml"
     params:
         study=REGISTRY.study,
-        code=code_digest("clipfair.tables.common.gather"),
+        code=code_digest("clipfair.tables.common.table5"),
     script:
         "../scripts/gather_table5.py"

@@ -1,24 +1,27 @@
-"""build_run_table: one table from the evaluations of trained models; the paper prints no numbers for it."""
+"""build_run_table: one table from the evaluations of trained models, compared with a published one if any."""
 
 from importlib import import_module
 
 from clipfair.core.errors import job_log
-from clipfair.core.io import write_csv, write_text
 from clipfair.core.provenance import write_spec
-from clipfair.tables.common.page import with_notes
+from clipfair.tables.common.compare import read_published
 from clipfair.tables.common.records import read_records
+from clipfair.tables.common.table_files import write_comparison, write_page, write_table
 
 with job_log(snakemake.log[0]):
-    settings = snakemake.params.settings
+    params = snakemake.params
+    settings = params.settings | {"epochs": params.epochs}
     builder = import_module(f"clipfair.tables.{snakemake.wildcards.paper}.{settings['builder']}")
-    told = settings | {"epochs": snakemake.params.epochs}
-    table, _, page = builder.build(read_records(snakemake.input.records), None, told)
-    write_csv(snakemake.output.csv, table)
-    write_text(snakemake.output.markdown, with_notes(page, settings["notes"]))
+    path = snakemake.input.published
+    published = read_published(path, settings["published"]) if path else None
+    table, compared, page = builder.build(read_records(snakemake.input.records), published, settings)
+    write_table(snakemake.output.csv, table, params.data)
+    write_comparison(snakemake.output.compare, compared, params.data)
+    write_page(snakemake.output.markdown, page, params.data, params.notes)
     write_spec(
         snakemake.output.spec,
         made_by=snakemake.rule,
-        code=snakemake.params.code,
-        settings=settings,
+        code=params.code,
+        settings=params.settings,
         inputs={spec: spec for spec in snakemake.input.specs},
     )

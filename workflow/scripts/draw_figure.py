@@ -2,13 +2,11 @@
 
 from importlib import import_module
 
-import pandas as pd
-
 from clipfair.core.errors import job_log
 from clipfair.tables.common.figure_files import write_figure
+from clipfair.tables.common.table_files import read_table
 
 with job_log(snakemake.log[0]):
-    figure = import_module(f"clipfair.tables.{snakemake.wildcards.paper}.{snakemake.params.figure}_figure")
-    drawn = figure.draw(pd.read_csv(snakemake.input.table))
-    for path in snakemake.output:
-        write_figure(path, drawn)
+    params = snakemake.params
+    figure = import_module(f"clipfair.tables.{snakemake.wildcards.paper}.{params.figure}_figure")
+    write_figure(figure.draw(read_table(snakemake.input.table)), *snakemake.output, data=params.data)

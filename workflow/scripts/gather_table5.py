@@ -4,8 +4,8 @@ from pathlib import Path
 
 from clipfair.core.errors import job_log
 from clipfair.core.io import write_csv
-from clipfair.tables.common.gather import gather
+from clipfair.tables.common.table5 import gather_table5
 
 with job_log(snakemake.log[0]):
     parts = {Path(path).parent.name: path for path in snakemake.input}
-    write_csv(snakemake.output[0], gather(parts, snakemake.params.study))
+    write_csv(snakemake.output[0], gather_table5(parts, snakemake.params.study))

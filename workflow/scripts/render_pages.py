@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from clipfair.core.errors import job_log
-from clipfair.tables.common.html import write_comparisons, write_pages
+from clipfair.tables.common.report_pages import write_comparisons, write_pages
 
 with job_log(snakemake.log[0]):
     for folder in snakemake.output:

@@ -282,8 +282,7 @@ class Registry:
             "tasks": {task: asdict(self.tasks[task]) for task in grid.tasks},
             "rows": {method: self.mitigations[method].published for method in grid.mitigations},
             "seeds": list(grid.seeds),
-            "subset": [name for name in self.subset if table in self.datasets_needed().get(name, ())],
-            "left_out": list(self.left_out),
+            "incomparable": self.incomparable(table),
         }
 
     def table_files(
@@ -373,38 +372,51 @@ class Registry:
         """The GPUs that annotating a shard asks for: one if its encoder may run on one."""
         return int(self.annotation_of(dataset).encoder.get("device", "cpu") != "cpu")
 
-    def notes(self, table: str) -> list[str]:
-        """What a reader of the table must know of its data."""
+    def data_kind(self, table: str) -> str:
+        """The kind of a table's data: ``synthetic``, ``real`` or both; ``, partial`` if one is a subset."""
         datasets = self.datasets_of(table)
-        made = [name for name in datasets if name in self.generated]
+        is_synthetic = {name in self.generated for name in datasets}
+        kind = " and ".join(
+            word for word, flag in (("synthetic", True), ("real", False)) if flag in is_synthetic
+        )
+        return f"{kind}, partial" if set(datasets) & set(self.subset) else kind
+
+    def notes(self, table: str) -> list[str]:
+        """What a reader of the table must know about its data, one sentence each."""
+        datasets = list(dict.fromkeys(self.datasets_of(table)))
+        synthetic = [name for name in datasets if name in self.generated]
+        real = [name for name in datasets if name not in self.generated]
         partial = [name for name in datasets if name in self.subset]
-        notes = [f"Made from {ours}, which stands in for {named}." for named, ours in self.stood_in(table)]
-        if made:
-            notes.append(f"Made here, with planted biases, not comparable with the paper: {', '.join(made)}.")
+        notes = []
+        if synthetic:
+            names = ", ".join(synthetic)
+            notes.append(f"Synthetic data with planted biases; not comparable with the paper: {names}.")
+        if real:
+            notes.append(f"Real data: {', '.join(real)}.")
+        notes += [f"The dataset {ours} is used instead of {named}." for named, ours in self.stood_in(table)]
         if partial:
-            notes.append(f"Partial data (subset), not comparable with the paper: {', '.join(partial)}.")
+            notes.append(f"Partial data (subset); not comparable with the paper: {', '.join(partial)}.")
         if self.left_out:
             notes.append(f"Left out of this study (missing data): {', '.join(self.left_out)}.")
         return notes
 
     def stood_in(self, table: str) -> list[tuple[str, str]]:
-        """The datasets that the paper has and this study does not, with what a table has in their place."""
+        """The datasets of the paper that this study replaces, each with the dataset used instead."""
         named = {name: ours for name, ours in self.stand_ins.items() if ours in self.datasets_of(table)}
         return [(self.datasets[name].title, ours) for name, ours in named.items()]
 
     def incomparable(self, table: str) -> str:
-        """Why no value of a table can stand beside a published one; empty if it can."""
-        datasets = self.datasets_of(table)
-        if any(name in self.generated for name in datasets):
-            return "embedded data"
-        if any(name in self.subset for name in datasets):
+        """The reason why no value of a table is comparable with a published one; empty if there is none."""
+        kind = self.data_kind(table)
+        if "synthetic" in kind:
+            return "synthetic data"
+        if "partial" in kind:
             return "partial data"
-        return "; ".join(f"{ours} in place of {named}" for named, ours in self.stood_in(table))
+        return "; ".join(f"{ours} instead of {named}" for named, ours in self.stood_in(table))
 
     def run_table_settings(self, table: str) -> dict:
-        """What the builder of a table of trained models is told."""
-        told = {"notes": self.notes(table), "incomparable": self.incomparable(table)}
-        return {**self.runs.table_settings(table), **told}
+        """The settings of the builder of a table of trained models."""
+        return {**self.runs.table_settings(table), "incomparable": self.incomparable(table)}
 
     def train_settings(self, run: Run) -> dict:
         """All that decides a trained model besides the files and the code."""

@@ -228,14 +228,11 @@ class Runs:
         }
 
     def compared_tables(self) -> list[str]:
-        """The tables of this study's grids that stand beside a published one."""
-        return [name for name in self._buildable() if self.tables[name].published]
+        """The tables of this study's grids for which the papers print numbers."""
+        return [name for name in self.buildable_tables() if self.tables[name].published]
 
-    def uncompared_tables(self) -> list[str]:
-        """Those for which the papers print no numbers."""
-        return [name for name in self._buildable() if not self.tables[name].published]
-
-    def _buildable(self) -> list[str]:
+    def buildable_tables(self) -> list[str]:
+        """The tables of which this study has every grid."""
         return [name for name, table in self.tables.items() if self.grids.keys() >= set(table.grids)]
 
     def table_batches(self, table: str) -> list[Run]:

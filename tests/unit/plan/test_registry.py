@@ -169,7 +169,10 @@ def test_without_a_dataset_its_tasks_go_and_with_the_last_the_table():
     registry = load_registry(CONFIG)
     rest = registry.without(["credit-default"])
     assert {batch.dataset for batch in rest.batches("table5")} == {"adult"}
-    assert rest.table_settings("m4/table5")["left_out"] == ["credit-default"]
+    assert rest.notes("m4/table5") == [
+        "Real data: adult.",
+        "Left out of this study (missing data): credit-default.",
+    ]
     assert rest.targets() == registry.targets()
     nothing = registry.without(["adult", "credit-default"])
     assert not [target for target in nothing.targets() if "m4/table5" in target]
@@ -185,11 +188,20 @@ def test_a_table_says_what_its_data_are():
     registry = load_registry(changed(subset=["embedded-web"]))
     notes = registry.without(["adult"]).notes("m4/conditions")
     assert [note.partition(":")[0] for note in notes] == [
-        "Made here, with planted biases, not comparable with the paper",
-        "Partial data (subset), not comparable with the paper",
+        "Synthetic data with planted biases; not comparable with the paper",
+        "Partial data (subset); not comparable with the paper",
         "Left out of this study (missing data)",
     ]
-    assert load_registry(changed(study="lab")).notes("m4/conditions-fairface") == []
+    assert registry.data_kind("m4/conditions") == "synthetic, partial"
+    assert registry.incomparable("m4/conditions") == "synthetic data"
+    assert registry.data_kind("m4/table5") == "real"
+    assert registry.incomparable("m4/table5") == ""
+    lab = load_registry(changed(study="lab", subset=["fairface"]))
+    assert lab.notes("m4/conditions-flickr30k") == ["Real data: flickr30k-captions."]
+    assert lab.data_kind("m4/conditions-fairface") == "real, partial"
+    assert lab.incomparable("m4/conditions-fairface") == "partial data"
+    mixed = load_registry(changed(**{"data_tables > m4/datasets > datasets": ["adult", "embedded-web"]}))
+    assert mixed.data_kind("m4/datasets") == "synthetic and real"
 
 
 def test_a_missing_key_is_named():

@@ -1,4 +1,4 @@
-"""Ours beside the published value: difference, its size in standard deviations, verdict."""
+"""Comparison of our values with published ones: difference, standard deviations, verdict."""
 
 import numpy as np
 import pandas as pd
@@ -7,23 +7,29 @@ from clipfair.core.errors import UserError
 
 # A value printed with one decimal is known to +-0.05: the standard deviation of that rounding.
 ROUNDING_STD = 0.1 / np.sqrt(12)
-# The same of two decimals.
+# The same for two decimals.
 FINE_ROUNDING_STD = 0.01 / np.sqrt(12)
 
-# Two means are called equal within two standard deviations of their difference.
+# Two means count as equal within two standard deviations of their difference.
 LIMIT = 2.0
 
 REPRODUCED = "reproduced"
 DIFFERS = "differs"
 NOT_COMPARABLE = "not comparable"
 
+KEY = ["published_dataset", "published_row", "metric"]
+# The columns that every comparison has.
+COMPARISON = [*KEY, "mean", "std", "n", "published_mean", "published_std", "published_source"]
+COMPARISON += ["difference", "combined_std", "deviations", "verdict"]
+
 
 def read_published(path: str, table: str) -> pd.DataFrame:
-    """The published values of one table, by published_dataset, published_row and metric.
+    """The published values of one table.
 
-    The columns beside them are published_mean, published_std and published_source.
-
-    A standard deviation that the paper does not print is NaN.
+    Returns
+    -------
+    Columns published_dataset, published_row, metric, published_mean, published_std (NaN where the paper
+    prints none) and published_source.
 
     Raises
     ------
@@ -46,7 +52,7 @@ def compare(
     incomparable: str = "",
     rounding_std: float = ROUNDING_STD,
 ) -> pd.DataFrame:
-    """Hold our values against the published ones.
+    """Compare our values with the published ones.
 
     Parameters
     ----------
@@ -54,28 +60,27 @@ def compare(
         Columns published_dataset and published_row (None where the paper has none), metric, mean, std
         (over repeats, ddof 1), n (repeats), and any others.
     published
-        What :func:`read_published` gives.
+        The result of :func:`read_published`.
     incomparable
-        Why no value of this table can stand beside a published one (e.g. ``"partial data"``), if so.
+        The reason why no value of this table is comparable with a published one (e.g. ``"partial data"``);
+        empty if there is none.
     rounding_std
-        Standard deviation of the published values' rounding.
+        Standard deviation of the rounding of the published values.
 
     Returns
     -------
-    ``ours`` with published_mean, published_std, published_source, difference (ours less published),
-    combined_std (root of the summed variances of ours, of the published value and of its rounding),
-    deviations (difference over combined_std) and verdict: ``reproduced`` within two
-    combined standard deviations, ``differs`` beyond, ``not comparable: <why>`` where there is
-    nothing to hold it against.
+    ``ours`` with published_mean, published_std, published_source, difference (ours minus published),
+    combined_std (root of the summed variances of our value, the published value and its rounding),
+    deviations (difference over combined_std) and verdict: ``reproduced`` within two combined standard
+    deviations, ``differs`` beyond, ``not comparable: <reason>`` where no comparison is possible.
     """
-    key = ["published_dataset", "published_row", "metric"]
-    frame = ours.merge(published, on=key, how="left", validate="many_to_one")
+    frame = ours.merge(published, on=KEY, how="left", validate="many_to_one")
     frame["difference"] = frame["mean"] - frame["published_mean"]
     variance = frame["std"] ** 2 + frame["published_std"].fillna(0) ** 2 + rounding_std**2
     frame["combined_std"] = np.sqrt(variance).where(frame["published_mean"].notna())
     frame["deviations"] = frame["difference"] / frame["combined_std"]
     frame["verdict"] = [
-        _verdict(line.deviations, line.published_mean, incomparable) for line in frame.itertuples()
+        _verdict(row.deviations, row.published_mean, incomparable) for row in frame.itertuples()
     ]
     return frame
 

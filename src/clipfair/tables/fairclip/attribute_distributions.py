@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.tables.common.page import markdown_table, percent
+from clipfair.tables.common.markdown import markdown_table, percent
 from clipfair.tables.fairclip.cohorts import UNKNOWN, read_cohort
 
 INTRO = (

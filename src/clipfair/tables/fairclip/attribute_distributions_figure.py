@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from clipfair.tables.common.palette import COLOURS
-from clipfair.tables.fairclip.panels import SMALL, WIDTH, tidy_axis
+from clipfair.tables.fairclip.plotting import SMALL, WIDTH, tidy_axis
 
 SPLIT_COLOURS = [COLOURS[4], COLOURS[1], COLOURS[3]]
 

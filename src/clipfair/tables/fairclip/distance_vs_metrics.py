@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from clipfair.core.paths import RUN_LEVELS
-from clipfair.tables.common.page import markdown_table, number
+from clipfair.tables.common.markdown import markdown_table, number
 from clipfair.tables.fairclip.epochs import make_series, rank_correlation, read_epochs
 from clipfair.tables.fairclip.rows import (
     MEASURES,

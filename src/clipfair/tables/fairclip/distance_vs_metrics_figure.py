@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from clipfair.tables.fairclip.panels import SMALL, WIDTH, by_colour, few_ticks, tidy_axis
+from clipfair.tables.fairclip.plotting import SMALL, WIDTH, limit_log_ticks, series_styles, tidy_axis
 
 LABELS = {
     "distance_wasserstein": "exact distance (score²)",
@@ -42,7 +42,7 @@ def draw(table: pd.DataFrame) -> Figure:
     heights = [1.0] * len(measures) + [1.9]
     figure = Figure(figsize=(WIDTH, 0.8 + 1.15 * sum(heights)), layout="constrained")
     axes = figure.subplots(len(heights), len(attributes), squeeze=False, height_ratios=heights, sharey="row")
-    style = by_colour(table["method"])
+    style = series_styles(table["method"])
     for column, attribute in enumerate(attributes):
         for line, measure in enumerate(measures):
             axis = axes[line][column]
@@ -50,7 +50,7 @@ def draw(table: pd.DataFrame) -> Figure:
             _draw_curves(axis, chosen, style)
             if measure.startswith("distance"):
                 axis.set_yscale("log", nonpositive="mask")
-                few_ticks(axis.yaxis)
+                limit_log_ticks(axis.yaxis)
             if column == 0:
                 axis.set_ylabel(LABELS[measure], fontsize=SMALL)
         axes[0][column].set_title(attribute, fontsize="small")

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from clipfair.tables.fairclip.panels import Column, draw_grid
+from clipfair.tables.fairclip.plotting import Column, draw_grid
 
 COLUMNS = [
     Column("distance_square_sinkhorn", "diag(LL):\nSinkhorn, released", by_group=True, log=True),
@@ -14,5 +14,5 @@ COLUMNS = [
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """The grid of :func:`clipfair.tables.fairclip.panels.draw_grid` of four of the distances."""
+    """The grid of :func:`clipfair.tables.fairclip.plotting.draw_grid` of four of the distances."""
     return draw_grid(table, COLUMNS)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from clipfair.metrics.statistics import holm
-from clipfair.tables.common.page import markdown_table, number
+from clipfair.tables.common.markdown import markdown_table, number
 from clipfair.tables.fairclip.epochs import make_series, rank_correlation, read_epochs
 from clipfair.tables.fairclip.rows import (
     MEASURES,

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from clipfair.tables.common.palette import COLOURS
-from clipfair.tables.fairclip.panels import SMALL, WIDTH, few_ticks, tidy_axis
+from clipfair.tables.fairclip.plotting import SMALL, WIDTH, limit_log_ticks, tidy_axis
 
 MOST = 40
 
@@ -30,7 +30,7 @@ def draw(frame: pd.DataFrame) -> Figure:
             in_test, places, color=COLOURS[1], marker="D", s=10, label="split that is reported", zorder=2
         )
         axis.set_xscale("log")
-        few_ticks(axis.xaxis)
+        limit_log_ticks(axis.xaxis)
         axis.set_yticks(places, part["intersection"], fontsize=SMALL)
         axis.set_ylim(len(part) - 0.4, -0.6)
         axis.set_title(part["dataset"].iloc[0], fontsize="small")

@@ -4,7 +4,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clipfair.tables.fairclip.panels import SMALL, WIDTH, by_colour, few_ticks, tidy_axis, with_texts
+from clipfair.tables.fairclip.plotting import (
+    SMALL,
+    WIDTH,
+    limit_log_ticks,
+    series_styles,
+    tidy_axis,
+    with_texts,
+)
 
 # Measure -> axis label, whether logarithmic.
 PANELS = {
@@ -35,7 +42,7 @@ def draw(table: pd.DataFrame) -> Figure:
     lines = -(-len(PANELS) // COLUMNS)
     figure = Figure(figsize=(WIDTH, 0.5 + 1.5 * lines * len(blocks)), layout="constrained")
     axes = figure.subplots(lines * len(blocks), COLUMNS, squeeze=False)
-    style = by_colour(table["method"])
+    style = series_styles(table["method"])
     for place, (encoder, attribute) in enumerate(blocks):
         panels = axes[lines * place : lines * (place + 1)].ravel()
         of_block = table[(table["encoder"] == encoder) & table["attribute"].isin(["", attribute])]
@@ -45,7 +52,7 @@ def draw(table: pd.DataFrame) -> Figure:
             axis.set_xlabel("λ", fontsize=SMALL)
             if log:
                 axis.set_yscale("log", nonpositive="mask")
-                few_ticks(axis.yaxis)
+                limit_log_ticks(axis.yaxis)
         panels[0].set_title(f"{encoder}, {attribute}", fontsize="small", loc="left")
     named = {}
     for axis in axes.ravel():

@@ -22,7 +22,7 @@ from scipy import stats
 from clipfair.core.errors import UserError
 from clipfair.core.paths import RUN_LEVELS
 from clipfair.tables.common.compare import FINE_ROUNDING_STD, REPRODUCED, compare
-from clipfair.tables.common.page import markdown_table
+from clipfair.tables.common.markdown import markdown_table
 from clipfair.tables.common.records import check_complete
 
 NONE = "none"

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from clipfair.core.errors import UserError
-from clipfair.tables.common.page import markdown_table, number, percent
+from clipfair.tables.common.markdown import markdown_table, number, percent
 
 # Columns of the trials that are no parameter.
 COLUMNS = ["trial", "value", "reason"]

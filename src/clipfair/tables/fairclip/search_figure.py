@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from clipfair.tables.common.palette import COLOURS
-from clipfair.tables.fairclip.panels import SMALL, WIDTH, few_ticks, tidy_axis
+from clipfair.tables.fairclip.plotting import SMALL, WIDTH, limit_log_ticks, tidy_axis
 from clipfair.tables.fairclip.search import parameters_of
 
 LABELS = {"run.lam": "λ", "recipe.learning_rate": "learning rate"}
@@ -29,7 +29,7 @@ def draw(table: pd.DataFrame) -> Figure:
             look = {"s": 30, "color": COLOURS[5], "marker": "D", "label": "best"}
             axis.scatter(best[name], 100 * best["value"], **look)
             axis.set_xscale("log")
-            few_ticks(axis.xaxis)
+            limit_log_ticks(axis.xaxis)
             axis.set_xlabel(LABELS.get(name, name), fontsize=SMALL)
             tidy_axis(axis, along="both")
         line[0].set_ylabel("best validation AUC (%)", fontsize=SMALL)

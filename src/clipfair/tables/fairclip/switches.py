@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from clipfair.metrics.statistics import holm
-from clipfair.tables.common.page import markdown_table
+from clipfair.tables.common.markdown import markdown_table
 from clipfair.tables.fairclip.rows import (
     PERCENT,
     check_single,

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from clipfair.tables.fairclip.panels import ENCODER_COLOURS, SMALL, WIDTH, add_legend, tidy_axis
+from clipfair.tables.fairclip.plotting import ENCODER_COLOURS, SMALL, WIDTH, add_legend, tidy_axis
 
 LEVEL = 0.05
 

@@ -16,7 +16,7 @@ from clipfair.data.annotation_columns import AnnotationColumn
 from clipfair.data.images import DAMAGE, decode_image
 from clipfair.data.shards import read_pair
 from clipfair.tables.common.annotations import find_columns, read_annotations
-from clipfair.tables.common.page import markdown_table, percent, plain
+from clipfair.tables.common.markdown import markdown_table, percent, plain
 
 MODALITIES = ("image", "text")  # the order of the paper's columns
 _SIDE = 224  # the paper shows its images at this size

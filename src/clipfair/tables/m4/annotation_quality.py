@@ -4,7 +4,7 @@ import pandas as pd
 
 from clipfair.core.errors import UserError
 from clipfair.core.io import read_json
-from clipfair.tables.common.page import markdown_table, percent
+from clipfair.tables.common.markdown import markdown_table, percent
 
 COUNTS = ["n", "true", "annotated", "correct"]
 ALL = "all"

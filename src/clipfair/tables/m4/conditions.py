@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from clipfair.core.io import read_json
-from clipfair.tables.common.page import markdown_table, number, percent
+from clipfair.tables.common.markdown import markdown_table, number, percent
 
 BIASES = ("representation_bias", "association_bias")
 VERSIONS = ("before", "after", "sample")

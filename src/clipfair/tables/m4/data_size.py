@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from clipfair.metrics.statistics import p_matrix
-from clipfair.tables.common.metric_names import name_of
-from clipfair.tables.common.page import markdown_table, number
-from clipfair.tables.common.trained import OVERALL, final, mean_and_std, over_seeds, values
+from clipfair.tables.common.markdown import markdown_table, mean_and_std, p_value_text
+from clipfair.tables.m4.metric_names import metric_name
+from clipfair.tables.m4.selection import OVERALL, final, over_seeds, values
 
 KEY = ["panel", "metric", "model", "model_label", "condition", "examples"]
 # What pairs are matched on: everything but the condition.
@@ -64,7 +64,7 @@ def _tests(chosen: pd.DataFrame) -> pd.DataFrame:
 
 
 def _page(chosen: pd.DataFrame, tests: pd.DataFrame, settings: Mapping) -> str:
-    name = name_of(settings["metric"])
+    name = metric_name(settings["metric"])
     last = over_seeds(final(chosen), KEY)
     names = list(last["condition"].unique())
     lines = [
@@ -96,12 +96,7 @@ def _tests_on_page(tests: pd.DataFrame, names: list[str]) -> list[str]:
         "paper; the findings are tested on last checkpoints alone.",
     ]
     for panel, frame in tests.groupby("panel", sort=False):
-        p = {(r.against, r.condition): p_text(r.p_value) for r in frame.itertuples()}
+        p = {(r.against, r.condition): p_value_text(r.p_value) for r in frame.itertuples()}
         rows = [[row, *(p.get((row, column), "") for column in names)] for row in names]
         lines += ["", *markdown_table([f"{panel} ({frame['pairs'].max()} pairs)", *names], rows)]
     return lines
-
-
-def p_text(p_value: float) -> str:
-    """Three decimals, ``1e-07`` where these are not enough."""
-    return f"{p_value:.0e}" if p_value < 0.001 else number(p_value)

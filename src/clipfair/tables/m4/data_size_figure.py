@@ -4,11 +4,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clipfair.tables.common import printed
-from clipfair.tables.common.metric_names import name_of
+from clipfair.tables.m4 import plotting
+from clipfair.tables.m4.metric_names import metric_name
 
 
-@printed.as_printed
+@plotting.paper_style
 def draw(table: pd.DataFrame) -> Figure:
     """A panel a model, a row a dataset, and the p-values at the end of each row.
 
@@ -20,19 +20,19 @@ def draw(table: pd.DataFrame) -> Figure:
     curves, tests = (table[table["part"] == part] for part in ("values", "tests"))
     panels, models = curves["panel"].unique(), curves["model_label"].unique()
     conditions = list(curves["condition"].unique())
-    look = printed.looks(conditions)
+    look = plotting.series_styles(conditions)
     columns = len(models) + 1
     # One dataset: its models in rows of three. Several: a row each, with the same scale.
     alone = len(panels) == 1
     across = min(3, columns) if alone else columns
-    figure, axes = printed.make_panels(columns * len(panels), columns=across, height=1.75 if alone else 1.3)
+    figure, axes = plotting.make_panels(columns * len(panels), columns=across, height=1.75 if alone else 1.3)
     handles: dict = {}
     for row, panel in enumerate(panels):
         row_axes = axes[row * columns : (row + 1) * columns]
         shown = curves[curves["panel"] == panel]
         for axis, model in zip(row_axes, models, strict=False):
             handles |= _draw_model(axis, shown[shown["model_label"] == model], look, across)
-        printed.draw_p_values(row_axes[-1], tests[tests["panel"] == panel], conditions)
+        plotting.draw_p_values(row_axes[-1], tests[tests["panel"] == panel], conditions)
         _share_scale(row_axes[:-1], every=across)
         if alone or row == 0:
             for axis, title in zip(row_axes, [*models, "p-values"], strict=True):
@@ -40,9 +40,9 @@ def draw(table: pd.DataFrame) -> Figure:
         if not alone:
             row_axes[0].set_ylabel(panel)
     if not alone:
-        printed.hide_inner_places(axes, columns)
-    printed.name_y(figure, name_of(curves["metric"].iloc[0]).axis)
-    printed.put_legend(figure, handles)
+        plotting.hide_inner_x_labels(axes, columns)
+    plotting.label_y(figure, metric_name(curves["metric"].iloc[0]).axis)
+    plotting.add_legend(figure, handles)
     return figure
 
 
@@ -52,18 +52,18 @@ def _draw_model(axis: Axes, shown: pd.DataFrame, look: dict, across: int) -> dic
     sizes = shown["examples"].nunique()
     step = (shown["examples"].max() - shown["examples"].min()) * 0.03
     names = list(shown["condition"].unique())
-    scale = name_of(shown["metric"].iloc[0]).scale
+    scale = metric_name(shown["metric"].iloc[0]).scale
     for at, name in enumerate(names):
         frame = shown[shown["condition"] == name].sort_values("examples")
-        x = frame["examples"] + printed.dodge(at, len(names), width=step) if sizes > 1 else [at]
-        handles[name] = printed.draw_series(axis, x, frame, look[name], name, scale=scale)
+        x = frame["examples"] + plotting.dodge(at, len(names), width=step) if sizes > 1 else [at]
+        handles[name] = plotting.draw_series(axis, x, frame, look[name], name, scale=scale)
     if sizes > 1:
-        printed.count_examples(axis)
+        plotting.format_example_counts(axis)
         axis.set_xlabel("examples seen")
     else:
-        printed.name_places(axis, names, columns=across)
-    printed.mark_zero(axis)
-    printed.finish(axis)
+        plotting.label_positions(axis, names, columns=across)
+    plotting.draw_zero_line(axis)
+    plotting.tidy_axis(axis)
     return handles
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.tables.common.page import markdown_table
+from clipfair.tables.common.markdown import markdown_table
 
 # Prepared tables hold these beside attributes.
 NOT_GROUPS = ("key", "split", "image", "tar", "parquet")

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 
 from clipfair.metrics.statistics import seed_interval, signed_rank
-from clipfair.tables.common.page import markdown_table, number
+from clipfair.tables.common.markdown import markdown_table, number, p_value_text
 from clipfair.tables.common.records import check_complete
-from clipfair.tables.common.trained import BASELINE, final, of_grids
-from clipfair.tables.m4.data_size import p_text
+from clipfair.tables.m4.selection import BASELINE, final, of_grids
 
 BALANCED, PROXIES = "balanced", "proxies"
 WITHOUT, WITH = "without", "with"
@@ -282,7 +281,7 @@ def _sentence(r) -> str:
     )
     return (
         f"- *{r.claim}*: **{r.verdict}**. {r.statistic.capitalize()} = {number(r.estimate, sign='+')}"
-        f"{interval}, p = {p_text(r.p_value)}, {_count(r.n, 'run')} of {_count(r.seeds, 'seed')}."
+        f"{interval}, p = {p_value_text(r.p_value)}, {_count(r.n, 'run')} of {_count(r.seeds, 'seed')}."
     )
 
 

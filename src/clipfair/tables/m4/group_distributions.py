@@ -6,7 +6,7 @@ import pandas as pd
 
 from clipfair.core.errors import UserError
 from clipfair.core.io import read_json
-from clipfair.tables.common.page import markdown_table, number, percent
+from clipfair.tables.common.markdown import markdown_table, number, percent
 
 VERSIONS = ("before", "after", "sample")
 SHARE, CORRELATION = "share", "correlation"

@@ -7,7 +7,7 @@ import pandas as pd
 
 from clipfair.core.keys import hash_keys
 from clipfair.tables.common.annotations import find_columns, read_annotations
-from clipfair.tables.common.page import markdown_table, percent, plain
+from clipfair.tables.common.markdown import markdown_table, percent, plain
 
 ANY = "any"
 _NUMBER = r"#\d+$"  # of a caption, after the key of its image

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.tables.common.metric_names import name_of
-from clipfair.tables.common.page import markdown_table, percent
-from clipfair.tables.common.trained import mean_and_std
+from clipfair.tables.common.markdown import markdown_table, mean_and_std, percent
+from clipfair.tables.m4.metric_names import metric_name
 from clipfair.tables.m4.quality import compare_conditions
 
 KEY = ["panel", "metric", "model_label"]
@@ -49,9 +48,9 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
     head = ["dataset", "metric", "model", *(f"{percent(share, decimals=0)}%" for share in shares)]
     rows = []
     for (panel, metric, label), frame in table.groupby(KEY, sort=False):
-        scale = name_of(metric).scale
+        scale = metric_name(metric).scale
         cells = {r.human_share: mean_and_std(r.mean, r.std, scale=scale) for r in frame.itertuples()}
-        rows.append([panel, name_of(metric).axis, label, *(cells.get(share, "-") for share in shares)])
+        rows.append([panel, metric_name(metric).axis, label, *(cells.get(share, "-") for share in shares)])
     return "\n".join(
         [
             f"# {settings['table'].partition('/')[2]}: quality by the share of human examples kept",

@@ -6,10 +6,9 @@ import pandas as pd
 
 from clipfair.core.errors import UserError
 from clipfair.metrics.statistics import holm, seed_interval, signed_rank
-from clipfair.tables.common.page import markdown_table, number
+from clipfair.tables.common.markdown import markdown_table, number, p_value_text
 from clipfair.tables.common.records import check_complete
-from clipfair.tables.common.trained import BASELINE, final, of_grids
-from clipfair.tables.m4.data_size import p_text
+from clipfair.tables.m4.selection import BASELINE, final, of_grids
 
 BALANCED, PROXIES, CONTROL = "balanced", "proxies", "unbiased world"
 CONDITIONS = [BASELINE, BALANCED, PROXIES, CONTROL]
@@ -131,7 +130,7 @@ def _page(answers: pd.DataFrame, settings: Mapping) -> str:
     rows = [
         [
             *(r.statistic, r.claim, number(r.estimate, sign="+"), f"{number(r.low)} to {number(r.high)}"),
-            *(str(r.n), p_text(r.p_value), p_text(r.p_adjusted), f"**{r.verdict}**"),
+            *(str(r.n), p_value_text(r.p_value), p_value_text(r.p_adjusted), f"**{r.verdict}**"),
         ]
         for r in answers.itertuples()
     ]

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.tables.common.metric_names import name_of
-from clipfair.tables.common.page import markdown_table, percent
-from clipfair.tables.common.trained import BASELINE, final, mean_and_std, over_seeds, values
+from clipfair.tables.common.markdown import markdown_table, mean_and_std, percent
+from clipfair.tables.m4.metric_names import metric_name
+from clipfair.tables.m4.selection import BASELINE, final, over_seeds, values
 
 KEY = ["panel", "metric", "order", "stage_1", "model", "model_label"]
 
@@ -79,7 +79,7 @@ def _places(settings: Mapping, intervention: str) -> list[tuple[str, float, str]
 
 
 def _page(table: pd.DataFrame, settings: Mapping) -> str:
-    name = name_of(settings["metric"])
+    name = metric_name(settings["metric"])
     shares = sorted(table["stage_1"].unique())
     lines = [
         f"# {settings['table'].partition('/')[2]}: {name.axis} after two stages of training",

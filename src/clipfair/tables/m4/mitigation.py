@@ -7,6 +7,7 @@ import pandas as pd
 from clipfair.core.errors import UserError
 from clipfair.core.io import read_json
 from clipfair.tables.common.compare import REPRODUCED, compare, read_published
+from clipfair.tables.common.markdown import markdown_table, mean_and_std
 
 # The paper's column -> our metric's name in metrics.json. All are in percent.
 METRICS = {
@@ -47,7 +48,7 @@ def build(
     compared = compare(
         ours,
         read_published(published, settings["published"]),
-        incomparable="partial data" if settings["subset"] else "",
+        incomparable=settings["incomparable"],
     )
     table = ours.drop(columns=["published_dataset", "published_row"])
     return table, compared, _page(compared, settings)
@@ -100,24 +101,14 @@ def _page(compared: pd.DataFrame, settings: Mapping) -> str:
         f"Mean ± standard deviation over {len(settings['seeds'])} repeats, in percent; "
         "in brackets the published value, bold where ours is within two combined standard deviations.",
     ]
-    if settings["left_out"]:
-        lines += ["", f"**Left out** (missing data): {', '.join(settings['left_out'])}."]
-    if settings["subset"]:
-        lines += ["", f"**Partial data** (`subset`): {', '.join(settings['subset'])}. Not comparable."]
-    lines += [
-        "",
-        "| method | " + " | ".join(f"{task}: {metric}" for task, metric in columns) + " |",
-        "|---|" + "---|" * len(columns),
-    ]
-    for row in settings["rows"]:
-        line = [cells[task, row, metric] for task, metric in columns]
-        lines.append(f"| {row} | " + " | ".join(line) + " |")
-    return "\n".join(lines) + "\n"
+    head = ["method", *(f"{task}: {metric}" for task, metric in columns)]
+    rows = [[row, *(cells[task, row, metric] for task, metric in columns)] for row in settings["rows"]]
+    return "\n".join([*lines, "", *markdown_table(head, rows)]) + "\n"
 
 
 def _cell(record) -> str:
-    ours = f"{record.mean:.1f} ± {record.std:.1f}"
+    ours = mean_and_std(record.mean, record.std)
     if pd.isna(record.published_mean):
         return ours
-    published = f"({record.published_mean:.1f} ± {record.published_std:.1f})"
+    published = f"({mean_and_std(record.published_mean, record.published_std)})"
     return f"**{ours}** {published}" if record.verdict == REPRODUCED else f"{ours} {published}"

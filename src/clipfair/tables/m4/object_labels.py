@@ -7,7 +7,7 @@ import pandas as pd
 
 from clipfair.core.errors import UserError
 from clipfair.tables.common.annotations import find_columns, read_annotations
-from clipfair.tables.common.page import markdown_table, number, percent
+from clipfair.tables.common.markdown import markdown_table, number, percent
 
 
 def build(

@@ -8,7 +8,7 @@ import pandas as pd
 from clipfair.data.annotation_columns import MODALITIES, AnnotationColumn
 from clipfair.m4.bias import Moments, association, moments
 from clipfair.tables.common.annotations import find_columns, read_annotations
-from clipfair.tables.common.page import markdown_table, number, percent
+from clipfair.tables.common.markdown import markdown_table, number, percent
 
 
 def build(

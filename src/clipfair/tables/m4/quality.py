@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.tables.common.metric_names import name_of
-from clipfair.tables.common.page import markdown_table
-from clipfair.tables.common.trained import OVERALL, final, mean_and_std, over_seeds, values
+from clipfair.tables.common.markdown import markdown_table, mean_and_std
+from clipfair.tables.m4.metric_names import metric_name
+from clipfair.tables.m4.selection import OVERALL, final, over_seeds, values
 
 KEY = ["panel", "metric", "group", "model", "model_label", "condition"]
 
@@ -55,7 +55,7 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
         f"Last checkpoint; mean ± standard deviation over {len(settings['seeds'])} seeds.",
     ]
     for (metric, group), frame in table.groupby(["metric", "group"], sort=False):
-        name = name_of(metric)
+        name = metric_name(metric)
         decimals = 1 if name.unit == "%" else 3
         cells = {
             (r.panel, r.model_label, r.condition): mean_and_std(

@@ -3,12 +3,12 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from clipfair.tables.common import printed
-from clipfair.tables.common.metric_names import name_of
-from clipfair.tables.common.trained import OVERALL
+from clipfair.tables.m4 import plotting
+from clipfair.tables.m4.metric_names import metric_name
+from clipfair.tables.m4.selection import OVERALL
 
 
-@printed.as_printed
+@plotting.paper_style
 def draw(table: pd.DataFrame) -> Figure:
     """A panel a dataset, metric and group; models along x, or conditions where there is one model.
 
@@ -18,26 +18,30 @@ def draw(table: pd.DataFrame) -> Figure:
         Of :mod:`clipfair.tables.m4.quality`.
     """
     models, conditions = list(table["model_label"].unique()), list(table["condition"].unique())
-    look = printed.looks(conditions)
+    look = plotting.series_styles(conditions)
     panels = list(table.groupby(["group", "metric", "panel"], sort=False))
     columns = _columns(table)
-    figure, axes = printed.make_panels(len(panels), columns=columns, height=1.5)
+    figure, axes = plotting.make_panels(len(panels), columns=columns, height=1.5)
     handles = {}
     for axis, ((_, metric, _), shown) in zip(axes, panels, strict=True):
-        scale = name_of(metric).scale
+        scale = metric_name(metric).scale
         for at, condition in enumerate(conditions):
             frame = shown[shown["condition"] == condition]
             places = [models.index(label) for label in frame["model_label"]]
-            x = [at] if len(models) == 1 else [place + printed.dodge(at, len(conditions)) for place in places]
-            handles[condition] = printed.draw_series(
+            x = (
+                [at]
+                if len(models) == 1
+                else [place + plotting.dodge(at, len(conditions)) for place in places]
+            )
+            handles[condition] = plotting.draw_series(
                 axis, x[: len(frame)], frame, look[condition], condition, scale=scale, line="none"
             )
-        printed.name_places(axis, conditions if len(models) == 1 else models, columns=columns)
-        printed.finish(axis)
+        plotting.label_positions(axis, conditions if len(models) == 1 else models, columns=columns)
+        plotting.tidy_axis(axis)
     names = [panel if group == OVERALL else f"{panel}, {group}" for (group, _, panel), _ in panels]
-    printed.name_panels(figure, axes, names, [metric for (_, metric, _), _ in panels])
-    printed.hide_inner_places(axes, columns)
-    printed.put_legend(figure, handles if len(models) > 1 else {})
+    plotting.label_panels(figure, axes, names, [metric for (_, metric, _), _ in panels])
+    plotting.hide_inner_x_labels(axes, columns)
+    plotting.add_legend(figure, handles if len(models) > 1 else {})
     return figure
 
 

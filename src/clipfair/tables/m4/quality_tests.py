@@ -6,9 +6,8 @@ import pandas as pd
 
 from clipfair.core.errors import UserError
 from clipfair.metrics.statistics import p_matrix, sign_test
-from clipfair.tables.common.metric_names import name_of
-from clipfair.tables.common.page import markdown_table, number
-from clipfair.tables.m4.data_size import p_text
+from clipfair.tables.common.markdown import markdown_table, number, p_value_text
+from clipfair.tables.m4.metric_names import metric_name
 from clipfair.tables.m4.quality import chosen_values
 
 COLUMNS = ["section", "quantity", "condition", "against", "mean_difference", "median_difference"]
@@ -89,12 +88,13 @@ def _page(table: pd.DataFrame, claims: Sequence[Mapping]) -> str:
         [
             *(r.section, r.quantity, r.condition, r.against),
             number(r.mean_difference, decimals=4, sign="+"),
-            *(p_text(r.p_value), p_text(r.p_sign), f"{r.n} of {r.pairs}", r.paper, r.agrees),
+            *(p_value_text(r.p_value), p_value_text(r.p_sign), f"{r.n} of {r.pairs}", r.paper, r.agrees),
         ]
         for r in table.itertuples()
     ]
     metrics = {
-        claim["quantity"]: ", ".join(name_of(metric).text for metric in claim["metrics"]) for claim in claims
+        claim["quantity"]: ", ".join(metric_name(metric).text for metric in claim["metrics"])
+        for claim in claims
     }
     return "\n".join(
         [

@@ -7,9 +7,9 @@ import pandas as pd
 
 from clipfair.core.errors import UserError
 from clipfair.tables.common.compare import compare
-from clipfair.tables.common.metric_names import name_of
-from clipfair.tables.common.page import markdown_table, number
-from clipfair.tables.common.trained import final, mean_and_std, over_seeds, values
+from clipfair.tables.common.markdown import markdown_table, mean_and_std, number
+from clipfair.tables.m4.metric_names import metric_name
+from clipfair.tables.m4.selection import final, over_seeds, values
 
 KEY = ["panel", "metric", "model", "model_label", "condition"]
 NO_NUMBER = ["difference", "combined_std", "deviations"]
@@ -85,7 +85,7 @@ def _page(compared: pd.DataFrame, settings: Mapping) -> str:
         if settings["incomparable"]
         else "Below each row the published one."
     )
-    head = ["trained on", *(f"{dataset}: {name_of(metric).axis}" for _, dataset, metric in columns)]
+    head = ["trained on", *(f"{dataset}: {metric_name(metric).axis}" for _, dataset, metric in columns)]
     return "\n".join(
         [
             f"# {_title(settings)} of CLIP the Bias: {compared['model_label'].iloc[0]}",

@@ -123,7 +123,7 @@ def test_the_figures_are_the_same_every_time(prepared, tmp_path, build, draw, to
     table, _ = build({"fundus": path})
     table.to_csv(tmp_path / "table.csv", index=False)
     for name in ("one.svg", "two.svg"):
-        write_figure(tmp_path / name, draw(pd.read_csv(tmp_path / "table.csv")))
+        write_figure(draw(pd.read_csv(tmp_path / "table.csv")), tmp_path / name, data="synthetic")
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
     text = (tmp_path / "one.svg").read_text()
     assert all(label in text for label in told)

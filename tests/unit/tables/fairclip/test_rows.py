@@ -20,7 +20,7 @@ from clipfair.tables.fairclip.rows import (
     targets,
     with_mean_distances,
 )
-from tests.unit.tables.fair_records import GRIDS, GROUPS, grid, read_runs, settings
+from tests.unit.tables.fairclip.made_records import GRIDS, GROUPS, grid, read_runs, settings
 
 
 @pytest.fixture(scope="module")

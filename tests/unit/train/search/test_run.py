@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from clipfair.core.errors import UserError
-from clipfair.tables.fairclip.search_trials_figure import draw_trials
 from clipfair.train.search.run import best_validation, gather_trials, put, search_settings, study_name
 from clipfair.train.search.study import read_trials
 
@@ -136,17 +135,3 @@ def test_a_setting_that_is_none_is_told_before_training(tmp_path):
     with pytest.raises(UserError, match="no setting 'rate' in a training"):
         run(tmp_path, trainer, space={"recipe.rate": {"low": 0, "high": 1}})
     assert trainer.given == []
-
-
-def test_the_picture_has_a_panel_for_each_setting(tmp_path):
-    for part in (0, 1):
-        run(tmp_path, Trainer(diverges_above=1e-3), part=part)
-    trials, best = gather_trials(SETTINGS, storage=str(tmp_path / "journal.log"))
-    figure = draw_trials(trials, SETTINGS["space"])
-    first, rate, lam = figure.axes
-    assert (rate.get_xscale(), lam.get_xscale()) == ("log", "linear")
-    assert [axis.get_xlabel() for axis in figure.axes] == ["trial", "learning rate", "lam"]
-    assert f"{best['without_value']} without a value" in first.get_title() or not best["without_value"]
-    star = rate.collections[1].get_offsets()[0]
-    assert star.tolist() == pytest.approx([best["settings"]["recipe.learning_rate"], 100 * best["value"]])
-    assert first.lines[0].get_ydata()[-1] == pytest.approx(100 * best["value"])

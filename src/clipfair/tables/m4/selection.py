@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.tables.common.page import number
 from clipfair.tables.common.records import check_complete
 
 BASELINE = "baseline"
@@ -124,12 +123,6 @@ def of_grids(records: pd.DataFrame, settings: Mapping, names: Iterable[str]) -> 
                 inside &= records[level].isin(grid[entry])
             chosen |= inside
     return records[chosen]
-
-
-def mean_and_std(mean: float, std: float, *, scale: float = 1, decimals: int = 1) -> str:
-    """``12.3 ± 0.4``; the mean alone if there is no deviation."""
-    middle = number(scale * mean, decimals=decimals)
-    return middle if pd.isna(std) else f"{middle} ± {number(scale * std, decimals=decimals)}"
 
 
 def _check_metrics(chosen: pd.DataFrame, settings: Mapping, metrics: Sequence[str]) -> None:

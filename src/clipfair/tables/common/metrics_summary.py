@@ -1,13 +1,14 @@
-"""Every compared table of a study in one JSON that ``dvc metrics diff`` holds against another commit's."""
+"""Every compared table of a study in one JSON file, for ``dvc metrics diff`` between commits."""
 
 from collections.abc import Mapping
 
 import pandas as pd
 
 from clipfair.tables.common.compare import DIFFERS, NOT_COMPARABLE, REPRODUCED
+from clipfair.tables.common.table_files import read_table
 
 
-def summarise(parts: Mapping[str, str]) -> dict:
+def summarise_comparisons(parts: Mapping[str, str]) -> dict:
     """Count each table's verdicts and list its means.
 
     Parameters
@@ -17,13 +18,13 @@ def summarise(parts: Mapping[str, str]) -> dict:
 
     Returns
     -------
-    Table -> ``verdicts`` (verdict -> number of cells) and ``means`` (the cell's names joined by `` / `` ->
-    our mean with six significant digits; undefined ones are left out).
+    Table -> ``verdicts`` (verdict -> number of cells) and ``means`` (the names of a cell joined by `` / `` ->
+    our mean with six significant digits; undefined means are omitted).
     """
-    return {table: _summary(pd.read_csv(path)) for table, path in parts.items()}
+    return {table: _summarise(read_table(path)) for table, path in parts.items()}
 
 
-def _summary(frame: pd.DataFrame) -> dict:
+def _summarise(frame: pd.DataFrame) -> dict:
     verdicts = frame["verdict"].str.split(":").str[0]
     before_mean = frame.columns[: frame.columns.get_loc("mean")]
     names = [name for name in before_mean if not name.startswith("published_")]

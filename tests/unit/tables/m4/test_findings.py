@@ -6,7 +6,7 @@ import pytest
 from clipfair.core.errors import UserError
 from clipfair.metrics.statistics import seed_interval, signed_rank
 from clipfair.tables.m4.findings import CHECKS, build
-from tests.unit.tables.evaluated import SCHEDULES, grid, make_records, settings_of
+from tests.unit.tables.m4.made_records import SCHEDULES, grid, make_records, settings_of
 
 CONDITIONS = ["baseline", "balanced", "proxies"]
 GRIDS = {
@@ -41,7 +41,7 @@ def test_the_papers_findings_hold_where_they_are_planted(found):
     # Retrieval of the made SigLIP loses two points: more than the margin.
     assert verdicts == {**dict.fromkeys(["I", "II", "III", "IV", "V"], "holds"), "VI": "does not hold"}
     assert "## IV. But fine-tuning is less effective for association bias: holds" in page
-    assert "embedded data" in page
+    assert "synthetic data" in page
 
 
 def test_a_check_is_the_test_of_matched_runs(records, found):

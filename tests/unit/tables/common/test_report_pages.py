@@ -1,11 +1,12 @@
 import pandas as pd
 
-from clipfair.tables.common.html import render, render_comparison, write_comparisons, write_pages
+from clipfair.tables.common.report_pages import render, render_comparison, write_comparisons, write_pages
+from clipfair.tables.common.table_files import write_comparison
 
 PAGE = "# Table 5\n\nIn percent.\n\n| a | b |\n|---|---|\n| **1** | <img src='data:,'> |\n"
 
 
-def test_a_page_becomes_html_with_its_table_and_pictures_and_needs_nothing_beside_it():
+def test_a_page_becomes_self_contained_html_with_its_table_and_images():
     text = render(PAGE)
     assert "<title>Table 5</title>" in text
     assert "<td><strong>1</strong></td>" in text
@@ -41,6 +42,8 @@ def test_compared_values_are_a_table_with_verdicts_that_stand_out():
 
 def test_comparisons_have_the_names_of_their_tables(tmp_path):
     (tmp_path / "m4").mkdir()
-    COMPARED.to_csv(tmp_path / "m4/table5.compare.csv", index=False)
+    write_comparison(tmp_path / "m4/table5.compare.csv", COMPARED, "synthetic")
     write_comparisons([str(tmp_path / "m4/table5.compare.csv")], str(tmp_path / "compared"))
-    assert (tmp_path / "compared/m4/table5.html").is_file()
+    page = (tmp_path / "compared/m4/table5.html").read_text()
+    assert "<h1>table5: ours and published (synthetic data)</h1>" in page
+    assert page.count("<td>synthetic</td>") == len(COMPARED)

@@ -1,4 +1,4 @@
-"""Tables as HTML that needs nothing beside it: what the report shows."""
+"""The pages of the report: tables as self-contained HTML."""
 
 import html
 from collections.abc import Iterable
@@ -9,6 +9,7 @@ from markdown_it import MarkdownIt
 
 from clipfair.core.io import write_text
 from clipfair.tables.common.compare import DIFFERS, REPRODUCED
+from clipfair.tables.common.table_files import DATA
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 1.5rem; color: #1a1a1a; background: #fff }
@@ -21,7 +22,7 @@ tr:nth-child(even) td { background: #fafafa }
 .differs { color: #9a3d00; font-weight: 600 }
 """.strip()
 
-# A click on a head sorts by that column, numbers as numbers, a second one the other way.
+# A click on a column head sorts by that column (numbers by value); a second click reverses the order.
 SORT = """<script>
 document.querySelectorAll(".sorted th").forEach((head, column) => head.addEventListener("click", () => {
   const body = head.closest("table").tBodies[0], up = head.dataset.up = head.dataset.up === "1" ? "" : "1";
@@ -41,30 +42,30 @@ PAGE = """<!doctype html>
 
 
 def render(markdown: str) -> str:
-    """The HTML of a page; its first line is the title.
+    """The HTML of a markdown page, whose first line is the title.
 
-    Pages are written by this package, which escapes what it cites, so their own HTML (pictures) is kept.
+    HTML within the page (images) is kept: the pages are written by this package, which escapes quoted text.
     """
     title = markdown.partition("\n")[0].removeprefix("# ")
     body = MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown)
     return PAGE.format(title=title, style=STYLE, body=body)
 
 
-# Columns of a comparison that repeat others, or that only a computation needs.
+# Columns of a comparison that are not shown: they repeat others or serve computations.
 HIDDEN = ["published_dataset", "published_row", "published_source", "combined_std"]
 
 
 def render_comparison(compared: pd.DataFrame, title: str) -> str:
-    """The HTML of a ``.compare.csv``: a line a cell, sorted by a click on a head; numbers to four digits."""
+    """The HTML of a ``.compare.csv``: one row per value, sortable; numbers with four significant digits."""
     compared = compared.drop(columns=HIDDEN, errors="ignore")
     head = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in compared.columns)
-    rows = "\n".join(_row(line) for line in compared.itertuples(index=False))
+    rows = "\n".join(_row(values) for values in compared.itertuples(index=False))
     table = f'<table class="sorted"><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table>'
     return PAGE.format(title=title, style=STYLE, body=f"<h1>{html.escape(title)}</h1>\n{table}\n{SORT}")
 
 
-def _row(line: tuple) -> str:
-    return "<tr>" + "".join(map(_cell, line)) + "</tr>"
+def _row(values: tuple) -> str:
+    return "<tr>" + "".join(map(_cell, values)) + "</tr>"
 
 
 def _cell(value: object) -> str:
@@ -85,7 +86,10 @@ def write_comparisons(compared: Iterable[str], folder: str) -> None:
     """Render every ``<paper>/<table>.compare.csv`` to ``<folder>/<paper>/<table>.html``."""
     for path in map(Path, compared):
         name = path.name.removesuffix(".compare.csv")
-        _write(path, folder, name, render_comparison(pd.read_csv(path), f"{name}: ours and published"))
+        compared = pd.read_csv(path)
+        kinds = " and ".join(compared[DATA].unique())
+        title = f"{name}: ours and published ({kinds} data)"
+        _write(path, folder, name, render_comparison(compared, title))
 
 
 def _write(source: Path, folder: str, name: str, text: str) -> None:

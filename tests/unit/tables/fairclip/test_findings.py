@@ -21,7 +21,15 @@ from clipfair.tables.fairclip import switches_figure as draw_switches
 from clipfair.tables.fairclip.epochs import rank_correlation
 from clipfair.tables.fairclip.findings import judge
 from clipfair.tables.fairclip.rows import Interval
-from tests.unit.tables.fair_records import GRIDS, METHODS, ROWS, grid, read_runs, settings, write_epochs
+from tests.unit.tables.fairclip.made_records import (
+    GRIDS,
+    METHODS,
+    ROWS,
+    grid,
+    read_runs,
+    settings,
+    write_epochs,
+)
 
 ROLES = {
     "zero_shot": "clip",
@@ -204,12 +212,12 @@ def test_a_verdict_is_of_the_whole_interval(low, high, side, verdict):
 
 
 def test_all_findings_are_checked_and_complete(records, epochs):
-    told = settings("fairclip/findings", roles=ROLES, epochs=epochs, incomparable="embedded data")
+    told = settings("fairclip/findings", roles=ROLES, epochs=epochs, incomparable="synthetic data")
     table, _, page = findings_fairclip.build(records, None, told)
     assert set(table["finding"]) == {f"F{number}" for number in range(1, 10)}
     assert set(table["verdict"]) <= {"holds", "does not hold", "undecided"}
     assert table[["claim", "methods", "statistic", "value", "n", "test", "threshold"]].notna().all(axis=None)
-    assert "findings about embedded data, not about the papers' models" in page
+    assert "findings about synthetic data, not about the papers' models" in page
     assert page.count("\n| F") == len(table)
 
 
@@ -405,6 +413,6 @@ def test_methods_with_several_strengths_cannot_be_compared(tmp_path):
 def _redraw(folder, table, draw):
     table.to_csv(folder / "table.csv", index=False)
     for name in ("one.svg", "two.svg"):
-        write_figure(folder / name, draw(pd.read_csv(folder / "table.csv")))
+        write_figure(draw(pd.read_csv(folder / "table.csv")), folder / name, data="synthetic")
     assert (folder / "one.svg").read_bytes() == (folder / "two.svg").read_bytes()
     return (folder / "one.svg").read_text()

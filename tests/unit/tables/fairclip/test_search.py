@@ -66,7 +66,7 @@ def test_the_figure_is_the_same_every_time(trials, tmp_path):
     table, _ = build({"sinkhorn": path, "laplacian": path})
     table.to_csv(tmp_path / "table.csv", index=False)
     for name in ("one.svg", "two.svg"):
-        write_figure(tmp_path / name, draw(pd.read_csv(tmp_path / "table.csv")))
+        write_figure(draw(pd.read_csv(tmp_path / "table.csv")), tmp_path / name, data="synthetic")
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
     text = (tmp_path / "one.svg").read_text()
     assert all(label in text for label in ("laplacian", "learning rate", "best validation AUC (%)"))

@@ -1,4 +1,4 @@
-"""What the figures of CLIP the Bias share: sizes as printed, one look a condition, panels, p-values."""
+"""Parts of the figures of CLIP the Bias: sizes in print, one style per condition, panels, p-values."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil
@@ -10,13 +10,13 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from clipfair.tables.common.metric_names import name_of
 from clipfair.tables.common.palette import COLOURS
+from clipfair.tables.m4.metric_names import metric_name
 
-# Inches: the widths of one column and of the page.
-COLUMN, PAGE = 3.4, 7.0
+# Inches: the width of the page.
+PAGE = 7.0
 
-# Text as small as it may get in print, at the size that the figure is printed.
+# The smallest legible text at the printed size of the figure.
 STYLE = {
     "font.size": 7,
     "axes.titlesize": 7,
@@ -32,13 +32,13 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-as_printed = mpl.rc_context(STYLE)
+paper_style = mpl.rc_context(STYLE)
 
-# Inches that a character of a tick's label takes, with some room.
+# Width of one character of a tick label in inches, with a margin.
 CHARACTER = 0.07
 
-# Told apart by colour, lightness and shape, for colour-blind readers and grey prints.
-LOOKS = [
+# Distinct in colour, lightness and shape, for colour-blind readers and greyscale prints.
+STYLES = [
     {"color": COLOURS[0], "marker": "o"},
     {"color": COLOURS[1], "marker": "s"},
     {"color": COLOURS[4], "marker": "^"},
@@ -47,14 +47,14 @@ LOOKS = [
     {"color": COLOURS[2], "marker": "P"},
     {"color": COLOURS[5], "marker": "X"},
 ]
-FIXED = {"baseline": LOOKS[0], "balanced": LOOKS[1], "proxies": LOOKS[2]}
+FIXED = {"baseline": STYLES[0], "balanced": STYLES[1], "proxies": STYLES[2]}
 LINES = {"linewidth": 1.0, "markersize": 3.2, "elinewidth": 0.7, "capsize": 1.5, "capthick": 0.7}
 
 
-def looks(names: Sequence[str]) -> dict[str, dict]:
-    """The colour and marker of each name; those of the paper's conditions are the same in every figure."""
+def series_styles(names: Sequence[str]) -> dict[str, dict]:
+    """The colour and marker of each name; the paper's conditions have the same ones in every figure."""
     fixed = {name: FIXED[name] for name in names if name in FIXED}
-    free = [look for look in LOOKS if look not in fixed.values()]
+    free = [style for style in STYLES if style not in fixed.values()]
     others = [name for name in dict.fromkeys(names) if name not in fixed]
     return fixed | {name: free[at % len(free)] for at, name in enumerate(others)}
 
@@ -76,13 +76,13 @@ def draw_series(
     axis: Axes,
     x: Sequence[float],
     frame: pd.DataFrame,
-    look: Mapping,
+    style: Mapping,
     label: str,
     *,
     scale: float = 1,
     line: str = "-",
 ) -> ErrorbarContainer:
-    """The means of ``frame`` with the standard deviations over seeds, where there are any, as error bars."""
+    """Draw the means of ``frame``, with the standard deviations over seeds as error bars where defined."""
     deviations = frame["std"] * scale
     return axis.errorbar(
         x,
@@ -90,76 +90,76 @@ def draw_series(
         yerr=deviations if deviations.notna().any() else None,
         linestyle=line,
         label=label,
-        **look,
+        **style,
         **LINES,
     )
 
 
 def dodge(at: int, n: int, *, width: float = 0.5) -> float:
-    """How far the ``at``-th of ``n`` marks stands beside the place they share."""
+    """The offset of the ``at``-th of ``n`` marks from their common position."""
     return 0.0 if n < 2 else width * (at / (n - 1) - 0.5)
 
 
-def finish(axis: Axes, *, ticks: int = 5) -> None:
-    """Light lines behind the data, and no more numbers than can be read."""
+def tidy_axis(axis: Axes, *, ticks: int = 5) -> None:
+    """Draw light grid lines behind the data, and at most ``ticks`` numbers along y."""
     axis.grid(axis="y", color="0.92", linewidth=0.6)
     axis.set_axisbelow(True)
     axis.yaxis.set_major_locator(MaxNLocator(ticks))
 
 
-def mark_zero(axis: Axes) -> None:
-    """A line at no bias, within the panel."""
+def draw_zero_line(axis: Axes) -> None:
+    """Draw a horizontal line at zero (no bias)."""
     axis.axhline(0, color="0.4", linewidth=0.6, zorder=0.5)
 
 
-def name_places(axis: Axes, names: Sequence[str], *, columns: int, width: float = PAGE) -> None:
-    """One place a name along x; names that would meet, in a panel of so many columns, are turned."""
+def label_positions(axis: Axes, names: Sequence[str], *, columns: int, width: float = PAGE) -> None:
+    """Label the positions 0, 1, ... along x; rotate labels that would overlap with so many columns."""
     room = (width / columns - 0.5) / CHARACTER
-    turned = max(map(len, names)) * len(names) > room
-    rotation = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if turned else {}
+    overlap = max(map(len, names)) * len(names) > room
+    rotation = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if overlap else {}
     axis.set_xticks(range(len(names)), names, **rotation)
     axis.set_xlim(-0.6, len(names) - 0.4)
 
 
-def name_panels(figure: Figure, axes: Sequence[Axes], panels: Sequence[str], metrics: Sequence[str]) -> None:
-    """Say what each panel is of: one metric once for all, several above each panel."""
-    alone = len(set(metrics)) == 1
+def label_panels(figure: Figure, axes: Sequence[Axes], panels: Sequence[str], metrics: Sequence[str]) -> None:
+    """Set the titles of the panels; a single metric is named once for all, several above each panel."""
+    single = len(set(metrics)) == 1
     for axis, panel, metric in zip(axes, panels, metrics, strict=True):
-        name = name_of(metric)
-        axis.set_title(panel if alone else f"{panel}\n{name.text}")
-        axis.set_ylabel("" if alone else name.unit)
-    if alone:
-        name_y(figure, name.axis)
+        name = metric_name(metric)
+        axis.set_title(panel if single else f"{panel}\n{name.text}")
+        axis.set_ylabel("" if single else name.unit)
+    if single:
+        label_y(figure, name.axis)
 
 
-def name_y(figure: Figure, text: str) -> None:
-    """What is along y in all panels."""
+def label_y(figure: Figure, text: str) -> None:
+    """Set one y label for all panels."""
     figure.supylabel(text, fontsize=STYLE["axes.labelsize"])
 
 
-def hide_inner_places(axes: Sequence[Axes], columns: int) -> None:
-    """Names along x only where no panel is below."""
+def hide_inner_x_labels(axes: Sequence[Axes], columns: int) -> None:
+    """Keep the x labels only of panels without a panel below."""
     for axis in axes[: max(len(axes) - columns, 0)]:
         axis.set_xlabel("")
         axis.tick_params(labelbottom=False)
 
 
-def count_examples(axis: Axes) -> None:
-    """Examples along x as 500k, 10M, 1B."""
+def format_example_counts(axis: Axes) -> None:
+    """Write the numbers along x as 500k, 10M, 1B."""
     axis.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
 
 
 def short_count(value: float) -> str:
-    """``1.5M`` of 1,500,000."""
+    """``1.5M`` for 1,500,000."""
     for unit, size in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
         if abs(value) >= size:
             return f"{value / size:g}{unit}"
     return f"{value:g}"
 
 
-def put_legend(figure: Figure, handles: Mapping[str, object]) -> None:
-    """One legend for all panels, above them."""
+def add_legend(figure: Figure, handles: Mapping[str, object]) -> None:
+    """Add one legend above all panels, if there are at least two series."""
     if len(handles) > 1:
         figure.legend(
             handles.values(), handles, loc="outside upper center", ncols=len(handles), frameon=False
@@ -167,7 +167,7 @@ def put_legend(figure: Figure, handles: Mapping[str, object]) -> None:
 
 
 def draw_p_values(axis: Axes, tests: pd.DataFrame, names: Sequence[str]) -> None:
-    """The matrix of p-values that the column has the same effect as the row, darker where p < 0.05."""
+    """Draw the matrix of p-values of column against row, darker where p < 0.05."""
     p = {(line.against, line.condition): line.p_value for line in tests.itertuples()}
     for at, row in enumerate(names):
         for place, column in enumerate(names):

@@ -75,7 +75,7 @@ def test_a_keep_list_of_something_else_is_refused(annotated, tmp_path, keys, mes
 def test_the_figure_shows_every_label_and_is_the_same_every_time(annotated, keep_lists, tmp_path):
     frame, _ = build(annotated.paths, keep_lists)
     for name in ("one.svg", "two.svg"):
-        write_figure(tmp_path / name, draw(frame))
+        write_figure(draw(frame), tmp_path / name, data="synthetic")
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
     text = (tmp_path / "one.svg").read_text()
     assert all(f">{label}<" in text for label in [*frame["label"], "before", "after"])

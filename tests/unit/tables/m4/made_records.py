@@ -61,7 +61,7 @@ def settings_of(table, grids, **line):
         "study": "embedded",
         "published": None,
         "notes": [],
-        "incomparable": "embedded data",
+        "incomparable": "synthetic data",
         "grids": grids,
         "seeds": sorted({seed for entry in grids.values() for seed in entry["seeds"]}),
         "models": {name: MODELS[name] for name in dict.fromkeys(named)},

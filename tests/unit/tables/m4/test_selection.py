@@ -5,11 +5,10 @@ import pandas as pd
 import pytest
 
 from clipfair.core.errors import UserError
-from clipfair.tables.common.trained import (
+from clipfair.tables.m4.selection import (
     conditions,
     final,
     in_order,
-    mean_and_std,
     model_label,
     model_labels,
     of_grids,
@@ -17,7 +16,7 @@ from clipfair.tables.common.trained import (
     shown,
     values,
 )
-from tests.unit.tables.evaluated import SCHEDULES, grid, make_records, settings_of
+from tests.unit.tables.m4.made_records import SCHEDULES, grid, make_records, settings_of
 
 GRIDS = {"one": grid(["baseline", "proxies"], ["s-384"]), "two": grid(SCHEDULES, ["s-384", "b16"], seeds=[0])}
 
@@ -117,9 +116,3 @@ def test_records_of_grids_are_their_product():
     assert set(chosen["balance"]) == set(SCHEDULES)
     assert set(chosen["seed"]) == {0}
     assert of_grids(records, settings(), ["absent"]).empty
-
-
-def test_a_single_seed_has_no_deviation_on_the_page():
-    assert mean_and_std(0.1234, 0.01, scale=100) == "12.3 ± 1.0"
-    assert mean_and_std(0.1234, np.nan, scale=100) == "12.3"
-    assert mean_and_std(np.nan, np.nan) == "-"

@@ -7,7 +7,8 @@ import pytest
 from clipfair.core.errors import UserError
 from clipfair.core.io import write_json
 from clipfair.tables.common.figure_files import write_figure
-from clipfair.tables.common.gather import gather
+from clipfair.tables.common.table5 import gather_table5
+from clipfair.tables.common.table_files import write_comparison
 from clipfair.tables.m4.error_against_dp_figure import draw
 from clipfair.tables.m4.mitigation import build
 
@@ -21,8 +22,7 @@ SETTINGS = {
     },
     "rows": {"baseline": "Baseline", "m4-0.9": None},
     "seeds": [0, 1, 2],
-    "subset": [],
-    "left_out": [],
+    "incomparable": "",
 }
 PUBLISHED = """\
 paper,table,row,dataset,metric,mean,std,unit,source
@@ -99,26 +99,20 @@ def test_a_missing_repeat_is_named(world):
         build(records[:-1], published, SETTINGS)
 
 
-def test_partial_data_is_said_and_never_comparable(world):
+def test_partial_data_are_never_comparable(world):
     records, published, _ = world
-    _, compared, page = build(records, published, {**SETTINGS, "subset": ["adult"]})
+    _, compared, page = build(records, published, {**SETTINGS, "incomparable": "partial data"})
     assert set(compared["verdict"]) == {"not comparable: partial data"}
-    assert "**Partial data** (`subset`): adult" in page
     assert "| **" not in page
-
-
-def test_what_was_left_out_is_said(world):
-    records, published, _ = world
-    _, _, page = build(records, published, {**SETTINGS, "left_out": ["credit-default"]})
-    assert "**Left out** (missing data): credit-default." in page
 
 
 def test_the_gathered_file_says_study_and_paper(world, tmp_path):
     records, published, _ = world
     _, compared, _ = build(records, published, SETTINGS)
-    compared.to_csv(tmp_path / "table5.compare.csv", index=False)
-    gathered = gather({"m4": str(tmp_path / "table5.compare.csv")}, "lab")
-    assert list(gathered.columns[:2]) == ["study", "paper"]
+    write_comparison(tmp_path / "table5.compare.csv", compared, "real")
+    gathered = gather_table5({"m4": str(tmp_path / "table5.compare.csv")}, "lab")
+    assert list(gathered.columns[:3]) == ["study", "paper", "data"]
+    assert set(gathered["data"]) == {"real"}
     assert set(gathered["study"]) == {"lab"}
     assert len(gathered) == len(compared)
 
@@ -127,7 +121,7 @@ def test_the_figure_shows_every_method_and_is_the_same_every_time(world, tmp_pat
     records, published, _ = world
     _, compared, _ = build(records, published, SETTINGS)
     for name in ("one.svg", "two.svg"):
-        write_figure(tmp_path / name, draw(compared))
+        write_figure(draw(compared), tmp_path / name, data="synthetic")
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
     text = (tmp_path / "one.svg").read_text()
     assert all(label in text for label in ("baseline", "m4-0.9", "adult", "credit", "adult-race"))

@@ -10,7 +10,7 @@ from clipfair.core.errors import UserError
 from clipfair.metrics.statistics import signed_rank
 from clipfair.tables.m4.known_answers import STATISTICS, build
 from clipfair.tables.m4.known_answers_figure import draw
-from tests.unit.tables.evaluated import OCCUPATIONS, grid, make_records, settings_of
+from tests.unit.tables.m4.made_records import OCCUPATIONS, grid, make_records, settings_of
 
 GRIDS = {
     "single": grid(["baseline", "balanced", "proxies"], ["s-384", "s-768"], seeds=range(5)),

@@ -7,7 +7,8 @@ import pytest
 from clipfair.core.paths import ROOT
 from clipfair.tables.common.compare import read_published
 from clipfair.tables.common.figure_files import write_figure
-from clipfair.tables.common.gather import gather
+from clipfair.tables.common.table5 import gather_table5
+from clipfair.tables.common.table_files import write_comparison
 from clipfair.tables.fairclip import (
     distances as fair_distances,
 )
@@ -33,7 +34,7 @@ from clipfair.tables.fairclip import (
     zero_shot as fair_zero_shot,
 )
 from clipfair.tables.fairclip.rows import DISTANCES, SQUARE_DISTANCES
-from tests.unit.tables.fair_records import EVALUATIONS, GRIDS, ROWS, grid, read_runs, settings
+from tests.unit.tables.fairclip.made_records import EVALUATIONS, GRIDS, ROWS, grid, read_runs, settings
 
 PUBLISHED = str(ROOT / "resources/published/fairclip.csv")
 
@@ -78,11 +79,11 @@ def test_the_zero_shot_table_stands_beside_the_published_one(records):
 
 def test_embedded_results_are_never_a_reproduction(records):
     rows = {**ROWS, "clip-ft": {"name": "CLIP-FT", "published": "CLIP-FT test-selected"}}
-    told = settings(rows=rows, incomparable="embedded data")
+    told = settings(rows=rows, incomparable="synthetic data")
     _, compared, page = fair_zero_shot.build(records, read_published(PUBLISHED, "zero-shot"), told)
-    assert set(compared["verdict"]) == {"not comparable: embedded data"}
+    assert set(compared["verdict"]) == {"not comparable: synthetic data"}
     assert "| **" not in page
-    assert "embedded data" in page
+    assert "synthetic data" in page
 
 
 def test_a_table_without_a_published_one(records):
@@ -215,7 +216,7 @@ def test_the_figures_show_every_method_and_are_the_same_every_time(records, tmp_
 def test_one_file_has_both_table_5s(records, tmp_path):
     _, compared, _ = fair_distances.build(records, read_published(PUBLISHED, "table5"), settings())
     fairclip, m4 = tmp_path / "fairclip.csv", tmp_path / "m4.csv"
-    compared.to_csv(fairclip, index=False)
+    write_comparison(fairclip, compared, "synthetic")
     line = {
         "task": "adult",
         "row": "m4",
@@ -225,11 +226,15 @@ def test_one_file_has_both_table_5s(records, tmp_path):
         "n": 10,
         "verdict": "differs",
     }
-    pd.DataFrame([line]).to_csv(m4, index=False)
-    table = gather({"m4": str(m4), "fairclip": str(fairclip)}, "paper")
-    assert list(table.columns[:6]) == ["study", "paper", "task", "encoder", "row", "metric"]
+    write_comparison(m4, pd.DataFrame([line]), "real")
+    table = gather_table5({"m4": str(m4), "fairclip": str(fairclip)}, "paper")
+    assert list(table.columns[:6]) == ["study", "paper", "data", "task", "encoder", "row"]
     assert table["paper"].value_counts().to_dict() == {"fairclip": len(compared), "m4": 1}
     assert table[["study", "row", "metric", "unit", "mean", "n", "verdict"]].notna().all(axis=None)
+    assert table.groupby("paper")["data"].unique().explode().to_dict() == {
+        "fairclip": "synthetic",
+        "m4": "real",
+    }
     assert table.loc[0, "unit"] == "%"
     assert np.isnan(table.loc[0, "published_mean"])
     assert set(table.loc[1:, "encoder"]) == {"ViT-B/16"}
@@ -239,7 +244,7 @@ def _redraw(folder, table, draw, told):
     """Draw a table as written and read again, twice; the text of the picture."""
     table.to_csv(folder / "table.csv", index=False)
     for name in ("one.svg", "two.svg"):
-        write_figure(folder / name, draw(pd.read_csv(folder / "table.csv")))
+        write_figure(draw(pd.read_csv(folder / "table.csv")), folder / name, data="synthetic")
     assert (folder / "one.svg").read_bytes() == (folder / "two.svg").read_bytes()
     text = (folder / "one.svg").read_text()
     assert all(label in text for label in told)

@@ -130,7 +130,7 @@ def test_the_figure_is_drawn_from_the_file_and_the_same_every_time(audit, tmp_pa
     frame.to_csv(tmp_path / "figure8.csv", index=False)
     read = pd.read_csv(tmp_path / "figure8.csv")
     for name in ("one.svg", "two.svg"):
-        write_figure(tmp_path / name, draw(read))
+        write_figure(draw(read), tmp_path / name, data="synthetic")
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
     axes = draw(read).axes
     assert len(axes) == 2

@@ -1,9 +1,10 @@
 import pandas as pd
 
-from clipfair.tables.common.summary import summarise
+from clipfair.tables.common.metrics_summary import summarise_comparisons
+from clipfair.tables.common.table_files import write_comparison
 
 
-def test_verdicts_are_counted_and_means_have_the_names_of_their_cell(tmp_path):
+def test_verdicts_are_counted_and_means_are_keyed_by_the_names_of_their_cell(tmp_path):
     frame = pd.DataFrame(
         {
             "task": ["adult", "adult", "adult"],
@@ -14,8 +15,8 @@ def test_verdicts_are_counted_and_means_have_the_names_of_their_cell(tmp_path):
             "verdict": ["reproduced", "differs", "not comparable: partial data"],
         }
     )
-    frame.to_csv(tmp_path / "t.csv", index=False)
-    assert summarise({"m4/table5": str(tmp_path / "t.csv")}) == {
+    write_comparison(tmp_path / "t.csv", frame, "real")
+    assert summarise_comparisons({"m4/table5": str(tmp_path / "t.csv")}) == {
         "m4/table5": {
             "verdicts": {"reproduced": 1, "differs": 1, "not comparable": 1},
             "means": {"adult / m4 / DP": 1.23457, "adult / m4 / Error": 2.0},

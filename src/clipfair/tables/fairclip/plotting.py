@@ -102,7 +102,7 @@ def add_legend(figure: Figure, encoders: Sequence[str], *, published: bool) -> N
     )
 
 
-def few_ticks(axis: Axis) -> None:
+def limit_log_ticks(axis: Axis) -> None:
     """Of a logarithmic axis: powers of ten, and 2 and 5 between them if it spans fewer than two."""
     low, high = axis.get_view_interval()
     if 0 < low < high < 100 * low:
@@ -139,7 +139,7 @@ def _draw_panel(
                 axis.plot(beside["published_mean"], places, **style, **hollow)
     if column.log:
         axis.set_xscale("log", nonpositive="mask")
-        few_ticks(axis.xaxis)
+        limit_log_ticks(axis.xaxis)
     axis.set_title(f"{attribute}: {column.title}" + _group_key(groups, room=room), fontsize=SMALL)
     tidy_axis(axis, along="x")
 
@@ -158,7 +158,7 @@ def _group_key(groups: Sequence[str], *, room: int) -> str:
     return "".join(f"\n{line}" for line in lines)
 
 
-def by_colour(names: Sequence[str]) -> Callable[[str], dict]:
+def series_styles(names: Sequence[str]) -> Callable[[str], dict]:
     """Colour and marker of each of up to 63 names: first colours differ, then markers too."""
     places = {name: place for place, name in enumerate(dict.fromkeys(names))}
     markers = [marker for marker, _ in GROUP_MARKERS]

@@ -22,7 +22,7 @@ from clipfair.tables.m4 import (
     quality_tests,
     trained_conditions,
 )
-from tests.unit.tables.evaluated import CHECKPOINTS, SCHEDULES, grid, make_records, settings_of
+from tests.unit.tables.m4.made_records import CHECKPOINTS, SCHEDULES, grid, make_records, settings_of
 
 CONDITIONS = ["baseline", "balanced", "proxies"]
 SWEEP = {"sweep": grid(CONDITIONS, ["s-384", "b-768"]), "b16": grid(CONDITIONS, ["b16"])}
@@ -243,7 +243,7 @@ def test_each_claim_is_tested_on_matched_pairs(sweep):
     own = own.groupby("balance")["value"].mean()
     assert cell["mean_difference"] == pytest.approx(own["proxies"] - own["baseline"])
     assert cell["paper"] == "p < 1e-05"
-    assert set(table["agrees"]) == {"not comparable: embedded data"}
+    assert set(table["agrees"]) == {"not comparable: synthetic data"}
     assert "- **gender**: log-loss." in page
 
 
@@ -297,11 +297,11 @@ def test_published_values_stand_beside_ours(b16):
 
 def test_embedded_data_never_look_like_a_reproduction(b16):
     _, compared, page = trained_conditions.build(b16, read_published(PUBLISHED, "table1"), table1())
-    assert set(compared["verdict"]) == {"not comparable: embedded data"}
+    assert set(compared["verdict"]) == {"not comparable: synthetic data"}
     assert compared[["difference", "deviations"]].isna().all(axis=None)
     assert compared["published_mean"].notna().all()
     assert "79.0" not in page
-    assert "not comparable: embedded data" in page
+    assert "not comparable: synthetic data" in page
 
 
 def test_the_published_table_is_of_one_model(sweep):
