@@ -47,8 +47,10 @@ RULE_FILES = [
 ]
 LOCAL_RULES = {
     name
-    for text in RULE_FILES
-    for block in re.findall(r"^localrules:\n((?:    .*\n)+)", text, flags=re.MULTILINE)
+    for path in RULE_FILES
+    for block in re.findall(
+        r"^localrules:\n((?:    .*\n)+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     for name in re.findall(r"\w+", block)
 }
 
