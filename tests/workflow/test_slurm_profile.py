@@ -42,15 +42,11 @@ def test_the_profile_chooses_the_papers_study_and_leaves_resources_to_the_rules(
 
 # --- the jobs ---
 
-RULE_FILES = [
-    path.read_text(encoding="utf-8") for path in (ROOT / "Snakefile", *ROOT.glob("workflow/rules/*.smk"))
-]
+RULE_FILES = (ROOT / "Snakefile", *ROOT.glob("workflow/rules/*.smk"))
+RULE_TEXT = "\n".join(path.read_text(encoding="utf-8") for path in RULE_FILES)
 LOCAL_RULES = {
     name
-    for path in RULE_FILES
-    for block in re.findall(
-        r"^localrules:\n((?:    .*\n)+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE
-    )
+    for block in re.findall(r"^localrules:\n((?:    .*\n)+)", RULE_TEXT, flags=re.MULTILINE)
     for name in re.findall(r"\w+", block)
 }
 
