@@ -20,12 +20,12 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 from clipfair.core import paths
 from clipfair.core.errors import one_line_errors
 from clipfair.plan.missing import check_data, stop_for
-from clipfair.core.provenance import put_code_first
+from clipfair.core.provenance import prepend_pythonpath
 from clipfair.plan.registry import load_registry
 from clipfair.plan.snakemake.mark_outdated import mark_stale
 from clipfair.plan.snakemake.crash_recovery import sign_in, sign_out, take_over
 
-put_code_first()
+prepend_pythonpath()
 
 if workflow.is_main_process:
     take_over()

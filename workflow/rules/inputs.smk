@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from clipfair.data.prepare import LOADERS
 from clipfair.core.paths import Run
-from clipfair.core.provenance import code_digest
+from clipfair.core.code_digest import code_digest
 from clipfair.plan.snakemake.resources import SIGNAL_BEFORE_TIMEOUT, gpu_site, per_attempt
 from clipfair.plan.training_plan import vocabulary_of
 

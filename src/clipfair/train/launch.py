@@ -9,7 +9,7 @@ from pathlib import Path
 
 from clipfair.core.errors import UserError
 from clipfair.core.io import read_json, write_json, write_text
-from clipfair.core.provenance import put_code_first
+from clipfair.core.provenance import prepend_pythonpath
 from clipfair.train.stop import SIGNALS
 
 REQUEST, ERROR = "request.json", "error.txt"
@@ -31,7 +31,7 @@ def launch(processes: int, request: Mapping) -> None:
     folder = Path(request["scratch"])
     write_json(folder / REQUEST, request)
     (folder / ERROR).unlink(missing_ok=True)
-    put_code_first()
+    prepend_pythonpath()
     run = subprocess.Popen(
         [
             *(sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"),
