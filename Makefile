@@ -6,7 +6,7 @@
 # make record      the study brought up to date, then recorded with DVC and pushed; git commit is yours
 # make report      report.html of what is there
 # make audit       known weaknesses of the pinned dependencies (needs a network)
-# Needs Python >= 3.11, git and make. A second call does no set-up.
+# Needs Python 3.11 to 3.13, git and make. A second call does no set-up.
 PYTHON ?= python3
 CORES ?= all
 VENV := .venv

@@ -22,13 +22,13 @@ from clipfair.core.errors import one_line_errors
 from clipfair.plan.missing import check_data, stop_for
 from clipfair.core.provenance import prepend_pythonpath
 from clipfair.plan.registry import load_registry
-from clipfair.plan.snakemake.mark_outdated import mark_stale
-from clipfair.plan.snakemake.crash_recovery import sign_in, sign_out, take_over
+from clipfair.plan.snakemake.mark_outdated import mark_outdated
+from clipfair.plan.snakemake.crash_recovery import clear_after_crash, record_owner, remove_owner
 
 prepend_pythonpath()
 
 if workflow.is_main_process:
-    take_over()
+    clear_after_crash()
 
 with one_line_errors():
     REGISTRY, MISSING = check_data(load_registry(config))
@@ -74,17 +74,17 @@ localrules:
 onstart:
     with one_line_errors():
         stop_for(MISSING)
-    sign_in()
+    record_owner()
 
 
 onsuccess:
-    sign_out()
+    remove_owner()
 
 
 # What was built stays; what could not be is said last, where a person looks.
 onerror:
-    sign_out()
-    mark_stale(workflow.dag, workflow.persistence)
+    remove_owner()
+    mark_outdated(workflow.dag, workflow.persistence)
     tell_missing_data()
 
 

@@ -217,7 +217,7 @@ def test_ctrl_c_and_a_killed_scheduler_are_picked_up_by_the_next_call_and_preemp
 
     run = training.start()
     training.wait_for(
-        lambda: "taking over, 2 jobs of it cancelled" in training.log.read_text(), "the orphans' end"
+        lambda: "removed its lock and cancelled 2 jobs" in training.log.read_text(), "the orphans' end"
     )
     training.wait_for(lambda: not set(orphans) & set(training.jobs("RUNNING")), "the orphans' end")
     training.wait_for_jobs("train_model", "RUNNING", count=2)

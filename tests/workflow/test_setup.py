@@ -9,6 +9,7 @@ import pytest
 from tests.repository import ROOT
 
 OLD = "#!/bin/sh\ncase $1 in --version) echo Python 3.9.18;; *) exit 1;; esac\n"
+NEW = OLD.replace("3.9.18", "3.14.0")
 NO_VENV = "#!/bin/sh\ncase $2 in *ensurepip*) exit 1;; esac\n"
 
 
@@ -37,12 +38,16 @@ def test_without_git(tmp_path):
 
 def test_without_python(tmp_path):
     line = set_up(tmp_path, "no-such-python", os.environ["PATH"])
-    assert line.startswith("clipfair: no-such-python was not found; install Python >= 3.11")
+    assert line.startswith("clipfair: no-such-python was not found; install Python 3.11 to 3.13")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(OLD, "is Python 3.9.18; Python >= 3.11 is needed"), (NO_VENV, "has no venv module; install it")],
+    [
+        (OLD, "is Python 3.9.18; Python 3.11 to 3.13 is needed"),
+        (NEW, "is Python 3.14.0; Python 3.11 to 3.13 is needed"),
+        (NO_VENV, "has no venv module; install it"),
+    ],
 )
 def test_with_a_python_that_does_not_do(tmp_path, text, message):
     assert message in set_up(tmp_path, program(tmp_path, "python", text), os.environ["PATH"])

@@ -1,7 +1,7 @@
-"""A workflow that was killed leaves a lock and, on SLURM, jobs behind: the next call takes over.
+"""Recovery after a workflow was killed: it leaves a lock and, on SLURM, jobs, which the next call removes.
 
-A workflow signs in when it starts and out when it ends, in a file of its own. What a later call finds signed
-in but dead, on the same machine, it clears away; whatever another machine may still be at, it leaves alone.
+A workflow records its process in a file when it starts and removes the file when it ends. The next call
+clears up after a recorded process that is dead, on the same machine. It leaves alone what may run elsewhere.
 """
 
 import socket
@@ -17,58 +17,58 @@ OWNER = Path(".snakemake/owner.json")
 LOCKS = Path(".snakemake/locks")
 
 
-def sign_in() -> None:
-    """Say which process runs the workflow of this folder; Snakemake's lock is already there."""
+def record_owner() -> None:
+    """Record that this process runs the workflow in this folder; Snakemake has locked it already."""
     process = psutil.Process()
     write_json(
         OWNER, {"host": socket.gethostname(), "process": process.pid, "started": process.create_time()}
     )
 
 
-def sign_out() -> None:
-    """The workflow has ended in an orderly way."""
+def remove_owner() -> None:
+    """Remove the record: the workflow has ended normally."""
     OWNER.unlink(missing_ok=True)
 
 
-def take_over() -> None:
-    """Clear away what a dead workflow of this machine left in this folder: its lock, its jobs on SLURM.
+def clear_after_crash() -> None:
+    """Remove the lock and cancel the SLURM jobs of a workflow of this folder that was killed.
 
-    Its jobs are cancelled, since a workflow can only await what it has submitted itself; what trainings have
-    done is in their checkpoints.
+    Its jobs are cancelled because a new workflow cannot wait for jobs that it did not submit. Trainings
+    resume from their checkpoints.
     """
     if not OWNER.is_file():
         return
     owner = read_json(OWNER)
-    if owner["host"] != socket.gethostname() or _lives(owner):
+    if owner["host"] != socket.gethostname() or _is_alive(owner):
         return
-    signed = OWNER.stat().st_mtime
+    recorded = OWNER.stat().st_mtime
     for lock in LOCKS.glob("*"):
-        # A lock that is newer belongs to somebody else.
-        if lock.stat().st_mtime <= signed:
+        # A newer lock belongs to another workflow.
+        if lock.stat().st_mtime <= recorded:
             lock.unlink(missing_ok=True)
     cancelled = cancel_jobs(Path.cwd())
-    sign_out()
-    jobs = f", {cancelled} jobs of it cancelled" if cancelled else ""
-    print(f"clipfair: the last workflow in this folder was killed: taking over{jobs}", file=sys.stderr)
+    remove_owner()
+    jobs = f" and cancelled {cancelled} jobs" if cancelled else ""
+    print(f"clipfair: the last workflow in this folder was killed: removed its lock{jobs}", file=sys.stderr)
 
 
 def cancel_jobs(folder: Path) -> int:
-    """Cancel the jobs that were submitted from ``folder``, if there is a SLURM; their number."""
+    """Cancel the SLURM jobs that were submitted from ``folder`` and return their number; 0 without SLURM."""
     try:
-        asked = subprocess.run(
+        queue = subprocess.run(
             ["squeue", "--me", "--noheader", "--format=%A %Z"], capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return 0
-    lines = [line.split(" ", 1) for line in asked.stdout.splitlines()]
-    jobs = [job for job, place in lines if place.strip() == str(folder)]
+    entries = [entry.split(" ", 1) for entry in queue.stdout.splitlines()]
+    jobs = [job for job, submitted_from in entries if submitted_from.strip() == str(folder)]
     if jobs:
         subprocess.run(["scancel", *jobs], check=False)
     return len(jobs)
 
 
-def _lives(owner: dict) -> bool:
-    """Whether that very process is alive; a number may have been given to another since."""
+def _is_alive(owner: dict) -> bool:
+    """Return whether the recorded process runs; its number alone may belong to a later process."""
     try:
         return psutil.Process(owner["process"]).create_time() == owner["started"]
     except psutil.NoSuchProcess:

@@ -1,34 +1,34 @@
-"""After an error, what was to be made from what failed is known to be stale.
+"""Marks outputs as outdated after an error.
 
-Snakemake takes away the old outputs of a job that fails, and then sees no reason to make them again: what
-is made from them is there, so that the next call would call it up to date. Marked as incomplete it is made
-again, together with all that it lacks.
+Snakemake deletes the outputs of a job that fails. It would then consider everything made from the earlier
+outputs as up to date, since those files exist. Outputs marked as incomplete are made again, with all
+that they need.
 """
 
 from pathlib import Path
 from typing import Any
 
 
-def mark_stale(dag: Any, persistence: Any) -> None:
-    """Mark the outputs of every planned job that has lost an input, and of all that are made from them.
+def mark_outdated(dag: Any, persistence: Any) -> None:
+    """Mark the outputs of every planned job that has lost an input, and of all jobs that depend on them.
 
-    Jobs that were planned but whose inputs are still there are as they were.
+    Planned jobs whose inputs exist are not marked.
 
     Parameters
     ----------
     dag, persistence
-        Snakemake's own.
+        Snakemake's objects of the workflow.
     """
-    waiting = [job for job in dag.needrun_jobs() if _lacks(job.input)]
+    waiting = [job for job in dag.needrun_jobs() if _lacks_input(job)]
     marked = set()
     while waiting:
         job = waiting.pop()
         if job not in marked:
             marked.add(job)
-            waiting.extend(job for job in dag.depending[job] if dag.needrun(job))
+            waiting.extend(dependent for dependent in dag.depending[job] if dag.needrun(dependent))
     for job in marked:
         persistence.started(job)
 
 
-def _lacks(files: list[str]) -> bool:
-    return not all(Path(file).exists() for file in files)
+def _lacks_input(job: Any) -> bool:
+    return not all(Path(file).exists() for file in job.input)

@@ -1,49 +1,40 @@
 from types import SimpleNamespace
 
-from clipfair.plan.snakemake.mark_outdated import mark_stale
+from clipfair.plan.snakemake.mark_outdated import mark_outdated
+
+
+class Job:
+    def __init__(self, name, file):
+        self.name, self.input = name, [str(file)]
 
 
 class Dag:
-    """b and c are made from a, d from c; e from what is there."""
+    """Jobs b and c need the outputs of a, d those of c, e those of none; the inputs of b and c are lost."""
 
     def __init__(self, folder, planned):
-        there = folder / "there"
-        there.touch()
-        self.jobs = {
-            "a": [there],
-            "b": [folder / "lost"],
-            "c": [folder / "lost"],
-            "d": [there],
-            "e": [there],
-        }
-        self.depending = {"a": {"b": 0, "c": 0}, "b": {}, "c": {"d": 0}, "d": {}, "e": {}}
+        existing, lost = folder / "existing", folder / "lost"
+        existing.touch()
+        files = {"a": existing, "b": lost, "c": lost, "d": existing, "e": existing}
+        a, b, c, d, e = self.jobs = [Job(name, file) for name, file in files.items()]
+        self.depending = {a: {b: 0, c: 0}, b: {}, c: {d: 0}, d: {}, e: {}}
         self.planned = planned
 
     def needrun(self, job):
         return job.name in self.planned
 
     def needrun_jobs(self):
-        return filter(self.needrun, self.made)
+        return filter(self.needrun, self.jobs)
 
 
 def marked(folder, planned):
-    dag = Dag(folder, planned)
-    made = {name: Job(name, tuple(map(str, files))) for name, files in dag.jobs.items()}
-    dag.made = list(made.values())
-    dag.depending = {made[name]: {made[n]: 0 for n in after} for name, after in dag.depending.items()}
     found = []
-    mark_stale(dag, SimpleNamespace(started=lambda job: found.append(job.name)))
+    mark_outdated(Dag(folder, planned), SimpleNamespace(started=lambda job: found.append(job.name)))
     return sorted(found)
 
 
-class Job:
-    def __init__(self, name, files):
-        self.name, self.input = name, files
-
-
-def test_what_lost_an_input_and_all_that_is_made_from_it_is_stale(tmp_path):
+def test_a_job_that_lost_an_input_and_all_that_depend_on_it_are_marked(tmp_path):
     assert marked(tmp_path, "abcde") == ["b", "c", "d"]
 
 
-def test_what_was_not_planned_is_left_alone(tmp_path):
+def test_jobs_that_were_not_planned_are_not_marked(tmp_path):
     assert marked(tmp_path, "abe") == ["b"]
