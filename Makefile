@@ -13,7 +13,9 @@ VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-WORKFLOW := $(BIN)/python -m clipfair.plan.snakemake.progress_view --cores $(CORES) --keep-going
+# The progress view is a logger plugin that Snakemake finds in src/.
+export PYTHONPATH := $(CURDIR)/src$(if $(PYTHONPATH),:$(PYTHONPATH))
+WORKFLOW := snakemake --logger clipfair --cores $(CORES) --keep-going
 
 .PHONY: setup results test test-slurm data record report lint audit lock clean
 .DEFAULT_GOAL := results
