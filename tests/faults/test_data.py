@@ -74,9 +74,9 @@ ANNOTATOR = "in/annotator.npz"
 FAULTS = [
     ("a zip that climbs out", {"a.zip": zip_of("../out2")}, ZIP, "outside its folder"),
     ("a zip with an absolute path", {"a.zip": zip_of("/etc/x")}, ZIP, "outside its folder"),
-    ("a tar that climbs out", {"a.tar": tar_of("../../x")}, TAR, "outside its folder"),
-    ("a link to outside", {"a.tar": OUTSIDE}, TAR, "device or a link to nothing"),
-    ("a device", {"a.tar": tar_of("x", kind=tarfile.CHRTYPE)}, TAR, "device"),
+    ("a tar that climbs out", {"a.tar": tar_of("../../x")}, TAR, "outside the destination"),
+    ("a link to outside", {"a.tar": OUTSIDE}, TAR, "absolute path; remove the archive"),
+    ("a device", {"a.tar": tar_of("x", kind=tarfile.CHRTYPE)}, TAR, "special file"),
     ("a web page for an archive", {"a.zip": b"<html>log in</html>"}, ZIP, "a.zip: neither a zip nor a tar"),
     ("an archive cut short", {"a.zip": zip_of("x", bytes(9000))[:4000]}, ZIP, "a.zip: "),
     ("a pickle that runs a command", {CIFAR: ATTACK}, loaded(cifar100), "not one of CIFAR-100's files"),

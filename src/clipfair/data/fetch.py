@@ -1,4 +1,8 @@
-"""Fetch a dataset from a mirror folder or its owner: whole and verified, or not at all."""
+"""Fetch a dataset from the mirror folder or from its owner: complete and verified, or not at all.
+
+Downloads are our own on requests and urllib3: files of several GB must resume where a connection broke or
+a job was stopped, in the same run or the next, and appear only after their checksum was verified.
+"""
 
 import hashlib
 import math
@@ -26,11 +30,11 @@ BROKEN_STREAM = (requests.exceptions.ChunkedEncodingError, requests.ConnectionEr
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a download is tried.
+class RetryPolicy:
+    """When a download gives up: after ``attempts`` consecutive failures without a new byte.
 
-    ``attempts`` in a row may fail without any progress; the pause before each is doubled, from
-    ``wait`` seconds. A silence of ``timeout`` seconds is a failure.
+    The pause between attempts starts at ``wait`` seconds and doubles. No data for ``timeout`` seconds is a
+    failure.
     """
 
     attempts: int = 4
@@ -45,31 +49,31 @@ def fetch_dataset(
     partial_dir: str,
     out_dir: str,
     subset: bool = False,
-    patience: Patience = Patience(),
+    retry: RetryPolicy = RetryPolicy(),
 ) -> None:
     """Put the files of ``dataset`` and their ``manifest.json`` into ``out_dir``.
 
-    ``<mirror>/<dataset id>/`` is tried first; it may hold any of the dataset's layouts, or its
-    archives. What is not there is downloaded if access is open. Every checksum and size that is
-    published is verified; an archive without a published checksum is never resumed from an
-    earlier call, for nothing could tell that its parts belong together.
+    ``<mirror>/<dataset id>/`` is tried first; it may contain any of the dataset's layouts, or its
+    archives. Archives that it lacks are downloaded if access is open. Every published checksum and size is
+    verified. An archive without a published checksum is not resumed from an earlier call, since the parts
+    could come from different versions.
 
     Parameters
     ----------
     mirror
         An absolute path, or None.
     partial_dir
-        Where unfinished downloads stay when this fails, for the next call to resume.
+        The folder in which unfinished downloads are kept, for the next call to resume.
     out_dir
-        Appears only complete; what was there before is replaced.
+        Replaced as a whole, once everything is complete.
     subset
-        Accept a partial copy in the mirror folder: what lies there is not compared with the
-        published checksums and sizes. What is downloaded still is.
+        Accept a partial copy in the mirror folder: its files are not compared with the published checksums
+        and sizes. Downloads still are.
 
     Raises
     ------
     UserError
-        If something is missing, cannot be reached, or is not what was published.
+        If a file is missing, cannot be downloaded, or differs from the published one.
     """
     source = _mirror_folder(dataset, mirror)
     layout = _layout_in(dataset, source)
@@ -80,7 +84,7 @@ def fetch_dataset(
         else:
             place = "its archives"
             layout = dataset.layouts[0] if dataset.layouts else None
-            origins = _gather_archives(dataset, mirror, Path(partial_dir), folder, patience, subset=subset)
+            origins = _gather_archives(dataset, mirror, Path(partial_dir), folder, retry, subset=subset)
         files = _describe(folder, origins)
         if layout is not None:
             _check_layout(dataset, layout, folder, place=place, subset=subset)
@@ -102,7 +106,7 @@ def mirror_folder(configured: str) -> str | None:
 
 
 def in_mirror(dataset: Dataset, *, mirror: str | None) -> bool:
-    """Whether the mirror folder holds a whole layout, or all archives, of ``dataset``."""
+    """True if the mirror folder contains a complete layout, or all archives, of ``dataset``."""
     source = _mirror_folder(dataset, mirror)
     if source is None:
         return False
@@ -111,9 +115,9 @@ def in_mirror(dataset: Dataset, *, mirror: str | None) -> bool:
 
 
 def lacking_in_mirror(dataset: Dataset, *, mirror: str | None) -> list[str]:
-    """What the dataset's folder in the mirror lacks of the layout that it is nearest to.
+    """Return the files that the dataset's mirror folder lacks of the layout with the fewest missing.
 
-    Empty where there is no folder: then all is lacking, which needs no list.
+    Empty if there is no folder at all.
     """
     source = _mirror_folder(dataset, mirror)
     if source is None:
@@ -124,7 +128,7 @@ def lacking_in_mirror(dataset: Dataset, *, mirror: str | None) -> list[str]:
 
 
 def _mirror_folder(dataset: Dataset, mirror: str | None) -> Path | None:
-    """The dataset's folder in the mirror, None where there is none."""
+    """The dataset's folder in the mirror, None if there is none."""
     if mirror is None:
         return None
     if not Path(mirror).is_absolute():
@@ -138,7 +142,7 @@ def _mirror_folder(dataset: Dataset, mirror: str | None) -> Path | None:
 
 
 def _layout_in(dataset: Dataset, source: Path | None) -> Layout | None:
-    """The first layout of which every file and folder is in ``source``."""
+    """The first layout whose files and folders are all in ``source``."""
     if source is None:
         return None
     return next((layout for layout in dataset.layouts if not _absent(layout, source)), None)
@@ -166,10 +170,10 @@ def _take_layout(layout: Layout, source: Path, folder: Path) -> dict[str, str]:
 
 
 def _take(source: Path, target: Path) -> None:
-    """A hard link, for images are many and large and nothing here writes to them; else a copy.
+    """Make a hard link, since datasets are large and their files are never written to; else a copy.
 
-    A copy is made where the mirror is on another disk or the system allows no link, and without
-    the file's mode (a mirror may be read-only).
+    A copy, without the file's mode (a mirror may be read-only), is made if the mirror is on another disk or
+    the file system has no hard links.
     """
     try:
         os.link(source.resolve(), target)
@@ -182,7 +186,7 @@ def _gather_archives(
     mirror: str | None,
     partial_dir: Path,
     folder: Path,
-    patience: Patience,
+    retry: RetryPolicy,
     *,
     subset: bool,
 ) -> dict[str, str]:
@@ -198,14 +202,14 @@ def _gather_archives(
                 _verify(local, archive, where=f"{dataset.id}: {local}")
             origins |= dict.fromkeys(_place(local, archive, folder), "mirror")
         else:
-            partial = _download_verified(dataset, archive, mirror, partial_dir, patience)
+            partial = _download_verified(dataset, archive, mirror, partial_dir, retry)
             origins |= dict.fromkeys(_place(partial, archive, folder), archive.url)
             partial.unlink()
     return origins
 
 
 def _place(path: Path, archive: Archive, folder: Path) -> Sequence[str]:
-    """Unpack, or copy a file that is used as it is; the names of what was written."""
+    """Unpack the archive, or copy a file that is used as it is; return the names written."""
     if archive.unpack:
         return unpack(path, folder)
     _take(path, folder / archive.file)
@@ -213,16 +217,16 @@ def _place(path: Path, archive: Archive, folder: Path) -> Sequence[str]:
 
 
 def _download_verified(
-    dataset: Dataset, archive: Archive, mirror: str | None, partial_dir: Path, patience: Patience
+    dataset: Dataset, archive: Archive, mirror: str | None, partial_dir: Path, retry: RetryPolicy
 ) -> Path:
-    """Download into ``partial_dir``; a file that is not as published is removed."""
+    """Download into ``partial_dir``; a file that differs from the published one is removed."""
     checksum = archive.sha256 or archive.md5
     partial = partial_dir / f"{checksum or hashlib.sha256(archive.url.encode()).hexdigest()}.part"
     partial_dir.mkdir(parents=True, exist_ok=True)
     if checksum is None:
         partial.unlink(missing_ok=True)
     try:
-        _download(archive, partial, patience)
+        _download(archive, partial, retry)
     except requests.HTTPError as error:
         reason = (
             f"{urlsplit(archive.url).netloc} answered {error.response.status_code} {error.response.reason}"
@@ -239,24 +243,24 @@ def _download_verified(
     return partial
 
 
-def _download(archive: Archive, partial: Path, patience: Patience) -> None:
-    """Append to ``partial`` until the server has no more, resuming streams that break.
+def _download(archive: Archive, partial: Path, retry: RetryPolicy) -> None:
+    """Append to ``partial`` until the file is complete, resuming streams that break.
 
-    Failures to connect and busy servers are repeated by urllib3; a stream that breaks is taken up
-    again here, where it broke.
+    urllib3 retries failed connections and busy servers. It cannot resume a response whose body breaks off,
+    so that is done here.
     """
-    retry = Retry(
-        total=patience.attempts - 1,
-        backoff_factor=patience.wait,
+    connection_retry = Retry(
+        total=retry.attempts - 1,
+        backoff_factor=retry.wait,
         status_forcelist=(429, 500, 502, 503, 504),
         raise_on_status=False,
     )
     furthest, failures = _size(partial), 0
     with requests.Session() as session:
         for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=retry))
+            session.mount(scheme, HTTPAdapter(max_retries=connection_retry))
         while archive.size is None or _size(partial) < archive.size:
-            response = _request(session, archive.url, offset=_size(partial), timeout=patience.timeout)
+            response = _request(session, archive.url, offset=_size(partial), timeout=retry.timeout)
             if response is None:
                 return
             try:
@@ -266,14 +270,14 @@ def _download(archive: Archive, partial: Path, patience: Patience) -> None:
             except BROKEN_STREAM:
                 failures = 1 if _size(partial) > furthest else failures + 1
                 furthest = max(furthest, _size(partial))
-                if failures == patience.attempts:
+                if failures == retry.attempts:
                     raise
-                time.sleep(patience.wait * 2 ** (failures - 1))
+                time.sleep(retry.wait * 2 ** (failures - 1))
 
 
 def _request(session: requests.Session, url: str, *, offset: int, timeout: float) -> requests.Response | None:
-    """Ask for the bytes from ``offset`` on; None if there are none."""
-    # Without an identity encoding some servers unpack a .gz on the way, and offsets lose their meaning.
+    """Request the bytes from ``offset`` on; None if there are none."""
+    # Without identity encoding some servers decompress a .gz in transit, which makes offsets meaningless.
     headers = {"Accept-Encoding": "identity"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
@@ -287,7 +291,7 @@ def _request(session: requests.Session, url: str, *, offset: int, timeout: float
 
 
 def _append(response: requests.Response, partial: Path, archive: Archive) -> None:
-    """Write the body; a server that ignores Range sends the whole file, which replaces what was there."""
+    """Write the body; a server that ignores Range sends the whole file, which replaces the partial one."""
     resumed = response.status_code == requests.codes.partial_content
     length = response.headers.get("Content-Length")
     blocks = response.iter_content(MIB)
@@ -335,7 +339,7 @@ def _describe(folder: Path, origins: dict[str, str]) -> dict[str, dict]:
 
 
 def _check_layout(dataset: Dataset, layout: Layout, folder: Path, *, place: str, subset: bool) -> None:
-    """Every file of the layout is there and, but for a subset, as published; ``place`` is its origin."""
+    """Check that every file of the layout exists and, except for a subset, is as published."""
     absent = _absent(layout, folder)
     if absent:
         raise UserError(

@@ -18,12 +18,12 @@ import pytest
 
 from clipfair.core.catalogue import Archive, Dataset, File, Layout, load_catalogue
 from clipfair.core.errors import UserError
-from clipfair.data.fetch import Patience, fetch_dataset, in_mirror
+from clipfair.data.fetch import RetryPolicy, fetch_dataset, in_mirror
 from clipfair.data.instructions import missing_line
 
 ROOT = Path(__file__).parents[3]
 MIB = 2**20
-QUICK = Patience(attempts=3, wait=0.0, timeout=5.0)
+QUICK = RetryPolicy(attempts=3, wait=0.0, timeout=5.0)
 
 
 def sha256(content):
@@ -115,7 +115,7 @@ def large(server):
 def fetch(tmp_path):
     """Fetch into fixed folders below tmp_path; returns the folder."""
 
-    def run(dataset, mirror=None, patience=QUICK, subset=False):
+    def run(dataset, mirror=None, retry=QUICK, subset=False):
         out = tmp_path / "raw" / dataset.id / dataset.version
         fetch_dataset(
             dataset,
@@ -123,7 +123,7 @@ def fetch(tmp_path):
             partial_dir=str(tmp_path / "partial"),
             out_dir=str(out),
             subset=subset,
-            patience=patience,
+            retry=retry,
         )
         return out
 
@@ -222,7 +222,7 @@ def test_an_empty_folder_made_beforehand_is_replaced(tmp_path, fetch, tiny):
 def test_a_broken_stream_is_resumed_where_it_broke(fetch, large, server):
     server.script = ["cut", "cut"]
     # Two attempts suffice for two breaks: each that got on starts the count anew.
-    assert (fetch(large, patience=replace(QUICK, attempts=2)) / "noise.bin").read_bytes() == server.content
+    assert (fetch(large, retry=replace(QUICK, attempts=2)) / "noise.bin").read_bytes() == server.content
     # 60 % of 5 MiB is 3 MiB, 60 % of the other 2 is one more whole MiB.
     assert server.asked == [None, f"bytes={3 * MIB}-", f"bytes={4 * MIB}-"]
 
@@ -276,7 +276,7 @@ def test_a_stream_that_never_gets_on_is_given_up(fetch, large, server):
 
 def test_silence_is_a_failure_that_is_repeated(fetch, tiny, server):
     server.script = ["stall"]
-    assert fetch(tiny, patience=replace(QUICK, timeout=0.2)).is_dir()
+    assert fetch(tiny, retry=replace(QUICK, timeout=0.2)).is_dir()
     assert len(server.asked) == 2
 
 
