@@ -1,7 +1,7 @@
 """Time the annotation of captions: ``python benchmarks/annotate/annotate_captions.py CAPTIONS.tsv``.
 
-CAPTIONS.tsv has a header and a column ``caption``. Its rows are repeated to ``--captions`` and cut into
-chunks as large as a webdataset shard, which worker processes annotate with all four vocabularies.
+CAPTIONS.tsv has a header and a column ``caption``. Its rows are repeated to ``--captions`` and split into
+chunks as large as a webdataset shard, which worker processes annotate with four vocabularies.
 """
 
 import argparse
@@ -22,19 +22,19 @@ VOCABULARIES = [
 
 
 def count_mentions(captions: list[str]) -> int:
-    """How many bits are set: the whole matrix stays in the worker, as in a shard's job."""
+    """Return the number of mentions; the matrix stays in the worker, as in the job of a shard."""
     return int(annotate_captions(captions, *VOCABULARIES).to_numpy().sum())
 
 
 def read_captions(path: Path, count: int) -> list[str]:
-    """The column ``caption``, repeated to ``count`` rows."""
+    """Return the column ``caption``, repeated to ``count`` rows."""
     with path.open(encoding="utf-8", newline="") as stream:
         captions = [row["caption"] for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)]
     return list(itertools.islice(itertools.cycle(captions), count))
 
 
 def main() -> None:
-    """Print one line of figures."""
+    """Print times and the number of mentions."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,8 +1,8 @@
-# Annotations: which attributes each example shows and mentions, both modalities apart.
+# Annotations: the attributes that the image shows and the caption mentions, in separate columns.
 # in:    data/raw/<dataset>/<version>/shards/, data/prepared/<dataset>/<version>/, resources/vocabulary/
 # out:   results/annotate/<study>/dataset~<dataset>/
 #          shard~<shard>.parquet    key, text.<attribute>=<value>, image.<attribute>=<value>, human, similarity
-#          captions.parquet         the same of captions without pictures
+#          captions.parquet         the text columns alone, for captions without images
 #          encoder.npz, annotator.npz, quality.json, neutral~<shard>.parquet
 # steps: fit_encoder -> fit_annotator -> annotate_shard -> measure_annotation;
 #        annotate_captions; rewrite_shard

@@ -2,7 +2,7 @@
 # in:    resources/datasets.yaml
 # out:   data/raw/<dataset>/<version>/        the files as published, checked; manifest.json
 #        data/prepared/<dataset>/<version>/   table.parquet, checked; spec.json
-# steps: fetch_dataset, or generate_dataset for the embedded world -> prepare_dataset
+# steps: fetch_dataset, or generate_dataset for synthetic data -> prepare_dataset
 
 
 localrules:
@@ -48,7 +48,7 @@ rule generate_dataset:
         "../scripts/generate_dataset.py"
 
 
-# ancient: the version is in the path, so a newer time stamp alone says nothing.
+# ancient: the version is in the path, so a newer time stamp means no new content.
 rule prepare_dataset:
     input:
         raw=ancient(paths.RAW),

@@ -2,7 +2,7 @@
 # src/clipfair/plan/registry.py; nothing is computed here.
 from dataclasses import asdict
 
-from clipfair.data.prepare import LOADERS
+from clipfair.data.prepare import find_loader
 from clipfair.core.paths import Run
 from clipfair.core.code_digest import code_digest
 from clipfair.plan.snakemake.resources import SIGNAL_BEFORE_TIMEOUT, gpu_site, per_attempt
@@ -32,9 +32,7 @@ def get_loader_settings(wildcards):
 
 
 def get_loader_code(wildcards):
-    return code_digest(
-        "clipfair.data.prepare", LOADERS[REGISTRY.datasets[wildcards.dataset].loader]
-    )
+    return code_digest("clipfair.data.prepare", find_loader(REGISTRY.datasets[wildcards.dataset]))
 
 
 def tell_missing_data():

@@ -1,8 +1,8 @@
-"""annotate_shard: the attributes of every pair of one shard, both modalities apart."""
+"""annotate_shard: the attributes of every pair of one shard, for each modality separately."""
 
 from pathlib import Path
 
-from clipfair.annotate.encoders import encoder_of
+from clipfair.annotate.encoders import load_encoder
 from clipfair.annotate.image import load_annotator
 from clipfair.annotate.shards import annotate_shard
 from clipfair.annotate.vocabulary import load_vocabulary
@@ -14,7 +14,7 @@ with job_log(snakemake.log[0]):
         Path(snakemake.input.raw, f"shards/{snakemake.wildcards.shard}.tar"),
         snakemake.output.annotations,
         vocabularies=[load_vocabulary(path) for path in snakemake.input.vocabularies],
-        encoder=encoder_of(annotation["encoder"], snakemake.input.encoder),
+        encoder=load_encoder(annotation["encoder"], snakemake.input.encoder),
         annotators=[load_annotator(snakemake.input.annotator)],
         max_bad_share=annotation["max_bad_share"],
     )

@@ -1,8 +1,8 @@
-"""fit_annotator: what sees attributes in pictures, from the labelled pairs of the first shards."""
+"""fit_annotator: classifiers of image attributes, fitted to the labelled pairs of the first shards."""
 
-from clipfair.annotate.encoders import encoder_of
-from clipfair.annotate.fit import fit_annotator
-from clipfair.annotate.labels import CAPTIONS, labels_of
+from clipfair.annotate.encoders import load_encoder
+from clipfair.annotate.fit import FitSettings, fit_annotator
+from clipfair.annotate.labels import CAPTIONS, load_labels
 from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.core.errors import job_log
 from clipfair.data.shards import find_shards
@@ -11,7 +11,7 @@ with job_log(snakemake.log[0]):
     annotation, raw = snakemake.params.annotation, snakemake.input.raw
     annotator, max_bad_share = annotation["annotator"], annotation["max_bad_share"]
     shards = find_shards(raw, expected=annotation["shards"])[: annotator["labelled_shards"]]
-    labels = labels_of(
+    labels = load_labels(
         annotator["labels"],
         folder=raw,
         shards=shards,
@@ -21,11 +21,10 @@ with job_log(snakemake.log[0]):
         max_bad_share=max_bad_share,
     )
     fit_annotator(
-        encoder_of(annotation["encoder"], snakemake.input.encoder),
+        load_encoder(annotation["encoder"], snakemake.input.encoder),
         shards,
         labels,
         snakemake.output[0],
-        kind=annotator["kind"],
-        match_share=annotator["labels"] == CAPTIONS,
+        FitSettings(annotator["kind"], match_share=annotator["labels"] == CAPTIONS),
         max_bad_share=max_bad_share,
     )

@@ -1,4 +1,4 @@
-"""generate_dataset: one part of the embedded world, in the format of a real dataset."""
+"""generate_dataset: one synthetic dataset, in the format of a real one."""
 
 from clipfair.core.errors import job_log
 from clipfair.data.embedded.generate import generate_world

@@ -1,13 +1,13 @@
-"""measure_annotation: how well annotations and similarities agree with the known truth."""
+"""measure_annotation: quality of annotations and similarities against known labels."""
 
 from pathlib import Path
 
-from clipfair.annotate.quality import quality_of
+from clipfair.annotate.quality import measure_quality
 from clipfair.core.errors import job_log
 
 with job_log(snakemake.log[0]):
     annotator = snakemake.params.annotation["annotator"]
-    quality_of(
+    measure_quality(
         snakemake.input.annotations,
         Path(snakemake.input.raw, annotator["labels"]),
         snakemake.output[0],

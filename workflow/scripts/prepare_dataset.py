@@ -10,7 +10,7 @@ from clipfair.data.prepare import prepare_dataset
 
 with job_log(snakemake.log[0]):
     settings = snakemake.params.settings
-    dataset = load_catalogue(paths.CATALOGUE)[settings["loader"]]
+    dataset = load_catalogue(paths.CATALOGUE)[settings["format"]]
     raw = Path(snakemake.input.raw)
     manifest = raw / "manifest.json"
     prepare_dataset(dataset, raw, snakemake.output.table, subset=settings["subset"])

@@ -1,4 +1,4 @@
-"""rewrite_shard: the captions of one shard without the words that tell a gender."""
+"""rewrite_shard: the captions of one shard with gender-neutral words."""
 
 from pathlib import Path
 

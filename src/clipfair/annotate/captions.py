@@ -1,4 +1,4 @@
-"""Text annotations and neutral rewritings as files."""
+"""Text annotations of captions without images, and neutral rewritings of captions, as files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +14,15 @@ from clipfair.annotate.vocabulary import Vocabulary
 from clipfair.core.errors import UserError, progress
 from clipfair.core.io import write_parquet
 
-# What stands for the text of a picture, the first that a prepared table has.
+# The columns that may contain an image's text, in the order of preference, and how reports call them.
 _TEXTS = {"captions": "captions", "class_name": "class names", "label": "class names"}
 
 
 def annotate_table(table: str | Path, out_path: str | Path, *, vocabularies: Sequence[Vocabulary]) -> None:
     """Annotate the captions of a prepared table, one row a caption.
 
-    A table of classes has none: there the name of its class is a picture's one caption, since that is
-    the text which an evaluation gives it (ImageNet in Appendix A.6).
+    In a table without captions the class name is an image's one caption, as in zero-shot evaluation
+    (ImageNet in Appendix A.6).
 
     Parameters
     ----------
@@ -30,14 +30,14 @@ def annotate_table(table: str | Path, out_path: str | Path, *, vocabularies: Seq
         A parquet with ``key`` (the image's) and ``captions`` (list of text), or else ``class_name`` or
         ``label``.
     out_path
-        Gets ``key`` (the image's, # and the caption's number), ``caption``, a boolean
-        ``text.attribute=value`` for every value, and ``human``; ``attrs["captions"]`` says what the
-        captions are: captions or class names.
+        A parquet with ``key`` (the image's, # and the caption's number), ``caption``, a boolean
+        ``text.attribute=value`` for every value, and ``human``. ``attrs["captions"]`` is ``captions`` or
+        ``class names``.
 
     Raises
     ------
     UserError
-        If the table has neither.
+        If the table has none of these columns.
     """
     known = pq.read_schema(table).names
     column = next((name for name in _TEXTS if name in known), None)
@@ -45,13 +45,13 @@ def annotate_table(table: str | Path, out_path: str | Path, *, vocabularies: Seq
         raise UserError(f"{table}: no column {', '.join(_TEXTS)}: there is no text to annotate")
     frame = pd.read_parquet(table, columns=["key", column]).explode(column, ignore_index=True)
     number = frame.groupby("key", sort=False).cumcount().astype(str)
-    # A class's name is there as often as its pictures are.
-    texts, of_text = np.unique(frame[column].astype(str), return_inverse=True)
-    bits = annotate_captions(list(texts), *vocabularies).add_prefix("text.").iloc[of_text]
-    bits = bits.reset_index(drop=True)
-    human = bits.loc[:, bits.columns.str.startswith("text.human=")].any(axis=1)
-    head = pd.DataFrame({"key": frame["key"] + "#" + number, "caption": texts[of_text]})
-    annotated = pd.concat([head, bits], axis=1).assign(human=human)
+    # A class name is repeated for each of its images; each text is searched once.
+    texts, text_of_row = np.unique(frame[column].astype(str), return_inverse=True)
+    attributes = annotate_captions(list(texts), *vocabularies).add_prefix("text.").iloc[text_of_row]
+    attributes = attributes.reset_index(drop=True)
+    human = attributes.loc[:, attributes.columns.str.startswith("text.human=")].any(axis=1)
+    head = pd.DataFrame({"key": frame["key"] + "#" + number, "caption": texts[text_of_row]})
+    annotated = pd.concat([head, attributes], axis=1).assign(human=human)
     annotated.attrs["captions"] = _TEXTS[column]
     write_parquet(out_path, annotated)
 
@@ -59,7 +59,7 @@ def annotate_table(table: str | Path, out_path: str | Path, *, vocabularies: Seq
 def rewrite_shard(
     shard: str | Path, out_path: str | Path, *, replacements: Vocabulary, max_bad_share: float
 ) -> None:
-    """Write ``key`` and the neutral ``text`` of every good example of a shard (Appendix A.6)."""
+    """Write ``key`` and the gender-neutral ``text`` of every good example of a shard (Appendix A.6)."""
     examples = progress(read_shards([shard], max_bad_share=max_bad_share), what=Path(shard).name)
     rows = [(example.key, neutralise(example.caption, replacements)) for example in examples]
     write_parquet(out_path, pd.DataFrame(rows, columns=["key", "text"], dtype="str"))

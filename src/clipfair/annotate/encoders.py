@@ -1,6 +1,6 @@
-"""Encoders of pictures and captions: any model of the catalogue, and one that is fitted in seconds.
+"""Encoders of images and captions: any model of the catalogue, and a linear one that is fitted in seconds.
 
-The module names torch only where it computes, since importing it takes seconds.
+Torch is imported inside functions only, since importing it takes seconds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,8 +22,7 @@ from clipfair.core.io import atomic_path
 if TYPE_CHECKING:
     import torch
 
-# The convolutions: the first 5 x 5 with a stride, the second 3 x 3; biases spread the points where their
-# rectifiers bend.
+# The convolutions: 5 x 5 with a stride, then 3 x 3. Random biases spread the thresholds of the rectifiers.
 _SIZE_1, _SIZE_2 = 5, 3
 _STRIDE = 2
 _PADDING_1, _PADDING_2 = _SIZE_1 // 2, _SIZE_2 // 2
@@ -32,9 +31,9 @@ _BIAS_SCALE = 0.1
 
 @dataclass(frozen=True)
 class ClipEncoder:
-    """A CLIP with what its inputs are made with.
+    """A CLIP model with its preprocessing and tokenizer.
 
-    The model must be in evaluation mode and on ``device``; ``batch_size`` examples are encoded at once.
+    The model must be in evaluation mode and on ``device``. ``batch_size`` examples are encoded at once.
     """
 
     model: "torch.nn.Module"
@@ -44,7 +43,7 @@ class ClipEncoder:
     device: str = "cpu"
 
     def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Embeddings of unit length, (n, d) float32."""
+        """Return embeddings of unit length, (n, d) float32."""
         import torch
 
         return _in_batches(
@@ -56,7 +55,7 @@ class ClipEncoder:
         )
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """Embeddings of unit length, (n, d) float32."""
+        """Return embeddings of unit length, (n, d) float32."""
         return _in_batches(
             texts,
             lambda batch: self.model.encode_text(self.tokenizer(list(batch)).to(self.device), normalize=True),
@@ -66,15 +65,15 @@ class ClipEncoder:
 
 @dataclass(frozen=True)
 class LinearEncoder:
-    """Pictures and captions in the space of the captions' words, fitted by :func:`fit_encoder`.
+    """Images and captions in the space of the captions' words, fitted by :func:`fit_encoder`.
 
-    A caption becomes its tf-idf vector; a picture becomes the ridge regression's guess of that
-    vector, from features that two convolutions with random weights see. Nothing is trained but the
-    regression, which has a closed form.
+    A caption becomes its tf-idf vector. An image becomes the prediction of that vector by a ridge
+    regression, whose features are the outputs of two convolutions with random weights. Only the regression
+    is fitted, in closed form.
 
-    An embedding has f + d numbers. The last d are that vector, less the mean caption's and of unit length.
-    The first f are the picture's standardised features, which probes read; a text has zeros there, so
-    that the inner product of a picture and a text is their cosine in the space of words.
+    An embedding has f + d numbers. The last d are this vector minus the mean caption's, scaled to unit
+    length. The first f are the image's standardised features, for probes; a text has zeros there, so that
+    the inner product of an image and a text is their cosine in the space of words.
 
     Parameters
     ----------
@@ -83,11 +82,11 @@ class LinearEncoder:
     mean, scale
         (f,) of the features, f = c' x grid x grid.
     projection, intercept
-        (f, d) and (d,): standardised features to a caption's vector less the mean.
+        (f, d) and (d,): from standardised features to a caption's vector minus the mean.
     words, idf, mean_caption
         The d words, their inverse document frequencies and their mean tf-idf.
     side, grid
-        Pictures are scaled to side x side pixels; features are means in grid x grid fields.
+        Images are scaled to side x side pixels; features are means over grid x grid fields.
     """
 
     kernels_1: np.ndarray
@@ -106,48 +105,50 @@ class LinearEncoder:
     batch_size: int = 256
 
     def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """(n, f + d) float32: standardised features, then a unit vector in the space of words."""
+        """Return (n, f + d) float32: standardised features, then a unit vector in the space of words."""
         pixels = [_pixels(image, self.side) for image in images]
         convolutions = (self.kernels_1, self.biases_1, self.kernels_2, self.biases_2)
-        features = (_see(pixels, convolutions, self.grid, self.batch_size) - self.mean) / self.scale
+        features = (
+            _image_features(pixels, convolutions, self.grid, self.batch_size) - self.mean
+        ) / self.scale
         return np.hstack([features, _unit(features @ self.projection + self.intercept)], dtype=np.float32)
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, f + d) float32: zeros, then a unit vector in the space of words."""
+        """Return (n, f + d) float32: zeros, then a unit vector in the space of words."""
         vectorizer = _vectorizer(vocabulary=self.words.tolist())
         vectorizer.idf_ = self.idf
         vectors = vectorizer.transform(texts).toarray() - self.mean_caption
         return np.hstack([np.zeros((len(texts), len(self.mean))), _unit(vectors)], dtype=np.float32)
 
 
-def encoder_of(line: Mapping[str, Any], file: str | Path) -> Encoder:
-    """The encoder of an annotation's line in the configuration.
+def load_encoder(settings: Mapping[str, Any], file: str | Path) -> Encoder:
+    """Load the encoder that an annotation's settings name.
 
     Parameters
     ----------
-    line
-        ``kind``: ``linear``, or ``clip`` with ``model``, its line in the catalogue of models; and where
-        wanted ``batch_size``, and ``device`` for ``clip``.
+    settings
+        ``kind``: ``linear``, or ``clip`` with ``model``, its entry in the catalogue of models. Optional:
+        ``batch_size``, and ``device`` for ``clip``.
     file
-        What :func:`fit_encoder` wrote, or the weights of the model.
+        The file that :func:`fit_encoder` wrote, or the weights of the model.
     """
-    if line["kind"] == "linear":
-        return load_linear(file, **_some(line, "batch_size"))
-    return load_clip(line["model"], file, **_some(line, "batch_size", "device"))
+    if settings["kind"] == "linear":
+        return load_linear(file, **_given(settings, "batch_size"))
+    return load_clip(settings["model"], file, **_given(settings, "batch_size", "device"))
 
 
 def load_clip(
     model: Mapping[str, Any], weights: str | Path | None, *, batch_size: int = 256, device: str = "cpu"
 ) -> ClipEncoder:
-    """A model of the catalogue with the weights of a local file.
+    """Load a model of the catalogue with the weights of a local file.
 
     Parameters
     ----------
     model, weights
-        As :func:`clipfair.models.build.build` takes them. Without weights they are random, and the same every
-        time: to try things, not to annotate.
+        As for :func:`clipfair.models.build.build`. Without weights the model has fixed random ones, which
+        is of use in tests only.
     device
-        As torch names it (``cpu``, ``cuda``), or ``auto``: a GPU if there is one.
+        A name of torch (``cpu``, ``cuda``), or ``auto``: a GPU if there is one.
     """
     import torch
 
@@ -160,12 +161,12 @@ def load_clip(
 
 
 def load_linear(file: str | Path, *, batch_size: int = 256) -> LinearEncoder:
-    """Read what :func:`fit_encoder` wrote.
+    """Load an encoder that :func:`fit_encoder` wrote.
 
     Raises
     ------
     UserError
-        If the file is missing or is something else.
+        If the file is missing or not a linear encoder.
     """
     try:
         with np.load(file, allow_pickle=False) as arrays:
@@ -174,7 +175,7 @@ def load_linear(file: str | Path, *, batch_size: int = 256) -> LinearEncoder:
         raise UserError(f"{file}: no such file") from None
     except (OSError, ValueError, KeyError, EOFError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{file}: not a linear encoder ({reason}); make it again") from None
+        raise UserError(f"{file}: not a linear encoder ({reason}); delete it and run again") from None
     numbers = {name: values.pop(name).item() for name in ("side", "grid")}
     return LinearEncoder(**values, **numbers, batch_size=batch_size)
 
@@ -193,23 +194,23 @@ def fit_encoder(
 ) -> None:
     """Fit a :class:`LinearEncoder` to the pairs of some shards and write it as .npz.
 
-    No label is used. The similarity of these very pairs is a little too high, also of the mismatched, and
-    the less so the more pairs there are. All features are in memory at once: 4 f bytes a pair, 8 KB with
-    these settings.
+    No label is used. The similarity of the pairs it is fitted to is slightly too high, for matched and
+    mismatched captions alike; the effect decreases with the number of pairs. All features are in memory at
+    once: 4 f bytes a pair, 8 KB with the defaults.
 
     Parameters
     ----------
     seed
         Of the convolutions' weights.
     side, grid
-        As :class:`LinearEncoder` has them.
+        As in :class:`LinearEncoder`.
     channels
-        Of the two convolutions, 5 x 5 with stride 2 and 3 x 3.
+        Of the two convolutions.
     penalty
-        Of the ridge regression on standardised features. It is the noise of a caption's vector over
-        the spread of the weights, and so does not grow with the number of pairs.
+        Of the ridge regression on standardised features: the ratio of the variances of a caption's vector
+        and of the weights, and so independent of the number of pairs.
     min_captions
-        A word of fewer captions is left out.
+        Words in fewer captions are left out.
     max_bad_share
         The share of bad examples, in [0, 1], that a shard may have.
 
@@ -224,14 +225,8 @@ def fit_encoder(
         *((_pixels(example.image, side), example.caption) for example in examples), strict=True
     )
     scaler = StandardScaler()
-    features = scaler.fit_transform(_see(pixels, convolutions, grid))
-    vectorizer = _vectorizer(min_df=min_captions)
-    try:
-        vectors = vectorizer.fit_transform(captions).toarray()
-    except ValueError:
-        raise UserError(
-            f"encoder: no word is in {min_captions} of the {len(captions)} captions; give more shards"
-        ) from None
+    features = scaler.fit_transform(_image_features(pixels, convolutions, grid))
+    vectorizer, vectors = _fit_vectorizer(captions, min_captions)
     mean_caption = vectors.mean(axis=0)
     ridge = Ridge(alpha=penalty, solver="cholesky").fit(features, (vectors - mean_caption).astype(np.float32))
     fitted = (
@@ -245,15 +240,26 @@ def fit_encoder(
         np.savez(stream, **dict(zip(_FITTED, fitted, strict=True)))
 
 
-def _some(line: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: line[name] for name in names if name in line}
+def _fit_vectorizer(captions: Sequence[str], min_captions: int) -> tuple[TfidfVectorizer, np.ndarray]:
+    """The vectorizer and the captions' tf-idf vectors, (n, d)."""
+    vectorizer = _vectorizer(min_df=min_captions)
+    try:
+        return vectorizer, vectorizer.fit_transform(captions).toarray()
+    except ValueError:
+        raise UserError(
+            f"encoder: no word is in {min_captions} of the {len(captions)} captions; give more shards"
+        ) from None
+
+
+def _given(settings: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: settings[name] for name in names if name in settings}
 
 
 _FITTED = tuple(field.name for field in fields(LinearEncoder) if field.name != "batch_size")
 
 
 def _in_batches(items: Sequence, encode: Callable[[Sequence], "torch.Tensor"], batch_size: int) -> np.ndarray:
-    """What ``encode`` makes of all items, ``batch_size`` at a time; float32."""
+    """Encode all items, ``batch_size`` at a time; float32."""
     import torch
 
     with torch.inference_mode():
@@ -266,7 +272,7 @@ def _in_batches(items: Sequence, encode: Callable[[Sequence], "torch.Tensor"], b
 
 
 def _convolutions(channels: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """Kernels and biases of both layers; float32, of a size that keeps the signal's."""
+    """Kernels and biases of both layers, float32, scaled so that the layers preserve the variance."""
     arrays = []
     for shape in ((channels[0], 3, _SIZE_1, _SIZE_1), (channels[1], channels[0], _SIZE_2, _SIZE_2)):
         scale = (2 / np.prod(shape[1:])) ** 0.5
@@ -281,20 +287,20 @@ def _pixels(image: Image.Image, side: int) -> np.ndarray:
     return np.asarray(image)
 
 
-def _see(
+def _image_features(
     pixels: Sequence[np.ndarray], convolutions: Sequence[np.ndarray], grid: int, batch_size: int = 256
 ) -> np.ndarray:
-    """(n, f) float32 features of n (side, side, 3) uint8 pictures."""
+    """(n, f) float32 features of n (side, side, 3) uint8 images."""
     import torch
     from torch.nn import functional
 
     kernels_1, biases_1, kernels_2, biases_2 = map(torch.from_numpy, convolutions)
 
     def features(batch: Sequence[np.ndarray]) -> torch.Tensor:
-        seen = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 127.5 - 1
-        seen = functional.relu(functional.conv2d(seen, kernels_1, biases_1, _STRIDE, _PADDING_1))
-        seen = functional.relu(functional.conv2d(seen, kernels_2, biases_2, padding=_PADDING_2))
-        return functional.adaptive_avg_pool2d(seen, grid).flatten(start_dim=1)
+        maps = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        maps = functional.relu(functional.conv2d(maps, kernels_1, biases_1, _STRIDE, _PADDING_1))
+        maps = functional.relu(functional.conv2d(maps, kernels_2, biases_2, padding=_PADDING_2))
+        return functional.adaptive_avg_pool2d(maps, grid).flatten(start_dim=1)
 
     return _in_batches(pixels, features, batch_size)
 

@@ -1,4 +1,4 @@
-"""Attributes that a picture shows, and how well picture and caption fit (Appendix A.1, section 4.4)."""
+"""Attributes of images by linear classifiers on embeddings (Appendix A.1): prompts, probes, calibration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,18 +16,17 @@ from clipfair.core.errors import UserError
 from clipfair.core.io import atomic_path
 
 TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "{}")
-BACKGROUND = ("a photo.", "a picture.", "")
 
 
 class Encoder(Protocol):
-    """What gives pictures and texts embeddings in one space; ``clipfair.annotate.encoders`` has two.
+    """An encoder of images and texts into one space; :mod:`clipfair.annotate.encoders` has two.
 
-    The inner product of a picture's and a text's embedding is their cosine similarity, in [-1, 1].
+    The inner product of an image and a text embedding is their cosine similarity, in [-1, 1].
     """
 
     @property
     def batch_size(self) -> int:
-        """How many examples are encoded at once."""
+        """The number of examples that are encoded at once."""
 
     def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
         """Embeddings, (n, d) float32."""
@@ -38,15 +37,15 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class ImageAnnotator:
-    """One linear classifier on image embeddings for each of k values of attributes.
+    """One linear classifier on image embeddings for each of k attribute values.
 
-    Value j is annotated where ``embedding @ weights[:, j] + biases[j] >= thresholds[j]``. The values do
-    not exclude each other. Both kinds, :func:`zero_shot` and :func:`fit_probe`, are of this form.
+    Value j is annotated where ``embedding @ weights[:, j] + biases[j] >= thresholds[j]``. Several values of
+    one attribute may be annotated. :func:`zero_shot` and :func:`fit_probe` both return this form.
 
     Parameters
     ----------
     columns
-        ``attribute=value`` of each classifier; also those of pseudo object labels (``object=dog``).
+        ``attribute=value`` of each classifier, pseudo object labels (``object=dog``) included.
     weights, biases, thresholds
         (d, k), (k,) and (k,) floats.
     """
@@ -57,27 +56,29 @@ class ImageAnnotator:
     thresholds: np.ndarray
 
     def scores(self, embeddings: np.ndarray) -> np.ndarray:
-        """(n, k) scores of (n, d) embeddings of pictures."""
+        """Return (n, k) scores of (n, d) image embeddings."""
         return embeddings @ self.weights + self.biases
 
     def annotate(self, embeddings: np.ndarray) -> pd.DataFrame:
-        """(n, k) booleans."""
+        """Return (n, k) booleans, one column a value."""
         return pd.DataFrame(self.scores(embeddings) >= self.thresholds, columns=list(self.columns))
 
 
 def zero_shot(
-    encoder: Encoder, prompts: Mapping[str, Sequence[str]], *, background: Sequence[str] = BACKGROUND
+    encoder: Encoder, prompts: Mapping[str, Sequence[str]], *, background: Sequence[str]
 ) -> ImageAnnotator:
-    """Classifiers from prompts, without labels.
+    """Return classifiers from prompts, without labels.
 
-    The score is the cosine similarity to the value's mean prompt less that to the mean background
-    prompt, so that a picture which fits every text is not given every value. The threshold is 0
-    (fits the value better than the background) until :func:`calibrate` sets it.
+    The score is the cosine similarity to the value's mean prompt minus that to the mean background text, so
+    that an image similar to every text does not get every value. The threshold is 0 (more similar to the
+    value than to the background) until :func:`calibrate` sets it.
 
     Parameters
     ----------
     prompts
-        The prompts of each ``attribute=value``; :func:`prompts_for` writes them.
+        The prompts of each ``attribute=value``, for instance from :func:`prompts_for`.
+    background
+        Texts about images in general, such as the captions of the data.
     """
     weights = np.stack([_mean_direction(encoder, texts) for texts in prompts.values()], axis=1)
     weights -= _mean_direction(encoder, background)[:, None]
@@ -88,22 +89,22 @@ def zero_shot(
 def prompts_for(
     attribute: str, values: Sequence[str], templates: Sequence[str] = TEMPLATES
 ) -> dict[str, list[str]]:
-    """Every template filled with every value's name, by ``attribute=value``."""
+    """Return every template filled with each value's name, by ``attribute=value``."""
     return {f"{attribute}={value}": [text.format(value) for text in templates] for value in values}
 
 
 def fit_probe(
     embeddings: np.ndarray, truth: pd.DataFrame, *, inverse_regularisation: float = 1.0
 ) -> ImageAnnotator:
-    """Logistic regressions on labelled embeddings, one for each column of ``truth``.
+    """Fit logistic regressions to labelled embeddings, one for each column of ``truth``.
 
-    The features are standardised first, and that is folded into the weights. The score is the
-    log-odds, the threshold 0 until :func:`calibrate` sets it, which needs other examples than these.
+    The features are standardised; the weights include this scaling. The score is the log-odds. The threshold
+    is 0 until :func:`calibrate` sets it, which needs other examples than these.
 
     Parameters
     ----------
     embeddings
-        (n, d) of pictures.
+        (n, d) of images.
     truth
         (n, k) booleans, the columns ``attribute=value``.
 
@@ -129,28 +130,25 @@ def calibrate(
     embeddings: np.ndarray,
     truth: pd.DataFrame,
     *,
-    precision: float | None = None,
     match_share: bool = False,
 ) -> ImageAnnotator:
-    """The annotator with thresholds chosen on a labelled set.
+    """Return the annotator with the thresholds of the largest F1 on a labelled set.
 
     Parameters
     ----------
     embeddings
-        (n, d) of pictures that the annotator was not fitted to.
+        (n, d) of images that the annotator was not fitted to.
     truth
         (n, k) booleans with the annotator's columns.
-    precision
-        Take the largest recall at this precision at least; without it, the largest F1.
     match_share
-        Take instead the threshold at which as many are annotated as are true. It asks nothing of single
-        labels, and so suits those that tell only a part: the largest F1 would annotate nearly all where
-        the scores are weak.
+        Choose the threshold at which the share of annotated examples equals the share of true ones instead.
+        This suits incomplete labels, such as captions: the largest F1 would annotate nearly all examples
+        where the scores are weak.
 
     Raises
     ------
     UserError
-        If a column is missing, a value is the same for every example, or the precision cannot be had.
+        If a column is missing, or a value is the same for every example.
     """
     missing = [column for column in annotator.columns if column not in truth]
     if missing:
@@ -159,10 +157,8 @@ def calibrate(
     _check_varied(truth, what="calibration")
     scores = annotator.scores(embeddings)
     chosen = [
-        _share_threshold(truth[column].to_numpy(), scores[:, place])
-        if match_share
-        else _threshold(truth[column].to_numpy(), scores[:, place], precision=precision, column=column)
-        for place, column in enumerate(annotator.columns)
+        (_share_threshold if match_share else _f1_threshold)(truth[column].to_numpy(), scores[:, j])
+        for j, column in enumerate(annotator.columns)
     ]
     return replace(annotator, thresholds=np.array(chosen))
 
@@ -180,7 +176,7 @@ def save_annotator(path: str | Path, annotator: ImageAnnotator) -> None:
 
 
 def load_annotator(path: str | Path) -> ImageAnnotator:
-    """Read what :func:`save_annotator` wrote."""
+    """Read an annotator that :func:`save_annotator` wrote."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return ImageAnnotator(
@@ -192,7 +188,7 @@ def load_annotator(path: str | Path) -> ImageAnnotator:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (OSError, ValueError, KeyError, EOFError) as error:
-        raise UserError(f"{path}: not an image annotator ({error}); make it again") from None
+        raise UserError(f"{path}: not an image annotator ({error}); delete it and run again") from None
 
 
 def _mean_direction(encoder: Encoder, texts: Sequence[str]) -> np.ndarray:
@@ -210,24 +206,16 @@ def _check_varied(truth: pd.DataFrame, *, what: str) -> None:
 
 
 def _share_threshold(truth: np.ndarray, scores: np.ndarray) -> float:
-    """Between the scores of the last that is annotated and the first that is not."""
+    """The middle between the lowest annotated score and the highest score below it."""
     last = len(truth) - int(truth.sum())
     below, above = np.sort(scores)[last - 1 : last + 1]
     return float((below + above) / 2)
 
 
-def _threshold(truth: np.ndarray, scores: np.ndarray, *, precision: float | None, column: str) -> float:
+def _f1_threshold(truth: np.ndarray, scores: np.ndarray) -> float:
     precisions, recalls, thresholds = precision_recall_curve(truth, scores)
     precisions, recalls = precisions[:-1], recalls[:-1]  # the last point has no threshold
-    if precision is None:
-        f1 = 2 * precisions * recalls / np.maximum(precisions + recalls, np.finfo(float).tiny)
-        place = int(np.argmax(f1))
-    elif precisions.max() >= precision:
-        place = int(np.argmax(precisions >= precision))  # the lowest threshold has the largest recall
-    else:
-        raise UserError(
-            f"{column}: no threshold reaches precision {precision} on the calibration set "
-            f"(best {precisions.max():.3f}); lower it or leave the value out"
-        )
-    # Midway to the next lower score: another batch size may round a score differently.
-    return float(thresholds[place] if place == 0 else (thresholds[place - 1] + thresholds[place]) / 2)
+    f1 = 2 * precisions * recalls / np.maximum(precisions + recalls, np.finfo(float).tiny)
+    best = int(np.argmax(f1))
+    # The middle to the next lower score: another batch size may round a score differently.
+    return float(thresholds[best] if best == 0 else (thresholds[best - 1] + thresholds[best]) / 2)

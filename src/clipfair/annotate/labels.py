@@ -1,4 +1,4 @@
-"""Labels of pictures: which values of each attribute an example truly has, or is said to have."""
+"""Labels of images: the values of each attribute that an example has, from a file or from its caption."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,10 +13,10 @@ from clipfair.core.errors import UserError, progress
 
 CAPTIONS = "captions"
 
-_PREFIX = "image."
+_IMAGE_PREFIX = "image."
 
 
-def labels_of(
+def load_labels(
     source: str,
     *,
     folder: str | Path,
@@ -26,9 +26,9 @@ def labels_of(
     flags: Mapping[str, str],
     max_bad_share: float,
 ) -> pd.DataFrame:
-    """The labels that an annotation's line names: a parquet in the dataset's ``folder``, or ``captions``.
+    """Return the labels of ``source``: a parquet in the dataset's ``folder``, or ``captions``.
 
-    As :func:`read_labels` gives them; the other parameters are its and those of :func:`caption_labels`.
+    See :func:`read_labels` and :func:`caption_labels` for the other parameters and the result.
     """
     if source == CAPTIONS:
         return caption_labels(
@@ -45,21 +45,22 @@ def caption_labels(
     flags: Mapping[str, str],
     max_bad_share: float,
 ) -> pd.DataFrame:
-    """Labels where nobody looked at the pictures: what their captions mention.
+    """Return labels for images that nobody labelled: the values that their captions mention.
 
-    A caption tells only a part of what is shown, so single labels are wrong in one direction; their share
-    is what an annotator is calibrated on (``match_share`` of :func:`clipfair.annotate.image.calibrate`).
+    A caption mentions only a part of what the image shows, so these labels have false negatives. Annotators
+    are calibrated to their share (``match_share`` of :func:`clipfair.annotate.image.calibrate`).
 
     Parameters
     ----------
     categories
-        Attributes of the vocabularies of which each value is a label.
+        Attributes of the vocabularies; each of their values is a label.
     flags
-        Attributes of which any value makes one label, by its name: ``{"human=person": "human"}``.
+        Label -> attribute; the label is true if any value of the attribute is mentioned:
+        ``{"human=person": "human"}``.
 
     Returns
     -------
-    As :func:`read_labels`, one row an example of the shards.
+    As :func:`read_labels`, one row for each example of the shards.
 
     Raises
     ------
@@ -70,8 +71,7 @@ def caption_labels(
     missing = [name for name in (*categories, *flags.values()) if name not in known]
     if missing:
         raise UserError(
-            f"labels from captions: no vocabulary of {', '.join(missing)}; there are those of "
-            f"{', '.join(known)}"
+            f"labels from captions: no vocabulary of {', '.join(missing)}; known: {', '.join(known)}"
         )
     examples = progress(read_shards(shards, max_bad_share=max_bad_share), what="reading captions")
     keys, captions = zip(*((example.key, example.caption) for example in examples), strict=True)
@@ -84,18 +84,18 @@ def caption_labels(
 def read_labels(
     path: str | Path, *, categories: Sequence[str] = (), flags: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """Read the labels of pictures from a parquet.
+    """Read the labels of images from a parquet.
 
     Parameters
     ----------
     path
-        It has ``key`` (unique strings) and columns of 0 and 1 or booleans, ``attribute=value``, or
-        ``image.attribute=value`` where the file tells of both modalities. Other columns are passed over.
+        A file with ``key`` (unique strings) and columns of 0 and 1 or booleans, ``attribute=value``, or
+        ``image.attribute=value`` if the file has both modalities. Other columns are ignored.
     categories
-        Columns with a value's name, missing for none, that become one column a value: ``object``
+        Columns of value names (empty for none), each of which becomes one column a value: ``object``
         becomes ``object=dog`` and so on.
     flags
-        Columns of 0 and 1 or booleans by the names that they get: ``{"human=person": "person"}``.
+        Label -> column of 0 and 1 or booleans: ``{"human=person": "person"}``.
 
     Returns
     -------
@@ -104,8 +104,8 @@ def read_labels(
     Raises
     ------
     UserError
-        If the file cannot be read, lacks a column, has no label, a key is there twice, or a cell is
-        neither 0 nor 1.
+        If the file cannot be read, lacks a column, has no label or a repeated key, or a cell is neither 0
+        nor 1.
     """
     frame = _read(path)
     named = flags or {}
@@ -116,9 +116,9 @@ def read_labels(
         key = frame["key"][frame["key"].duplicated()].iloc[0]
         raise UserError(f"{path}: key {key!r} is there twice; keys must be unique")
     columns = {
-        name.removeprefix(_PREFIX): frame[name]
+        name.removeprefix(_IMAGE_PREFIX): frame[name]
         for name in frame
-        if "=" in name and "." not in name.removeprefix(_PREFIX).partition("=")[0]
+        if "=" in name and "." not in name.removeprefix(_IMAGE_PREFIX).partition("=")[0]
     }
     columns |= {label: frame[name] for label, name in named.items()}
     for name in categories:
@@ -135,7 +135,7 @@ def _read(path: str | Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; make it first") from None
+        raise UserError(f"{path}: no such file; fetch the dataset again") from None
     except pa.ArrowInvalid as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{path}: cannot be read as parquet ({reason}); make it again") from None
+        raise UserError(f"{path}: cannot be read as parquet ({reason}); fetch the dataset again") from None

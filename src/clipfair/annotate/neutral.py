@@ -5,8 +5,8 @@ import re
 from clipfair.annotate.vocabulary import Vocabulary
 from clipfair.annotate.words import normalise, split_hyphens, split_words
 
-# "her" is an object before these words and before any sign ("with her and", "beside her."), and a
-# possessive before all others ("her dog").
+# "her" is an object before these words and before any sign ("with her and", "near her."), and a possessive
+# before all others ("her dog").
 _AFTER_OBJECT = re.compile(
     "a|about|after|against|all|an|and|another|are|around|as|at|be|because|before|behind|beside|but|by|can"
     "|do|down|during|for|from|had|has|have|he|his|if|in|inside|into|is|it|its|near|next|not|of|off|on|or"
@@ -19,13 +19,13 @@ _ARTICLES = ("a", "an")
 
 
 def neutralise(caption: str, replacements: Vocabulary) -> str:
-    """Replace the words that tell a person's gender, and nothing else.
+    """Replace the words that express a person's gender.
 
-    Follows the three examples of Appendix A.6 (female: person, gentlemen: people, she: the person);
-    the rest of ``replacements`` is ours. Capitals, plurals and possessives are kept, "a" and "an" are
-    fitted to the new word, and words inside other words stay, as in :func:`annotate_captions`.
-    As in the paper an adjective is replaced like the noun: "a female judge" becomes "a person judge".
-    A closing quotation mark between a plural in s and a word is taken for a possessive.
+    Follows the three examples of Appendix A.6 (female: person, gentlemen: people, she: the person); the
+    rest of ``replacements`` is ours. Capitals, plurals and possessives are kept, and "a" or "an" is adapted
+    to the new word. Parts of words are not replaced. As in the paper, an adjective is replaced like the
+    noun: "a female judge" becomes "a person judge". A closing quotation mark between a plural in s and a
+    word is read as a possessive.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def neutralise(caption: str, replacements: Vocabulary) -> str:
 
 
 def _pieces(caption: str, replacements: Vocabulary) -> list[str]:
-    """Gap, word, gap, ..., gap; hyphenated words are parted unless the vocabulary knows them."""
+    """Gap, word, gap, ..., gap; hyphenated words are split unless they are in the vocabulary."""
     pieces = split_words(caption)
     parted = pieces[:1]
     for word, gap in zip(pieces[1::2], pieces[2::2], strict=True):
@@ -78,6 +78,6 @@ def _like(old: str, new: str) -> str:
 
 
 def _is_plural_possessive(old: str, after: list[str]) -> bool:
-    """Whether ``girls`` is followed by an apostrophe, space and a word, as in ``girls' shoes``."""
+    """True if ``girls`` is followed by an apostrophe, a space and a word, as in ``girls' shoes``."""
     gap, word = [*after, "", ""][:2]
     return normalise(old).endswith("s") and gap[:1] in ("'", "\u2019") and gap[1:].isspace() and bool(word)

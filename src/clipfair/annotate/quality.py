@@ -1,4 +1,4 @@
-"""How well annotations agree with a truth that is known."""
+"""Precision and recall of annotations against known labels."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from clipfair.core.io import write_json
 from clipfair.data.annotation_columns import MODALITIES
 
 
-def quality_of(
+def measure_quality(
     annotations: Sequence[str | Path],
     truth: str | Path,
     out_path: str | Path,
@@ -23,28 +23,28 @@ def quality_of(
     categories: Sequence[str] = (),
     flags: Mapping[str, str] | None = None,
 ) -> None:
-    """Write how good the annotations of shards are as JSON.
+    """Compare the annotations of shards with known labels and write the result as JSON.
 
-    Under ``values`` is the :func:`annotation_quality`, a list with one object a row; under
-    ``similarity_auc`` the :func:`similarity_auc`, null without ``mismatched``.
+    ``values`` is a list of the rows of :func:`annotation_quality`; ``similarity_auc`` is the
+    :func:`similarity_auc`, null without ``mismatched``.
 
     Parameters
     ----------
     annotations
-        What :func:`annotate_shard` wrote.
+        Parquet files that :func:`clipfair.annotate.shards.annotate_shard` wrote.
     truth
-        A parquet with ``key`` and columns of 0 and 1 ``modality.attribute=value``.
+        A parquet with ``key`` and columns of 0 and 1, ``modality.attribute=value``.
     group
-        The column of the truth that names each example's group, missing for none.
+        The column of the truth with each example's group, empty for none.
     mismatched
-        The column of 0 and 1 or booleans that tells which captions are another picture's.
+        The column of 0 and 1 or booleans that is true if the caption belongs to another image.
     categories, flags
-        Further columns of the truth that tell what pictures show, as :func:`read_labels` takes them.
+        Further columns of the truth about images, as in :func:`read_labels`.
 
     Raises
     ------
     UserError
-        As :func:`annotation_quality` and :func:`read_labels` do; if the truth lacks a column.
+        As :func:`annotation_quality` and :func:`read_labels`; if the truth lacks a column.
     """
     shown = read_labels(truth, categories=categories, flags=flags).set_index("key").add_prefix("image.")
     known = pd.read_parquet(truth)
@@ -58,22 +58,22 @@ def quality_of(
     auc = None
     if mismatched is not None:
         auc = similarity_auc(found["similarity"], known.set_index("key")[mismatched].loc[found["key"]])
-    # JSON has no NaN: a share of nothing is null.
+    # JSON has no NaN: undefined values are null.
     values = rows.astype(object).where(rows.notna(), None).to_dict("records")
     write_json(out_path, {"values": values, "similarity_auc": auc})
 
 
 def similarity_auc(similarity: np.ndarray, mismatched: np.ndarray) -> float:
-    """The chance that a matched pair is more similar than a mismatched one (area under the ROC curve).
+    """Return the area under the ROC curve: P(a matched pair is more similar than a mismatched one).
 
-    0.5 says that the similarity knows nothing; 1 cannot be reached where a wrong caption also fits.
+    0.5 is chance. 1 cannot be reached if some mismatched captions also describe their images.
 
     Parameters
     ----------
     similarity
-        (n,) of image and caption, as :func:`annotate_shard` writes it (section 4.4).
+        (n,) cosine similarities of image and caption (section 4.4).
     mismatched
-        (n,) whether the caption is another picture's.
+        (n,) true if the caption belongs to another image.
     """
     return float(roc_auc_score(~np.asarray(mismatched, dtype=bool), similarity))
 
@@ -81,30 +81,30 @@ def similarity_auc(similarity: np.ndarray, mismatched: np.ndarray) -> float:
 def annotation_quality(
     annotations: pd.DataFrame, truth: pd.DataFrame, *, groups: pd.Series | None = None
 ) -> pd.DataFrame:
-    """Precision TP / (TP + FP) and recall TP / (TP + FN) of every annotated value, per modality.
+    """Return precision TP / (TP + FP) and recall TP / (TP + FN) of every annotated value and modality.
 
     Parameters
     ----------
     annotations
-        ``key`` and booleans ``modality.attribute=value``, as :func:`annotate_shard` writes them.
+        ``key`` and booleans ``modality.attribute=value``.
     truth
-        ``key`` and columns of the same names, 0 and 1 or booleans; columns that only one of both has
-        are not compared.
+        ``key`` and columns of the same names, 0 and 1 or booleans. Columns in only one of both frames are
+        not compared.
     groups
-        A group's name for each row of ``truth``, for instance the true perceived gender; rows without
-        one count in ``all`` only.
+        The group of each row of ``truth``, for instance the perceived gender; rows without a group count
+        in ``all`` only.
 
     Returns
     -------
-    One row a column and group, ``all`` first: ``modality, value, group, n, true, annotated,
-    precision, recall``, the value as ``attribute=value``. A share of nothing is NaN.
+    One row for each column and group, ``all`` first: ``modality, value, group, n, true, annotated,
+    precision, recall``, the value as ``attribute=value``. Precision or recall of no example is NaN.
 
     Raises
     ------
     UserError
-        If a key of the annotations is not in the truth, a key is there twice, or no column is in both.
+        If a key of the annotations is not in the truth, a key is repeated, or no column is in both.
     """
-    shared = [column for column in annotations.columns if column != "key" and _is_bits(column, truth)]
+    shared = [column for column in annotations.columns if column != "key" and _is_compared(column, truth)]
     if not shared:
         raise UserError("annotations and truth share no column: expected names such as text.gender=man")
     _check_keys(annotations["key"], truth["key"])
@@ -125,7 +125,7 @@ def annotation_quality(
     return pd.DataFrame(rows, columns=columns)
 
 
-def _is_bits(column: str, truth: pd.DataFrame) -> bool:
+def _is_compared(column: str, truth: pd.DataFrame) -> bool:
     return column.startswith(tuple(f"{modality}." for modality in MODALITIES)) and column in truth
 
 

@@ -64,7 +64,6 @@ def annotate_shard(
     encoder: Encoder,
     annotators: Sequence[ImageAnnotator],
     max_bad_share: float,
-    json_fields: Sequence[str] = ("key",),
 ) -> None:
     """Annotate one shard; text and image attributes are separate columns (Appendix A.1: concatenated).
 
@@ -80,8 +79,6 @@ def annotate_shard(
         A tar with <key>.jpg, <key>.txt and <key>.json.
     max_bad_share
         The share of bad examples, in [0, 1], above which only the report is written.
-    json_fields
-        The fields that each json must have.
 
     Raises
     ------
@@ -90,7 +87,7 @@ def annotate_shard(
     """
     bad = BadExamples()
     keys, captions, embeddings = [], [], []
-    examples = iter(progress(read_shard(shard, bad, json_fields=json_fields), what=Path(shard).name))
+    examples = iter(progress(read_shard(shard, bad), what=Path(shard).name))
     while batch := list(itertools.islice(examples, encoder.batch_size)):
         keys += [example.key for example in batch]
         captions += [example.caption for example in batch]
@@ -109,9 +106,7 @@ def annotate_shard(
     write_parquet(out_path, frame.assign(human=human, similarity=similarity))
 
 
-def read_shard(
-    shard: str | Path, bad: BadExamples, *, json_fields: Sequence[str] = ("key",)
-) -> Iterator[Example]:
+def read_shard(shard: str | Path, bad: BadExamples) -> Iterator[Example]:
     """Yield the good examples of a shard in order; add the others to ``bad``.
 
     Raises
@@ -123,7 +118,7 @@ def read_shard(
     with Path(shard).open("rb") as stream:
         for key, files in files_by_key.items():
             try:
-                yield _example(key, files, stream, json_fields)
+                yield _example(key, files, stream)
             except BadExampleError as reason:
                 bad.add(str(reason), key)
 
@@ -168,27 +163,24 @@ def _check_share(shard: str | Path, bad: BadExamples, *, good: int, max_bad_shar
         )
 
 
-def _example(
-    key: str, files: Mapping[str, TarMember], stream: IO[bytes], json_fields: Sequence[str]
-) -> Example:
+def _example(key: str, files: Mapping[str, TarMember], stream: IO[bytes]) -> Example:
     image = image_of(files)
     if image is None:
         raise BadExampleError("missing image")
     for suffix in (TEXT_SUFFIX, JSON_SUFFIX):
         if suffix not in files:
             raise BadExampleError(f"missing {suffix}")
-    _check_json(files[JSON_SUFFIX].read(stream), json_fields)
+    _check_json(files[JSON_SUFFIX].read(stream))
     return Example(key, _image(image.read(stream)), _caption(files[TEXT_SUFFIX].read(stream)))
 
 
-def _check_json(content: bytes, fields: Sequence[str]) -> None:
+def _check_json(content: bytes) -> None:
     try:
         known = json.loads(content)
     except ValueError:
         raise BadExampleError("json that does not parse") from None
-    for name in fields:
-        if not isinstance(known, dict) or known.get(name) is None:
-            raise BadExampleError(f"json without {name}")
+    if not isinstance(known, dict) or known.get("key") is None:
+        raise BadExampleError("json without key")
 
 
 def _image(content: bytes) -> Image.Image:

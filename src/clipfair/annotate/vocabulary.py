@@ -1,4 +1,4 @@
-"""Vocabularies: which words and phrases stand for which value of an attribute."""
+"""Vocabularies: the words and phrases that express each value of an attribute."""
 
 import itertools
 import re
@@ -41,11 +41,13 @@ _ALLOWED = re.compile(r"[^\W_]+(?:[ '-][^\W_]+)*")
 class Vocabulary:
     """The phrases of one attribute's values.
 
-    ``phrases`` gives each phrase, as its normalised words, the place of its value in ``values``; None
-    for a phrase that stands for no value and only keeps its words from being found ("vacuum
-    cleaner" is no cleaner). ``lengths`` are those of the phrases that end with a word, longest first;
-    last words are rarer than first ones ("a cook"), which makes the search fast. ``hyphenated`` are the words
-    whose hyphen counts; in all others it is as good as a space.
+    Attributes
+    ----------
+    phrases : phrase, as its normalised words -> position of its value in ``values``; None for a phrase that
+        expresses no value and prevents its words from being found ("vacuum cleaner" is no cleaner).
+    lengths : last word of a phrase -> lengths of the phrases that end with it, longest first. Last words are
+        rarer than first ones ("a cook"), which makes the search fast.
+    hyphenated : the words whose hyphen matters; in all others a hyphen equals a space.
     """
 
     attribute: str
@@ -60,7 +62,7 @@ class Vocabulary:
         return [f"{self.attribute}={value}" for value in self.values]
 
     def find(self, tokens: Sequence[str]) -> Iterator[tuple[int, int, int]]:
-        """Start, stop and value of the phrases in normalised words: rightmost, longest, without overlap."""
+        """Yield start, stop and value of phrases in normalised words: rightmost, longest, without overlap."""
         free = len(tokens)
         for stop in [stop for stop, token in enumerate(tokens, 1) if token in self.lengths][::-1]:
             if stop <= free:
@@ -77,15 +79,15 @@ class Vocabulary:
 def load_vocabulary(path: str | Path) -> Vocabulary:
     """Read a vocabulary file.
 
-    Its keys are ``attribute``, ``about``, ``sources`` (name: citation) and ``values``; each value has
-    the name of its ``source``, its ``forms``, and under ``not`` the phrases with one of its words in
-    another meaning. A form is written as :func:`expand` reads it. A space in a form also stands
-    for a hyphen; a hyphen stands for itself only.
+    Its keys are ``attribute``, ``about``, ``sources`` (name: citation) and ``values``. Each value has the
+    name of its ``source``, its ``forms`` (patterns of :func:`expand`), and under ``not`` the phrases that
+    contain one of its words in another meaning. A space in a form also matches a hyphen; a hyphen matches
+    a hyphen only.
 
     Raises
     ------
     UserError
-        If the file is not YAML, has an unknown key or source, a broken form, or one form in two places.
+        If the file is not YAML, has an unknown key or source, an invalid form, or one form in two places.
     """
     entry = _read(path)
     check_schema(entry, _SCHEMA, where=str(path))
@@ -101,8 +103,8 @@ def load_vocabulary(path: str | Path) -> Vocabulary:
                     phrase = tuple(words(form))
                     if phrase in places:
                         raise UserError(
-                            f"{path}: {form!r} stands under {places[phrase][0]!r} and under {value!r}; "
-                            "leave it in one place"
+                            f"{path}: {form!r} is listed under {places[phrase][0]!r} and under {value!r}; "
+                            "remove one"
                         )
                     places[phrase] = (value, place)
     return Vocabulary(
@@ -115,7 +117,7 @@ def load_vocabulary(path: str | Path) -> Vocabulary:
 
 
 def expand(pattern: str, *, where: str) -> list[str]:
-    """All forms of a pattern: ``(a|b)`` is a or b, ``(a)`` is a or nothing.
+    """Return all forms of a pattern: ``(a|b)`` is a or b, ``(a)`` is a or nothing.
 
     >>> expand("police(man|men)", where="example")
     ['policeman', 'policemen']
@@ -129,8 +131,9 @@ def expand(pattern: str, *, where: str) -> list[str]:
     for form in forms:
         if _ALLOWED.fullmatch(form) is None:
             raise UserError(
-                f"{where}: broken pattern {pattern!r} (gives {form!r}): expected words of letters and digits "
-                "with single spaces, hyphens or apostrophes between, and groups such as (man|men) or (s)"
+                f"{where}: invalid pattern {pattern!r} (gives {form!r}): expected words of letters "
+                "and digits with single spaces, hyphens or apostrophes between, and groups such as (man|men) "
+                "or (s)"
             )
     return forms
 
@@ -156,7 +159,7 @@ def _read(path: str | Path) -> object:
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """YAML as it is defined: PyYAML alone would let the second of two equal keys win."""
+    """A YAML loader that refuses repeated keys, as the standard demands; PyYAML keeps the last one."""
 
 
 def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict:

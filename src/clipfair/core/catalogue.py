@@ -92,11 +92,21 @@ class Dataset:
     expected: Expected = Expected()
     notes: str | None = None
     like: str | None = None
+    loader: str | None = None
 
     @property
-    def loader(self) -> str:
-        """The id of the dataset in whose format it is: its own, or that which a generated one is like."""
+    def format_id(self) -> str:
+        """The id of the dataset whose file format it has: its own, or the one a generated dataset is like."""
         return self.like or self.id
+
+    @property
+    def loader_module(self) -> str:
+        """The module with ``load(folder)``: ``loader`` in :mod:`clipfair.data.datasets` or by its full name.
+
+        Without ``loader`` it is the module named like the id, with underscores for dashes.
+        """
+        name = self.loader or self.format_id.replace("-", "_")
+        return name if "." in name else f"clipfair.data.datasets.{name}"
 
     @property
     def source_digest(self) -> str:

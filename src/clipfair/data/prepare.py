@@ -1,6 +1,7 @@
-"""From the files as published to one checked table."""
+"""From a dataset's files as published to one checked table."""
 
 import importlib
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -9,45 +10,20 @@ import pandas as pd
 from clipfair.core.catalogue import Dataset
 from clipfair.core.errors import UserError
 from clipfair.core.io import write_parquet
-from clipfair.data.datasets import index
-from clipfair.data.datasets.table import check_expected
+from clipfair.data.loading.checks import check_columns, check_expected, check_keys, left_out
 
-# The module of each dataset; it has ``load(folder) -> pandas.DataFrame``.
-LOADERS = {
-    "adult": "clipfair.data.datasets.adult",
-    "credit-default": "clipfair.data.datasets.credit_default",
-    "cc3m": "clipfair.data.datasets.pairs",
-    "cc12m": "clipfair.data.datasets.pairs",
-    "datacomp-small": "clipfair.data.datasets.pairs",
-    "fairface": "clipfair.data.datasets.fairface",
-    "fairface-labels": "clipfair.data.datasets.fairface_labels",
-    "utkface": "clipfair.data.datasets.utkface",
-    "miap": "clipfair.data.datasets.miap",
-    "imagenet": "clipfair.data.datasets.imagenet",
-    "cifar100": "clipfair.data.datasets.cifar100",
-    "pets": "clipfair.data.datasets.pets",
-    "colorectal": "clipfair.data.datasets.colorectal",
-    "cars": "clipfair.data.datasets.cars",
-    "birds": "clipfair.data.datasets.birds",
-    "uc-merced": "clipfair.data.datasets.uc_merced",
-    "dtd": "clipfair.data.datasets.dtd",
-    "caltech101": "clipfair.data.datasets.caltech101",
-    "coco": "clipfair.data.datasets.coco",
-    "flickr30k": "clipfair.data.datasets.flickr30k",
-    "flickr30k-captions": "clipfair.data.datasets.flickr30k_captions",
-    "harvard-fairvlmed": "clipfair.data.datasets.harvard_fairvlmed",
-}
-# The originals hold fewer examples that cannot be used (UTKFace: a few in 23,700); more is damage.
+# The originals contain fewer examples that cannot be used (UTKFace: a few in 23,700). More means damage.
 MAX_LEFT_OUT = 0.01
 
 
 def prepare_dataset(
     dataset: Dataset, raw_dir: str | Path, out_path: str | Path, *, subset: bool = False
 ) -> None:
-    """Read the files in ``raw_dir``, check them and write one parquet, types kept.
+    """Load the files in ``raw_dir``, check them and write one parquet.
 
-    A table of images has a unique ``key``. What the files hold that cannot be used is told on standard
-    error and kept in the parquet's metadata (``attrs["left_out"]`` when pandas reads it).
+    The dataset's loader is a module with a function ``load(folder)`` that returns a data frame. A table of
+    images has a unique ``key``. Examples that cannot be used are reported on standard error and recorded in
+    the parquet's metadata (``attrs["left_out"]`` when pandas reads it).
 
     Parameters
     ----------
@@ -57,26 +33,45 @@ def prepare_dataset(
     Raises
     ------
     UserError
-        If a cell or a count is not as published, or more than ``MAX_LEFT_OUT`` of the examples cannot
-        be used; then nothing is written.
+        If there is no loader, a cell or a count is not as published, or more than ``MAX_LEFT_OUT`` of the
+        examples cannot be used. Nothing is written then.
     """
-    if dataset.loader not in LOADERS:
-        raise UserError(f"dataset {dataset.id!r} has no loader; known: {', '.join(LOADERS)}")
-    # Imported here, so that a job loads only what its own dataset needs.
-    frame = importlib.import_module(LOADERS[dataset.loader]).load(raw_dir)
-    index.check_columns(frame, dataset)
+    # Imported by name, so that a job imports its own dataset's loader only.
+    frame = importlib.import_module(find_loader(dataset)).load(raw_dir)
+    check_columns(frame, dataset)
     if "key" in frame:
-        index.check_keys(frame, name=dataset.id)
+        check_keys(frame, name=dataset.id)
     _report_left_out(frame, dataset.id)
     if not subset:
         check_expected(frame, dataset.expected, name=dataset.id)
     write_parquet(out_path, frame)
 
 
+def find_loader(dataset: Dataset) -> str:
+    """Return the name of the module that loads ``dataset``.
+
+    Raises
+    ------
+    UserError
+        If there is no such module.
+    """
+    name = dataset.loader_module
+    try:
+        found = importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # a package that the module would be in
+        found = False
+    if not found:
+        raise UserError(
+            f"dataset {dataset.id!r}: no module {name} with load(folder) to read it; write it, or name "
+            "another loader in resources/datasets.yaml"
+        )
+    return name
+
+
 def _report_left_out(frame: pd.DataFrame, name: str) -> None:
-    for reason, names in index.left_out(frame).items():
+    for reason, names in left_out(frame).items():
         share = len(names) / (len(frame) + len(names))
-        told = f"{name}: {len(names):,} left out ({share:.2%}) for {reason}: {', '.join(names[:5])}"
+        message = f"{name}: {len(names):,} left out ({share:.2%}) for {reason}: {', '.join(names[:5])}"
         if share > MAX_LEFT_OUT:
-            raise UserError(f"{told}; more than {MAX_LEFT_OUT:.0%} is damage: fetch the dataset again")
-        print(f"clipfair: {told}", file=sys.stderr)
+            raise UserError(f"{message}; more than {MAX_LEFT_OUT:.0%} is damage: fetch the dataset again")
+        print(f"clipfair: {message}", file=sys.stderr)

@@ -258,7 +258,7 @@ class Registry:
         return {
             "dataset": dataset,
             "version": entry.version,
-            "loader": entry.loader,
+            "format": entry.format_id,
             # A dataset made here has its format's loader, not its counts.
             "subset": dataset in self.subset or dataset in self.generated,
             "expected": asdict(entry.expected),

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from scipy.signal import correlate
 from sklearn.metrics import roc_auc_score
 
-from clipfair.annotate.encoders import LinearEncoder, encoder_of, fit_encoder, load_clip, load_linear
+from clipfair.annotate.encoders import LinearEncoder, fit_encoder, load_clip, load_encoder, load_linear
 from clipfair.annotate.image import prompts_for, zero_shot
 from clipfair.core.errors import UserError
 from clipfair.models.build import build
@@ -159,7 +159,7 @@ def test_a_model_of_the_catalogue_with_the_weights_of_a_file(tmp_path):
     model = build(LINE, None, seed=5).model.eval()
     path = save(model, tmp_path / "weights.safetensors")
     line = {"kind": "clip", "model": LINE, "batch_size": 2, "device": "cpu"}
-    encoder = encoder_of(line, path)
+    encoder = load_encoder(line, path)
     assert not encoder.model.training
     assert encoder.batch_size == 2
     images = [Image.new("RGB", (40, 40), colour) for colour in COLOURS]
@@ -170,7 +170,9 @@ def test_a_model_of_the_catalogue_with_the_weights_of_a_file(tmp_path):
     np.testing.assert_allclose(encoder.encode_images(images), expected, atol=1e-5)
     texts = encoder.encode_texts(["a photo of a nurse.", "a man"])
     np.testing.assert_allclose(np.linalg.norm(texts, axis=1), 1, rtol=1e-5)
-    assert zero_shot(encoder, prompts_for("gender", ["man", "woman"])).annotate(expected.numpy()).shape == (
+    assert zero_shot(encoder, prompts_for("gender", ["man", "woman"]), background=["a photo."]).annotate(
+        expected.numpy()
+    ).shape == (
         3,
         2,
     )
@@ -212,6 +214,6 @@ def test_weights_that_are_refused(tmp_path):
 
 
 def test_a_linear_encoder_is_that_of_its_file(linear, tmp_path):
-    found = encoder_of({"kind": "linear", "fit_shards": 2, "batch_size": 7}, tmp_path / "encoder.npz")
+    found = load_encoder({"kind": "linear", "fit_shards": 2, "batch_size": 7}, tmp_path / "encoder.npz")
     assert isinstance(found, LinearEncoder)
     assert found.batch_size == 7

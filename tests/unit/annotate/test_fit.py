@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clipfair.annotate.fit import fit_annotator
+from clipfair.annotate.fit import FitSettings, fit_annotator
 from clipfair.annotate.image import calibrate, fit_probe, load_annotator, prompts_for, zero_shot
 from clipfair.core.errors import UserError
 from clipfair.core.keys import hash_keys
@@ -41,8 +41,11 @@ def labels():
 def fit(encoder, shards, labels, tmp_path):
     """Returns a function that fits to the shards and reads what came out."""
 
-    def fit_and_read(*, kind="probe", shards=shards, labels=labels, **options):
-        fit_annotator(encoder, shards, labels, tmp_path / "out/fit.npz", kind=kind, **options)
+    def fit_and_read(*, kind="probe", shards=shards, labels=labels, max_bad_share=0.0, **options):
+        settings = FitSettings(kind, **options)
+        fit_annotator(
+            encoder, shards, labels, tmp_path / "out/fit.npz", settings, max_bad_share=max_bad_share
+        )
         report = json.loads((tmp_path / "out/fit.report.json").read_text())
         return load_annotator(tmp_path / "out/fit.npz"), report
 
@@ -67,11 +70,13 @@ def test_probe_is_fitted_to_some_and_calibrated_on_the_others(fit, encoder, imag
 
 
 def test_zero_shot_is_calibrated_on_all(fit, encoder, images, labels):
-    found, report = fit(kind="zero_shot", precision=0.8)
+    found, report = fit(kind="zero_shot")
     embeddings, truth = encoder.encode_images(images), labels.drop(columns="key")
     assert_same(
         found,
-        calibrate(zero_shot(encoder, prompts_for("object", COLOURS)), embeddings, truth, precision=0.8),
+        calibrate(
+            zero_shot(encoder, prompts_for("object", COLOURS), background=["a caption"]), embeddings, truth
+        ),
     )
     assert (report["kind"], report["fitted"], report["calibrated"]) == ("zero_shot", 0, 120)
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clipfair.annotate.labels import caption_labels, labels_of, read_labels
+from clipfair.annotate.labels import caption_labels, load_labels, read_labels
 from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.core.errors import UserError
 
@@ -104,7 +104,7 @@ def test_labels_from_captions(shards):
 
 def test_labels_are_those_that_the_line_names(shards, tmp_path):
     TRUTH.to_parquet(tmp_path / "truth.parquet")
-    of_file = labels_of(
+    of_file = load_labels(
         "truth.parquet",
         folder=tmp_path,
         shards=shards,
@@ -112,10 +112,10 @@ def test_labels_are_those_that_the_line_names(shards, tmp_path):
         **{**CHOSEN, "categories": ["object"], "flags": {"human=person": "person"}},
     )
     assert of_file["human=person"].tolist() == [True, False, True]
-    of_captions = labels_of("captions", folder=tmp_path, shards=shards, vocabularies=VOCABULARIES, **CHOSEN)
+    of_captions = load_labels("captions", folder=tmp_path, shards=shards, vocabularies=VOCABULARIES, **CHOSEN)
     pd.testing.assert_frame_equal(of_captions, caption_labels(shards, VOCABULARIES, **CHOSEN))
 
 
 def test_an_attribute_without_vocabulary(shards):
-    with pytest.raises(UserError, match="no vocabulary of proxy; there are those of gender, human, object"):
+    with pytest.raises(UserError, match="no vocabulary of proxy; known: gender, human, object"):
         caption_labels(shards, VOCABULARIES, **{**CHOSEN, "categories": ["proxy"]})

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import precision_score, recall_score, roc_auc_score
 
-from clipfair.annotate.quality import annotation_quality, quality_of, similarity_auc
+from clipfair.annotate.quality import annotation_quality, measure_quality, similarity_auc
 from clipfair.core.errors import UserError
 
 ANNOTATIONS = pd.DataFrame(
@@ -77,14 +77,14 @@ def test_bad_input(annotations, truth, told):
         annotation_quality(annotations, truth)
 
 
-def test_quality_of_files(tmp_path):
+def test_measure_quality_files(tmp_path):
     truth = TRUTH.assign(seen=[1, 0, 0, 1, 0], thing=[None, "dog", "dog", None, None], who=GROUPS)
     truth.to_parquet(tmp_path / "truth.parquet")
     found = ANNOTATIONS.assign(**{"image.human=person": [True, False, False, False]})
     found["image.object=dog"] = [False, True, True, True]
     found[:1].to_parquet(tmp_path / "0.parquet")
     found[1:].to_parquet(tmp_path / "1.parquet")
-    quality_of(
+    measure_quality(
         [tmp_path / "0.parquet", tmp_path / "1.parquet"],
         tmp_path / "truth.parquet",
         tmp_path / "quality.json",
@@ -107,7 +107,7 @@ def test_the_similarity_is_measured_where_mismatches_are_known(tmp_path):
     TRUTH.assign(wrong=TRUTH["key"].isin(["a", "e"])).iloc[::-1].to_parquet(tmp_path / "truth.parquet")
     found = ANNOTATIONS.assign(similarity=[0.2, 0.1, 0.4, 0.9])
     found.to_parquet(tmp_path / "0.parquet")
-    quality_of(
+    measure_quality(
         [tmp_path / "0.parquet"], tmp_path / "truth.parquet", tmp_path / "quality.json", mismatched="wrong"
     )
     wrong = found["key"].isin(["a", "e"])
@@ -116,10 +116,10 @@ def test_the_similarity_is_measured_where_mismatches_are_known(tmp_path):
 
 
 @pytest.mark.parametrize("column", ["group", "mismatched"])
-def test_quality_of_files_names_the_missing_column(tmp_path, column):
+def test_measure_quality_files_names_the_missing_column(tmp_path, column):
     TRUTH.to_parquet(tmp_path / "truth.parquet")
     with pytest.raises(UserError, match=r"truth\.parquet: no column who"):
-        quality_of([], tmp_path / "truth.parquet", tmp_path / "quality.json", **{column: "who"})
+        measure_quality([], tmp_path / "truth.parquet", tmp_path / "quality.json", **{column: "who"})
 
 
 def test_similarity_auc_is_the_chance_of_the_right_order():

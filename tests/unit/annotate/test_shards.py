@@ -59,7 +59,7 @@ BAD = {
 @pytest.fixture
 def annotate(tmp_path, encoder):
     """Returns a function that annotates a shard of some members and reads what came out."""
-    human = zero_shot(encoder, {"human=person": ["green"], "object=red": ["red"]})
+    human = zero_shot(encoder, {"human=person": ["green"], "object=red": ["red"]}, background=["a photo."])
 
     def annotate_members(members, *, max_bad_share=0.0, **options):
         shard = write_tar(tmp_path / "00007.tar", members)
@@ -113,11 +113,6 @@ def test_a_shard_of_nothing_good_is_an_error(annotate):
         annotate(BAD["empty caption"], max_bad_share=1.0)
     with pytest.raises(UserError, match="no examples"):
         annotate([])
-
-
-def test_the_fields_of_the_json_can_be_asked_for(annotate):
-    with pytest.raises(UserError, match="5 json without url"):
-        annotate(GOOD, json_fields=("key", "url"))
 
 
 def test_batches_do_not_change_the_bits(annotate, encoder):

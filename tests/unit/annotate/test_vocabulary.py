@@ -42,7 +42,7 @@ def test_expand_gives_every_choice():
 )
 def test_broken_pattern_is_named(load, pattern):
     values = {"cleaner": {"source": "here", "forms": [pattern]}}
-    with pytest.raises(UserError, match=f"cleaner: broken pattern {re.escape(repr(pattern))}"):
+    with pytest.raises(UserError, match=f"cleaner: invalid pattern {re.escape(repr(pattern))}"):
         load(values=values)
 
 
@@ -70,9 +70,12 @@ def test_columns_name_attribute_and_value(load):
         ({"values": {"crew": {"source": "there", "forms": ["crew"]}}}, "unknown source 'there'; known: here"),
         (
             {"values": {**VALUES, "staff": {"source": "here", "forms": ["Crew"]}}},
-            "'Crew' stands under 'crew' and under 'staff'",
+            "'Crew' is listed under 'crew' and under 'staff'",
         ),
-        ({"values": {"crew": {"source": "here", "forms": ["crew", "crew"]}}}, "leave it in one place"),
+        (
+            {"values": {"crew": {"source": "here", "forms": ["crew", "crew"]}}},
+            "listed under 'crew' and under 'crew'; remove one",
+        ),
     ],
 )
 def test_bad_file_is_one_line(load, changes, told):

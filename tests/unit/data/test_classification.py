@@ -21,11 +21,11 @@ from clipfair.data.datasets import (
     dtd,
     imagenet,
     pets,
-    splits,
     uc_merced,
 )
-from clipfair.data.datasets.index import check_columns
 from clipfair.data.images import open_image
+from clipfair.data.loading import splits
+from clipfair.data.loading.checks import check_columns
 from clipfair.data.prepare import prepare_dataset
 
 

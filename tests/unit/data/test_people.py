@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from clipfair.data.datasets import fairface, fairface_labels, miap, utkface
-from clipfair.data.datasets.index import check_columns
 from clipfair.data.images import open_image
+from clipfair.data.loading.checks import check_columns
 from clipfair.data.prepare import prepare_dataset
 
 HEADER = "file,age,gender,race,service_test"

@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 
 from clipfair.data.datasets import coco, flickr30k, flickr30k_captions
-from clipfair.data.datasets.index import check_columns
-from clipfair.data.datasets.table import check_expected
 from clipfair.data.images import open_image
+from clipfair.data.loading.checks import check_columns, check_expected
 from clipfair.data.prepare import prepare_dataset
 
 

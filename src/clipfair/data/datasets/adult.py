@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from clipfair.data.datasets import table
+from clipfair.data.loading import columns, text_files
 
 # UCI's names and order.
 COLUMNS = (
@@ -75,17 +75,17 @@ def load(folder: str | Path) -> pd.DataFrame:
 
 def _load_file(path: Path, split: str) -> pd.DataFrame:
     # adult.test opens with a line "|1x3 Cross validator".
-    raw = table.read_delimited(path, columns=COLUMNS, header=False, comment="|")
-    columns = table.numbers(raw, NUMBERS, path=path)
+    raw = text_files.read_delimited(path, columns=COLUMNS, header=False, comment="|")
+    values = columns.numbers(raw, NUMBERS, path=path)
     for name, known in CATEGORIES.items():
-        columns[name] = table.categories(raw[name], {value: value for value in known.split()}, path=path)
-    columns["sex"] = table.categories(raw["sex"], SEX, path=path)
-    columns["income"] = _income(raw["income"], path)
-    columns["split"] = pd.Series(split, index=raw.index).astype(pd.CategoricalDtype(list(SPLITS)))
-    return pd.DataFrame(columns)[[*COLUMNS, "split"]]
+        values[name] = columns.categories(raw[name], {value: value for value in known.split()}, path=path)
+    values["sex"] = columns.categories(raw["sex"], SEX, path=path)
+    values["income"] = _income(raw["income"], path)
+    values["split"] = pd.Series(split, index=raw.index).astype(pd.CategoricalDtype(list(SPLITS)))
+    return pd.DataFrame(values)[[*COLUMNS, "split"]]
 
 
 def _income(column: pd.Series, path: Path) -> pd.Series:
     # The labels of adult.test end with a full stop.
     spellings = {"<=50K": "0", "<=50K.": "0", ">50K": "1", ">50K.": "1"}
-    return table.categories(column, spellings, path=path).astype("int64")
+    return columns.categories(column, spellings, path=path).astype("int64")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from clipfair.data.datasets import index, table
+from clipfair.data.loading import columns, image_files, text_files
 
 ROOT = "CUB_200_2011"
 
@@ -28,15 +28,15 @@ def load(folder: str | Path) -> pd.DataFrame:
     codes = _read_list(root / "image_class_labels.txt", "class", images)
     is_train = _read_list(root / "train_test_split.txt", "is_train", images)
     path = root / "images.txt"
-    index.check_files(images["image"], index.files_below(root / "images"), path=path)
+    image_files.check_files(images["image"], image_files.files_below(root / "images"), path=path)
     # 001.Black_footed_Albatross/Black_Footed_Albatross_0046_18.jpg
     parts = images["image"].str.extract(r"^(\d+)\.([^/]+)/[^/]+\.jpg$")
-    table.refuse(images["image"], parts[0].isna(), "is not <code>.<species>/<name>.jpg", path=path)
+    columns.refuse(images["image"], parts[0].isna(), "is not <code>.<species>/<name>.jpg", path=path)
     of_folder = parts[0].astype(int).astype(str)
     wrong = codes["class"] != of_folder
-    table.refuse(codes["class"], wrong, "is not its folder's class", path=root / "image_class_labels.txt")
+    columns.refuse(codes["class"], wrong, "is not its folder's class", path=root / "image_class_labels.txt")
     species = parts[1].groupby(of_folder.astype(int)).first()
-    split = table.categories(
+    split = columns.categories(
         is_train["is_train"], {"1": "train", "0": "test"}, path=root / "train_test_split.txt"
     )
     return pd.DataFrame(
@@ -44,19 +44,21 @@ def load(folder: str | Path) -> pd.DataFrame:
             "key": images["image"].str.removesuffix(".jpg"),
             "image": f"{ROOT}/images/" + images["image"],
             "split": split,
-            "label": index.labels(parts[1], species),
+            "label": columns.categorical(parts[1], species),
         }
     ).reset_index(drop=True)
 
 
 def _read_list(path: Path, column: str, images: pd.DataFrame | None = None) -> pd.DataFrame:
     """A list of numbers and values; with ``images``, one of the same numbers in the same order."""
-    raw = table.read_delimited(path, columns=("id", column), header=False, delimiter=" ")
-    table.check_unique(raw["id"], path=path)
+    raw = text_files.read_delimited(path, columns=("id", column), header=False, delimiter=" ")
+    columns.check_unique(raw["id"], path=path)
     if images is not None:
         others = images["id"].reindex(raw.index)
-        table.refuse(raw["id"], raw["id"] != others, "is not the image of images.txt's same line", path=path)
-        table.refuse(
+        columns.refuse(
+            raw["id"], raw["id"] != others, "is not the image of images.txt's same line", path=path
+        )
+        columns.refuse(
             images["id"],
             ~images["id"].isin(raw["id"]),
             f"is not in {path.name}",

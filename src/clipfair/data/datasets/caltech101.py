@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from clipfair.core.errors import UserError, progress
-from clipfair.data.datasets import index, splits
+from clipfair.data.loading import columns, image_files, splits
 
 ARCHIVE = "caltech-101/101_ObjectCategories.tar.gz"
 ROOT = "101_ObjectCategories"
@@ -30,15 +30,15 @@ def load(folder: str | Path) -> pd.DataFrame:
         If the archive is damaged, or there are no images in the classes' folders.
     """
     if Path(folder, ROOT).is_dir():
-        frame = index.read_class_folders(folder, ROOT)
+        frame = image_files.read_class_folders(folder, ROOT)
     else:
         frame = _read_archive(Path(folder, ARCHIVE))
     frame["key"] = frame["class"] + "/" + frame["key"]
     rank = pd.Series(splits.hash_rank(frame["key"])).groupby(frame["class"]).rank()
-    frame["split"] = index.labels(
+    frame["split"] = columns.categorical(
         rank.le(TRAIN_PER_CLASS).map({True: "train", False: "test"}), ("train", "test")
     )
-    frame["label"] = index.labels(frame.pop("class"))
+    frame["label"] = columns.categorical(frame.pop("class"))
     return frame
 
 

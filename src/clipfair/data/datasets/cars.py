@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from clipfair.data.datasets import index, matlab, table
+from clipfair.data.loading import columns, image_files, matlab
 
 ANNOTATIONS = {"train": "devkit/cars_train_annos.mat", "test": "cars_test_annos_withlabels.mat"}
 META = "devkit/cars_meta.mat"
@@ -25,7 +25,7 @@ def load(folder: str | Path) -> pd.DataFrame:
     """
     folder = Path(folder)
     names = matlab.read_array(folder / META, "class_names", path=folder / META).tolist()
-    files = index.files_below(folder)
+    files = image_files.files_below(folder)
     return pd.concat([_load_split(folder, split, names, files) for split in ANNOTATIONS], ignore_index=True)
 
 
@@ -33,17 +33,17 @@ def _load_split(folder: Path, split: str, names: list[str], files: list[str]) ->
     path = folder / ANNOTATIONS[split]
     raw = matlab.read_structs(path, "annotations", ["fname", "class"], path=path)
     image = (f"cars_{split}/" + raw["fname"]).rename("fname")
-    index.check_files(image, files, path=path, place="annotation")
-    table.refuse(image, image.duplicated(), "is there a second time", path=path, place="annotation")
+    image_files.check_files(image, files, path=path, place="annotation")
+    columns.refuse(image, image.duplicated(), "is there a second time", path=path, place="annotation")
     known = f"is no class; known: 1 to {len(names)}"
     codes = raw["class"].astype("int64")
     unknown = ~codes.between(1, len(names))
-    table.refuse(raw["class"].map(str), unknown, known, path=path, place="annotation")
+    columns.refuse(raw["class"].map(str), unknown, known, path=path, place="annotation")
     return pd.DataFrame(
         {
             "key": f"{split}/" + raw["fname"].str.removesuffix(".jpg"),
             "image": image,
-            "split": index.constant(split, raw, list(ANNOTATIONS)),
+            "split": columns.constant(split, raw, list(ANNOTATIONS)),
             "label": pd.Categorical.from_codes(codes - 1, names),
         }
     )

@@ -10,7 +10,7 @@ import pandas as pd
 from PIL import Image
 
 from clipfair.core.errors import UserError, progress
-from clipfair.data.datasets import index
+from clipfair.data.loading import columns
 
 FOLDER = "cifar-100-python"
 SPLITS = ("train", "test")
@@ -60,7 +60,7 @@ def _load_split(path: Path, split: str, names: list[str]) -> pd.DataFrame:
             "image_bytes": [_png(image) for image in progress(images, unit="image", what=f"packing {split}")],
         }
     )
-    frame["split"] = index.constant(split, frame, SPLITS)
+    frame["split"] = columns.constant(split, frame, SPLITS)
     frame["label"] = pd.Categorical.from_codes(codes, names)
     return frame
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.data.datasets import index, karpathy
+from clipfair.data.loading import columns, image_files, karpathy
 
 FILE = "dataset_coco.json"
 
@@ -27,14 +27,14 @@ def load(folder: str | Path) -> pd.DataFrame:
     frame = frame[frame["split"] == "test"]
     if frame.empty:
         raise UserError(f"{path}: no image of the split test; fetch the dataset again")
-    karpathy.check_unique(frame["cocoid"], path=path)
+    columns.check_unique(frame["cocoid"], path=path, place="image", advice=karpathy.ADVICE)
     image = (frame["filepath"] + "/" + frame["filename"]).rename("filename")
-    index.check_files(image, index.files_below(folder), path=path, place="image")
+    image_files.check_files(image, image_files.files_below(folder), path=path, place="image")
     return pd.DataFrame(
         {
             "key": frame["cocoid"].astype("str"),
             "image": image,
-            "split": index.constant("test", frame),
+            "split": columns.constant("test", frame),
             "captions": frame["captions"],
         }
     ).reset_index(drop=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from clipfair.data.datasets import index, splits
+from clipfair.data.loading import columns, image_files, splits
 
 ROOT = "Kather_texture_2016_image_tiles_5000"
 # Few-shot support is drawn from 2,000 of the 5,000 images, as in public evaluation code.
@@ -24,7 +24,7 @@ def load(folder: str | Path) -> pd.DataFrame:
     UserError
         If there are no images in the classes' folders.
     """
-    frame = index.read_class_folders(folder, ROOT)
+    frame = image_files.read_class_folders(folder, ROOT)
     keys = frame["class"] + "/" + frame["key"]
     # 01_TUMOR
     names = frame["class"].str.split("_", n=1).str[-1].str.lower()
@@ -32,7 +32,7 @@ def load(folder: str | Path) -> pd.DataFrame:
         {
             "key": keys,
             "image": frame["image"],
-            "label": index.labels(names, dict.fromkeys(names)),
+            "label": columns.categorical(names, dict.fromkeys(names)),
             "split": splits.hash_split(keys, train=TRAIN, of=ALL),
         }
     )

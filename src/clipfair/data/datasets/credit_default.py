@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.data.datasets import table
+from clipfair.data.loading import columns, text_files
 
 XLS = "default of credit card clients.xls"
 CSV = "UCI_Credit_Card.csv"
@@ -57,17 +57,17 @@ def load(folder: str | Path) -> pd.DataFrame:
     label = LABELS[path.name]
     names = ("ID", "LIMIT_BAL", "SEX", "EDUCATION", "MARRIAGE", *NUMBERS[1:], label)
     raw = _read(path, names)
-    table.check_unique(raw["ID"], path=path)
-    columns = table.numbers(raw, NUMBERS, path=path)
+    columns.check_unique(raw["ID"], path=path)
+    values = columns.numbers(raw, NUMBERS, path=path)
     for name, known in CATEGORIES.items():
-        columns[name] = table.categories(raw[name], known, path=path)
-    columns[label] = table.categories(raw[label], {"0": "0", "1": "1"}, path=path).astype("int64")
-    frame = pd.DataFrame(columns)[list(names[1:])].rename(columns={label: "default"})
+        values[name] = columns.categories(raw[name], known, path=path)
+    values[label] = columns.categories(raw[label], {"0": "0", "1": "1"}, path=path).astype("int64")
+    frame = pd.DataFrame(values)[list(names[1:])].rename(columns={label: "default"})
     return frame.rename(columns=str.lower).reset_index(drop=True)
 
 
 def _read(path: Path, names: tuple[str, ...]) -> pd.DataFrame:
     if path.name == XLS:
         # Above the header stands a row of X1 to X23 and Y.
-        return table.read_xls(path, columns=names, title_rows=1)
-    return table.read_delimited(path, columns=names, header=True)
+        return text_files.read_xls(path, columns=names, title_rows=1)
+    return text_files.read_delimited(path, columns=names, header=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from clipfair.data.datasets import index, table
+from clipfair.data.loading import columns, image_files, text_files
 
 COLUMNS = ("file", "age", "gender", "race", "service_test")
 SPLITS = {"train": "fairface_label_train.csv", "val": "fairface_label_val.csv"}
@@ -43,7 +43,7 @@ def load(folder: str | Path) -> pd.DataFrame:
     UserError
         At the first cell that is not as published, or that names a missing image.
     """
-    files = index.files_below(folder)
+    files = image_files.files_below(folder)
     return pd.concat([_load_split(Path(folder), split, files) for split in SPLITS], ignore_index=True)
 
 
@@ -55,20 +55,20 @@ def load_labels(folder: str | Path) -> pd.DataFrame:
 
 def _load_split(folder: Path, split: str, files: Collection[str] | None) -> pd.DataFrame:
     path = folder / SPLITS[split]
-    raw = table.read_delimited(path, columns=COLUMNS, header=True)
-    table.check_unique(raw["file"], path=path)
+    raw = text_files.read_delimited(path, columns=COLUMNS, header=True)
+    columns.check_unique(raw["file"], path=path)
     number = raw["file"].str.extract(rf"^{split}/(\d+)\.jpg$")[0]
-    table.refuse(raw["file"], number.isna(), f"is not {split}/<number>.jpg", path=path)
+    columns.refuse(raw["file"], number.isna(), f"is not {split}/<number>.jpg", path=path)
     if files is not None:
-        index.check_files(raw["file"], files, path=path)
-    flags = table.categories(raw["service_test"], {"True": "True", "False": "False"}, path=path)
+        image_files.check_files(raw["file"], files, path=path)
+    flags = columns.categories(raw["service_test"], {"True": "True", "False": "False"}, path=path)
     return pd.DataFrame(
         {
             "key": raw["file"].str.removesuffix(".jpg"),
             "image": raw["file"],
-            "split": index.constant(split, raw, list(SPLITS)),
+            "split": columns.constant(split, raw, list(SPLITS)),
             **{
-                name: table.categories(raw[name], {value: value for value in values}, path=path)
+                name: columns.categories(raw[name], {value: value for value in values}, path=path)
                 for name, values in ATTRIBUTES.items()
             },
             "service_test": flags == "True",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from clipfair.data.datasets import index, karpathy, table
+from clipfair.data.loading import columns, image_files, karpathy
 
 FILE = "dataset_flickr30k.json"
 FOLDER = "flickr30k-images"
@@ -25,7 +25,7 @@ def load(folder: str | Path) -> pd.DataFrame:
     """
     frame = load_captions(folder)
     image = (f"{FOLDER}/" + frame["key"] + ".jpg").rename("filename")
-    index.check_files(image, index.files_below(folder), path=Path(folder, FILE), place="image")
+    image_files.check_files(image, image_files.files_below(folder), path=Path(folder, FILE), place="image")
     frame.insert(1, "image", image)
     return frame
 
@@ -34,13 +34,13 @@ def load_captions(folder: str | Path) -> pd.DataFrame:
     """As :func:`load`, from the json alone: without ``image``."""
     path = Path(folder, FILE)
     frame = karpathy.read(path, {"filename": str})
-    karpathy.check_unique(frame["filename"], path=path)
+    columns.check_unique(frame["filename"], path=path, place="image", advice=karpathy.ADVICE)
     known = f"is unknown; known: {', '.join(SPLITS)}"
-    table.refuse(frame["split"], ~frame["split"].isin(SPLITS), known, path=path, place="image")
+    columns.refuse(frame["split"], ~frame["split"].isin(SPLITS), known, path=path, place="image")
     return pd.DataFrame(
         {
             "key": frame["filename"].str.removesuffix(".jpg"),
-            "split": index.labels(frame["split"], SPLITS),
+            "split": columns.categorical(frame["split"], SPLITS),
             "captions": frame["captions"],
         }
     )

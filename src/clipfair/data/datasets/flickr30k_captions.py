@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from clipfair.data.datasets import flickr30k, table
+from clipfair.data.datasets import flickr30k
+from clipfair.data.loading import columns, text_files
 
 TSV = "flickr30k_captions.tsv"
 COLUMNS = ("image", "split", "k", "caption")
@@ -30,13 +31,15 @@ def load(folder: str | Path) -> pd.DataFrame:
 
 
 def _read_tsv(path: Path) -> pd.DataFrame:
-    raw = table.read_delimited(path, columns=COLUMNS, header=True, delimiter="\t")
-    split = table.categories(raw["split"], SPLITS, path=path)
-    table.refuse(raw["k"], raw.duplicated(["image", "k"]), "is there a second time for its image", path=path)
-    table.refuse(raw["caption"], raw["caption"] == "", "is empty", path=path)
+    raw = text_files.read_delimited(path, columns=COLUMNS, header=True, delimiter="\t")
+    split = columns.categories(raw["split"], SPLITS, path=path)
+    columns.refuse(
+        raw["k"], raw.duplicated(["image", "k"]), "is there a second time for its image", path=path
+    )
+    columns.refuse(raw["caption"], raw["caption"] == "", "is empty", path=path)
     groups = pd.DataFrame({"split": split, "captions": raw["caption"]}).groupby(raw["image"], sort=False)
     moved = split != groups["split"].transform("first")
-    table.refuse(raw["split"], moved, "is another than the image's split above", path=path)
+    columns.refuse(raw["split"], moved, "is another than the image's split above", path=path)
     frame = groups.agg({"split": "first", "captions": list})
     frame.insert(0, "key", frame.index.str.removesuffix(".jpg"))
     return frame.reset_index(drop=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clipfair.core.errors import UserError, progress
-from clipfair.data.datasets import index, table
+from clipfair.data.loading import checks, columns, image_files, text_files
 
 SUMMARY = "data_summary.csv"
 NOTES = "gpt-4_summarized_notes.csv"
@@ -49,15 +49,15 @@ def load(folder: str | Path) -> pd.DataFrame:
     folder = Path(folder)
     path = folder / SUMMARY
     summary = _select(
-        table.read_delimited(path, columns=None, header=True), ("filename", "note", "use"), path
+        text_files.read_delimited(path, columns=None, header=True), ("filename", "note", "use"), path
     )
-    split = table.categories(summary["use"], USES, path=path)
+    split = columns.categories(summary["use"], USES, path=path)
     bad = ~summary["filename"].str.fullmatch(NAME.pattern)
-    table.refuse(summary["filename"], bad, "is not data_<five digits>.npz", path=path)
-    table.check_unique(summary["filename"], path=path)
+    columns.refuse(summary["filename"], bad, "is not data_<five digits>.npz", path=path)
+    columns.check_unique(summary["filename"], path=path)
     image = (split.astype("str").map(FOLDERS) + "/" + summary["filename"]).rename("filename")
-    files = index.files_below(folder, suffixes=(".npz",))
-    index.check_files(image, files, path=path)
+    files = image_files.files_below(folder, suffixes=(".npz",))
+    image_files.check_files(image, files, path=path)
     captions = _summaries(folder / NOTES, summary["filename"], path)
     codes = [_read_codes(folder / name) for name in progress(image, unit="file", what="reading npz")]
     codes = pd.DataFrame(codes, index=summary.index)
@@ -79,7 +79,7 @@ def load(folder: str | Path) -> pd.DataFrame:
     complete = frame[list(ATTRIBUTES)].notna().all(axis=1)
     frame["used"] = (frame["split"] == "train") | complete
     frame = frame.reset_index(drop=True)
-    index.note_left_out(frame, UNNAMED, sorted(set(files) - set(image)))
+    checks.note_left_out(frame, UNNAMED, sorted(set(files) - set(image)))
     return frame
 
 
@@ -87,17 +87,17 @@ def _select(frame: pd.DataFrame, names: tuple[str, ...], path: Path) -> pd.DataF
     """The columns that are needed; copies of the file differ in the others."""
     lacking = [name for name in names if name not in frame]
     if lacking:
-        raise UserError(f"{path}: no column {', '.join(map(repr, lacking))}; {table.ADVICE}")
+        raise UserError(f"{path}: no column {', '.join(map(repr, lacking))}; {columns.ADVICE}")
     return frame[list(names)]
 
 
 def _summaries(path: Path, names: pd.Series, summary_path: Path) -> pd.Series:
     """The note of each name: in the file's first column the name, in its third the text."""
-    notes = table.read_delimited(path, columns=None, header=True)
+    notes = text_files.read_delimited(path, columns=None, header=True)
     if notes.shape[1] < 3:
-        raise UserError(f"{path}: {notes.shape[1]} columns, expected at least 3; {table.ADVICE}")
-    table.check_unique(notes.iloc[:, 0], path=path)
-    table.refuse(names, ~names.isin(notes.iloc[:, 0]), f"has no note in {path.name}", path=summary_path)
+        raise UserError(f"{path}: {notes.shape[1]} columns, expected at least 3; {columns.ADVICE}")
+    columns.check_unique(notes.iloc[:, 0], path=path)
+    columns.refuse(names, ~names.isin(notes.iloc[:, 0]), f"has no note in {path.name}", path=summary_path)
     return names.map(dict(zip(notes.iloc[:, 0], notes.iloc[:, 2], strict=True)))
 
 
@@ -113,11 +113,11 @@ def _read_codes(path: Path) -> dict[str, float]:
             age = float(arrays["age"].item())
     except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).strip("'\"").split())
-        raise UserError(f"{path}: not a readable npz of this dataset ({reason}); {table.ADVICE}") from None
+        raise UserError(f"{path}: not a readable npz of this dataset ({reason}); {columns.ADVICE}") from None
     for name, values in known.items():
         if codes[name] not in values:
             spelt = ", ".join(map(str, values))
             raise UserError(
-                f"{path}: {name} is {codes[name]!r}, which is unknown; known: {spelt}; {table.ADVICE}"
+                f"{path}: {name} is {codes[name]!r}, which is unknown; known: {spelt}; {columns.ADVICE}"
             )
     return codes | {"age": age}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.data.datasets import index, matlab, splits
+from clipfair.data.loading import columns, image_files, matlab, splits
 from clipfair.data.tar import list_members
 
 DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
@@ -52,9 +52,9 @@ def load(folder: str | Path) -> pd.DataFrame:
     support = round(is_train.sum() * SUPPORT / TRAIN)
     frame["few_shot"] = False
     frame.loc[is_train, "few_shot"] = splits.hash_rank(frame.loc[is_train, "key"]) < support
-    frame["split"] = index.labels(frame["split"], ARCHIVES)
+    frame["split"] = columns.categorical(frame["split"], ARCHIVES)
     frame["class_name"] = frame["label"].map(names).astype("str")
-    frame["label"] = index.labels(frame["label"], sorted(names.index))
+    frame["label"] = columns.categorical(frame["label"], sorted(names.index))
     return frame
 
 
@@ -124,5 +124,5 @@ def _frame(split: str, rows: list[tuple[str, int, int, str]]) -> pd.DataFrame:
 
 
 def _split_folder(folder: Path, split: str) -> pd.DataFrame:
-    frame = index.read_class_folders(folder, split).rename(columns={"class": "label"})
+    frame = image_files.read_class_folders(folder, split).rename(columns={"class": "label"})
     return frame.assign(key=f"{split}/" + frame["key"], split=split)

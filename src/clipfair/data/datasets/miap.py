@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from clipfair.data.datasets import index, table
+from clipfair.data.loading import columns, image_files, text_files
 
 SPLITS = ("train", "val", "test")
 # The published name -> ours.
@@ -42,20 +42,20 @@ def load(folder: str | Path) -> pd.DataFrame:
     UserError
         At the first cell that is not as published, or that names a missing image.
     """
-    files = index.files_below(folder)
+    files = image_files.files_below(folder)
     return pd.concat([_load_split(Path(folder), split, files) for split in SPLITS], ignore_index=True)
 
 
 def _load_split(folder: Path, split: str, files: list[str]) -> pd.DataFrame:
     path = folder / f"open_images_extended_miap_boxes_{split}.csv"
-    raw = table.read_delimited(path, columns=COLUMNS, header=True)
-    index.check_files(("images/" + raw["ImageID"] + ".jpg").rename("ImageID"), files, path=path)
+    raw = text_files.read_delimited(path, columns=COLUMNS, header=True)
+    image_files.check_files(("images/" + raw["ImageID"] + ".jpg").rename("ImageID"), files, path=path)
     boxes = pd.DataFrame(
         {
-            **table.fractions(raw, CORNERS, path=path),
-            **table.numbers(raw, FLAGS, path=path),
-            "gender": table.categories(raw["GenderPresentation"], {g: g for g in GENDERS}, path=path),
-            "age": table.categories(raw["AgePresentation"], {a: a for a in AGES}, path=path),
+            **columns.fractions(raw, CORNERS, path=path),
+            **columns.numbers(raw, FLAGS, path=path),
+            "gender": columns.categories(raw["GenderPresentation"], {g: g for g in GENDERS}, path=path),
+            "age": columns.categories(raw["AgePresentation"], {a: a for a in AGES}, path=path),
         }
     ).rename(columns=CORNERS | FLAGS)
     grouped = boxes.groupby(raw["ImageID"], sort=False)
@@ -65,7 +65,7 @@ def _load_split(folder: Path, split: str, files: list[str]) -> pd.DataFrame:
         {
             "key": images.index,
             "image": "images/" + images.index + ".jpg",
-            "split": index.constant(split, images, SPLITS),
+            "split": columns.constant(split, images, SPLITS),
             **images,
             "used": images["gender"].notna() & (images["gender"] != UNKNOWN),
             "boxes": records.groupby(raw["ImageID"], sort=False).agg(list),

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clipfair.core.errors import UserError, progress
-from clipfair.data.datasets import index
+from clipfair.data.loading import columns
 from clipfair.data.shards import list_files
 
 FOLDER = "shards"
@@ -44,7 +44,7 @@ def load(folder: str | Path) -> pd.DataFrame:
         keys.append(pd.Series(sorted(found), dtype="str"))
     _check_overlap(names, keys, root)
     frame = pd.DataFrame(rows, columns=["key", "tar", "parquet", "examples", "failed"])
-    return frame.assign(split=index.constant("train", frame))
+    return frame.assign(split=columns.constant("train", frame))
 
 
 def _names(root: Path) -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from clipfair.data.datasets import index, table
+from clipfair.data.loading import columns, image_files, text_files
 
 LISTS = {"train": "annotations/trainval.txt", "test": "annotations/test.txt"}
 COLUMNS = ("name", "class", "species", "breed")
@@ -23,29 +23,29 @@ def load(folder: str | Path) -> pd.DataFrame:
     UserError
         At the first line that is not as published, or that names a missing image.
     """
-    files = index.files_below(folder)
+    files = image_files.files_below(folder)
     frame = pd.concat([_load_list(Path(folder), split, files) for split in LISTS], ignore_index=True)
     order = frame.drop_duplicates("class").sort_values("class")["label"]
-    frame["label"] = index.labels(frame["label"], dict.fromkeys(order))
+    frame["label"] = columns.categorical(frame["label"], dict.fromkeys(order))
     return frame.drop(columns="class")
 
 
 def _load_list(folder: Path, split: str, files: list[str]) -> pd.DataFrame:
     path = folder / LISTS[split]
-    raw = table.read_delimited(path, columns=COLUMNS, header=False, delimiter=" ", comment="#")
-    table.check_unique(raw["name"], path=path)
+    raw = text_files.read_delimited(path, columns=COLUMNS, header=False, delimiter=" ", comment="#")
+    columns.check_unique(raw["name"], path=path)
     breed = raw["name"].str.extract(r"^(.+)_\d+$")[0]
-    table.refuse(raw["name"], breed.isna(), "is not <breed>_<number>", path=path)
+    columns.refuse(raw["name"], breed.isna(), "is not <breed>_<number>", path=path)
     image = ("images/" + raw["name"] + ".jpg").rename("name")
-    index.check_files(image, files, path=path)
-    codes = table.numbers(raw, ["class"], path=path)["class"]
+    image_files.check_files(image, files, path=path)
+    codes = columns.numbers(raw, ["class"], path=path)["class"]
     first = breed.groupby(codes).transform("first")
-    table.refuse(raw["class"], first != breed, "is the class of another breed above", path=path)
+    columns.refuse(raw["class"], first != breed, "is the class of another breed above", path=path)
     return pd.DataFrame(
         {
             "key": raw["name"],
             "image": image,
-            "split": index.constant(split, raw, list(LISTS)),
+            "split": columns.constant(split, raw, list(LISTS)),
             "label": breed,
             "class": codes,
         }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from clipfair.data.datasets import index, splits
+from clipfair.data.loading import columns, image_files, splits
 
 ROOT = "UCMerced_LandUse/Images"
 # Few-shot support is drawn from 1,000 of the 2,100 images, as in public evaluation code.
@@ -26,13 +26,13 @@ def load(folder: str | Path) -> pd.DataFrame:
         If there are no images in the classes' folders.
     """
     roots = [ROOT] if Path(folder, ROOT).is_dir() else ["train", "test"]
-    frame = pd.concat([index.read_class_folders(folder, root) for root in roots])
+    frame = pd.concat([image_files.read_class_folders(folder, root) for root in roots])
     frame = frame.sort_values("key", ignore_index=True)
     return pd.DataFrame(
         {
             "key": frame["key"],
             "image": frame["image"],
-            "label": index.labels(frame["class"]),
+            "label": columns.categorical(frame["class"]),
             "split": splits.hash_split(frame["key"], train=TRAIN, of=ALL),
         }
     )

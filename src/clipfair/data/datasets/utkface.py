@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.data.datasets import index
+from clipfair.data.loading import checks, columns, image_files
 
 # <age>_<gender>_<race>_<date and time>.jpg.chip.jpg
 NAME = r"^(?:.*/)?(\d+)_([01])_([0-4])_(\d+)\.jpg\.chip\.jpg$"
@@ -31,7 +31,7 @@ def load(folder: str | Path) -> pd.DataFrame:
     UserError
         If there is no image with labels in its name.
     """
-    names = pd.Series(index.files_below(folder))
+    names = pd.Series(image_files.files_below(folder))
     fields = names.astype("str").str.extract(NAME)
     good = fields[0].notna()
     if not good.any():
@@ -43,11 +43,11 @@ def load(folder: str | Path) -> pd.DataFrame:
         {
             "key": names.str.rsplit("/", n=1).str[-1].str.removesuffix(".jpg.chip.jpg"),
             "image": names,
-            "split": index.constant("all", fields),
+            "split": columns.constant("all", fields),
             "age": fields[0].astype("int64"),
             "gender": pd.Categorical.from_codes(fields[1].astype(int), GENDERS),
             "race": pd.Categorical.from_codes(fields[2].astype(int), RACES),
         }
     ).reset_index(drop=True)
-    index.note_left_out(frame, MALFORMED, bad)
+    checks.note_left_out(frame, MALFORMED, bad)
     return frame

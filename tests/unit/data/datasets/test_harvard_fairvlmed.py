@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from clipfair.data.datasets import harvard_fairvlmed
-from clipfair.data.datasets.index import check_columns
 from clipfair.data.images import open_image
+from clipfair.data.loading.checks import check_columns
 from clipfair.data.prepare import prepare_dataset
 
 # The number, its use, and the codes of race, gender, ethnicity, language and glaucoma.

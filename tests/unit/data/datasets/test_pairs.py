@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from clipfair.data.datasets import pairs
-from clipfair.data.prepare import LOADERS, prepare_dataset
+from clipfair.data.prepare import prepare_dataset
 from clipfair.data.tar import list_members
 
 
@@ -126,7 +126,3 @@ def test_members_of_a_tar_within_a_tar_lie_where_it_says(tmp_path):
 
 def test_missing_tar(tmp_path, error_of):
     assert "none.tar: no such file" in error_of(list, list_members(tmp_path / "none.tar"))
-
-
-def test_every_dataset_but_the_private_one_has_a_loader(catalogue):
-    assert set(catalogue) - set(LOADERS) == {name for name, d in catalogue.items() if d.access == "private"}

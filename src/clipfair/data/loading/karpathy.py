@@ -1,4 +1,4 @@
-"""Karpathy and Fei-Fei's json of images with several captions and their splits."""
+"""The json of Karpathy and Fei-Fei: images with several captions and their splits."""
 
 import json
 from collections.abc import Mapping
@@ -8,27 +8,26 @@ from typing import Any
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.data.datasets import table
 
 ADVICE = "fetch the dataset again"
 
 
 def read(path: str | Path, fields: Mapping[str, type]) -> pd.DataFrame:
-    """Every image of the file, in its order, from 0.
+    """Read the images of the file, in its order, numbered from 0.
 
     Parameters
     ----------
     fields
-        What is read of each image besides its split and captions: name -> type.
+        Further fields to read of each image: name -> type.
 
     Returns
     -------
-    ``fields``, ``split`` (text) and ``captions`` (list of text, as written, blanks at their ends dropped).
+    ``fields``, ``split`` (text) and ``captions`` (list of text, as written, without blanks at their ends).
 
     Raises
     ------
     UserError
-        If the file is no such json, an image lacks a field, or a caption is empty.
+        If the file is not such a json, an image lacks a field, or a caption is empty.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -57,10 +56,3 @@ def _field(content: Any, name: str, kind: type, where: str) -> Any:
     if not isinstance(value, kind):
         raise UserError(f"{where}: no {name!r} ({kind.__name__}); {ADVICE}")
     return value
-
-
-def check_unique(column: pd.Series, *, path: str | Path) -> None:
-    """Raise :class:`UserError` at the first image whose value was there before."""
-    table.refuse(
-        column, column.duplicated(), "is there a second time", path=path, place="image", advice=ADVICE
-    )

@@ -1,4 +1,4 @@
-"""Tables in MATLAB files: arrays of structures, as ImageNet's and Stanford Cars' development kits have."""
+"""Tables in MATLAB files: arrays of structures, as in the development kits of ImageNet and Stanford Cars."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +15,12 @@ from clipfair.core.errors import UserError
 def read_structs(
     source: str | Path | IO[bytes], variable: str, fields: Sequence[str], *, path: str | Path
 ) -> pd.DataFrame:
-    """The ``fields`` of the array of structures ``variable``, one row an element, from 1.
+    """Return the ``fields`` of the array of structures ``variable``, one row an element, numbered from 1.
 
     Parameters
     ----------
     path
-        What an error names.
+        The name of the file in messages.
 
     Raises
     ------
@@ -28,17 +28,17 @@ def read_structs(
         If the file is missing or unreadable, or lacks the variable or a field.
     """
     array = read_array(source, variable, path=path)
-    lacking = set(fields) - set(array.dtype.names or ())
-    if lacking:
+    missing = set(fields) - set(array.dtype.names or ())
+    if missing:
         raise UserError(
-            f"{path}: {variable} has no field {', '.join(sorted(lacking))}; fetch the dataset again"
+            f"{path}: {variable} has no field {', '.join(sorted(missing))}; fetch the dataset again"
         )
     rows = pd.RangeIndex(1, len(array) + 1)
     return pd.DataFrame({name: array[name].tolist() for name in fields}, index=rows)
 
 
 def read_array(source: str | Path | IO[bytes], variable: str, *, path: str | Path) -> np.ndarray:
-    """The one-dimensional array ``variable``; errors as of :func:`read_structs`."""
+    """Return the one-dimensional array ``variable``; errors as in :func:`read_structs`."""
     try:
         content = loadmat(source, variable_names=[variable], squeeze_me=True)
     except FileNotFoundError:

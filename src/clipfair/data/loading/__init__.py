@@ -1,0 +1,1 @@
+"""What loaders of datasets share: reading published files, checking their cells, columns and keys."""

@@ -1,0 +1,55 @@
+"""Loaders: which module reads a dataset, and a dataset of one's own from one module and one entry."""
+
+import importlib
+import inspect
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from clipfair.data.prepare import find_loader, prepare_dataset
+
+OWN_LOADER = """
+import pandas as pd
+
+def load(folder):
+    return pd.read_csv(f"{folder}/people.csv", dtype={"sex": "category", "split": "category"})
+"""
+
+
+def test_every_dataset_of_the_catalogue_has_a_loader(catalogue):
+    for dataset in catalogue.values():
+        module = importlib.import_module(find_loader(dataset))
+        assert list(inspect.signature(module.load).parameters) == ["folder"]
+
+
+def test_the_default_loader_is_named_like_the_dataset(catalogue):
+    assert find_loader(catalogue["harvard-fairvlmed"]) == "clipfair.data.datasets.harvard_fairvlmed"
+    assert find_loader(catalogue["cc12m"]) == "clipfair.data.datasets.pairs"
+    generated = replace(catalogue["harvard-fairvlmed"], id="embedded-fundus", like="harvard-fairvlmed")
+    assert find_loader(generated) == "clipfair.data.datasets.harvard_fairvlmed"
+
+
+def test_a_module_of_ones_own_loads_a_dataset(catalogue, tmp_path, monkeypatch):
+    package = tmp_path / "my_package"
+    package.mkdir()
+    (package / "my_module.py").write_text(OWN_LOADER)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "people.csv").write_text("sex,split\nfemale,train\nmale,test\n")
+    own = replace(
+        catalogue["adult"],
+        id="people",
+        loader="my_package.my_module",
+        attributes={"sex": ("female", "male")},
+        labels={},
+    )
+    prepare_dataset(own, tmp_path, tmp_path / "table.parquet", subset=True)
+    assert pd.read_parquet(tmp_path / "table.parquet")["sex"].tolist() == ["female", "male"]
+
+
+@pytest.mark.parametrize("loader", ["no_such_module", "no_such_package.module", None])
+def test_a_missing_loader_is_named(catalogue, tmp_path, error_of, loader):
+    dataset = replace(catalogue["adult"], id="my-data", loader=loader)
+    message = error_of(prepare_dataset, dataset, tmp_path, tmp_path / "table.parquet")
+    name = loader if loader and "." in loader else f"clipfair.data.datasets.{loader or 'my_data'}"
+    assert message.startswith(f"dataset 'my-data': no module {name} with load(folder)")
