@@ -74,7 +74,7 @@ def test_columns_name_attribute_and_value(load):
         ),
         (
             {"values": {"crew": {"source": "here", "forms": ["crew", "crew"]}}},
-            "listed under 'crew' and under 'crew'; remove one",
+            "under 'crew'; remove one",
         ),
     ],
 )
