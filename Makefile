@@ -5,6 +5,7 @@
 # make data        the data of the study and its conditions, nothing else: first, before pulled results are extended
 # make record      the study brought up to date, then recorded with DVC and pushed; git commit is yours
 # make report      report.html of what is there
+# make digests     the list of the modules that each rule's results depend on (tests/structure/digests.yaml)
 # make audit       known weaknesses of the pinned dependencies (needs a network)
 # Needs Python 3.11 to 3.13, git and make. A second call does no set-up.
 PYTHON ?= python3
@@ -17,7 +18,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src$(if $(PYTHONPATH),:$(PYTHONPATH))
 WORKFLOW := snakemake --logger clipfair --cores $(CORES) --keep-going
 
-.PHONY: setup results test test-slurm data record report lint audit lock clean
+.PHONY: setup results test test-slurm data record report lint digests audit lock clean
 .DEFAULT_GOAL := results
 
 setup: $(READY)
@@ -53,6 +54,9 @@ lint: setup
 	@ruff format --check .
 	@snakefmt --check Snakefile workflow
 	@snakemake --lint
+
+digests: setup
+	@python -m tests.structure.digests
 
 audit: setup
 	@pip-audit --requirement requirements.lock --require-hashes --disable-pip
