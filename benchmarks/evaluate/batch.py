@@ -114,7 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--snapshots", type=int, default=3, help="for each seed, besides its end")
-    parser.add_argument("--model", default="small", help="a line of config.yaml")
+    parser.add_argument("--model", default="small-32-r64", help="an entry of models")
     arguments = parser.parse_args()
     measure(arguments.seeds, arguments.snapshots, arguments.model)
 
