@@ -36,14 +36,10 @@ MAX_FUNCTION_LINES = 60
 KNOWN_PACKAGE_IMPORTS = set()
 KNOWN_CYCLES = {("clipfair.models.blip2", "clipfair.models.build")}
 KNOWN_LONG_MODULES = {
-    "clipfair.balance.conditions",
-    "clipfair.data.embedded.world",
     "clipfair.plan.registry",
     "clipfair.tables.fairclip.rows",
 }
 KNOWN_LONG_FUNCTIONS = {
-    "clipfair.balance.__main__.balance",
-    "clipfair.balance.conditions.make_condition",
     "clipfair.m4.rate.max_rate",
     "clipfair.train.kinds.finetune.make_parts",
     "clipfair.train.search.run.search_settings",

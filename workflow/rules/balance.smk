@@ -1,10 +1,10 @@
 # Conditions: which examples of an annotated dataset are trained on. Shards are never rewritten.
 # in:    results/annotate/<study>/dataset~<dataset>/, or data/prepared/ where labels are the annotation
 # out:   results/balance/<study>/dataset~<dataset>/balance~<balance>/
-#          keep.parquet           the keys that are kept, with new text where the condition rewrites
-#          audit.json, audit.md   biases before, after and in the sample; certificate; rate; what gave way
-#          dual.json              for M4: all that is needed to weigh further examples; null for others
-# steps: make_condition
+#          keep.parquet           the kept keys, with the rewritten caption if there is one
+#          audit.json, audit.md   biases before, after and in the sample; certificate; rate; unsatisfied constraints
+#          dual.json              for M4: suffices to weigh further examples; null for the other kinds
+# steps: make_condition; its code digest excludes the page audit.md, which only presents audit.json
 
 
 rule make_condition:

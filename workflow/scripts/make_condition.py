@@ -1,7 +1,9 @@
 """make_condition: the keep-list of one condition on one dataset, and its audit."""
 
+from clipfair.balance.audit_page import markdown
 from clipfair.balance.conditions import make_condition
 from clipfair.core.errors import job_log
+from clipfair.core.io import read_json, write_text
 from clipfair.core.provenance import write_spec
 
 with job_log(snakemake.log[0]):
@@ -17,6 +19,7 @@ with job_log(snakemake.log[0]):
         rewritten=snakemake.input.rewritten or None,
         within=next(iter(snakemake.input.within), None),
     )
+    write_text(snakemake.output.page, markdown(read_json(snakemake.output.audit)))
     write_spec(
         snakemake.output.spec,
         made_by=snakemake.rule,

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from clipfair.balance.table import Indicator, Layout, Table, describe
+from clipfair.balance.indicators import Indicator, IndicatorLayout, infer_layout
+from clipfair.balance.table import AnnotationTable
 from clipfair.core.errors import UserError
 from clipfair.data.annotation_columns import ANY_MODALITY, NOT_ATTRIBUTES, AnnotationColumn, parse_column
 
 
 def find_columns(
-    tables: Sequence[Table], attributes: Sequence[str]
+    tables: Sequence[AnnotationTable], attributes: Sequence[str]
 ) -> dict[str, tuple[AnnotationColumn, ...]]:
     """Return the annotation columns of each attribute, of all modalities (Appendix A.1).
 
@@ -43,7 +44,9 @@ def find_columns(
     }
 
 
-def layout_of(groups: Sequence[AnnotationColumn], labels: Sequence[AnnotationColumn], table: Table) -> Layout:
+def layout_of(
+    groups: Sequence[AnnotationColumn], labels: Sequence[AnnotationColumn], table: AnnotationTable
+) -> IndicatorLayout:
     """The layout that reads annotation columns found in ``table`` and others of the same columns."""
 
     def indicator(column: AnnotationColumn) -> Indicator:
@@ -51,14 +54,14 @@ def layout_of(groups: Sequence[AnnotationColumn], labels: Sequence[AnnotationCol
             return Indicator(column.name)
         return Indicator(column.attribute, column.value)
 
-    return Layout(tuple(map(indicator, groups)), tuple(map(indicator, labels)))
+    return IndicatorLayout(tuple(map(indicator, groups)), tuple(map(indicator, labels)))
 
 
-def _indicators(tables: Sequence[Table], names: Sequence[str]) -> dict[str, list[Indicator]]:
+def _indicators(tables: Sequence[AnnotationTable], names: Sequence[str]) -> dict[str, list[Indicator]]:
     """The indicators of each column over all tables, sorted by name."""
     found: dict[str, set[Indicator]] = {name: set() for name in names}
     for table in tables:
-        for indicator in describe(table, sensitive=names, labels=()).sensitive:
+        for indicator in infer_layout(table, sensitive=names, labels=()).sensitive:
             found[indicator.column].add(indicator)
             is_binary, named_as_binary = indicator.value is None, parse_column(indicator.column) is not None
             if is_binary and not named_as_binary:

@@ -1,19 +1,24 @@
-"""The audit of a balancing: biases before, after and in the sample; certificate; constraints."""
+"""The audit of a balancing: biases before, after and in the sample; certificate; constraints.
+
+All functions return plain values for JSON. An undefined value, such as the association of an empty group,
+is None.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from clipfair.balance.fit import Weigher
-from clipfair.balance.weigh import Weighed
+from clipfair.balance.condition_data import ConditionData
+from clipfair.balance.keep_list import KeepListSums
+from clipfair.balance.weigh import WeighingResult
+from clipfair.balance.weigher import Weigher
+from clipfair.balance.weight_rules import WeightRule
 from clipfair.m4 import Patterns, Solution, bias
 from clipfair.m4.bias import Moments
 
-_TOP_PAIRS = 20
 
-
-def audit(patterns: Patterns, weigher: Weigher, solution: Solution, weighed: Weighed) -> dict:
-    """The audit of one table as plain values for JSON; what is undefined (an empty group) is None."""
+def audit_table(patterns: Patterns, weigher: Weigher, solution: Solution, weighed: WeighingResult) -> dict:
+    """The audit of one table that M4 balanced."""
     settings = weigher.settings
     groups = [indicator.name for indicator in weigher.layout.sensitive]
     labels = [indicator.name for indicator in weigher.layout.labels]
@@ -24,17 +29,61 @@ def audit(patterns: Patterns, weigher: Weigher, solution: Solution, weighed: Wei
     result = {"examples": patterns.examples, "patterns": len(patterns.count)}
     if weighed.kept is not None:
         versions["sample"] = weighed.kept
-        result["rate"] = {
-            "target": settings.rate / settings.max_weight,
-            "realised": weighed.kept.total / weighed.examples,
-            "standard_deviation": float(np.sqrt(weighed.variance)) / weighed.examples,
-        }
+        target = settings.rate / settings.max_weight
+        result["rate"] = _rate(weighed.kept, weighed.variance, weighed.examples, target=target)
     pairs = np.ones((len(groups), len(labels)), dtype=bool)
-    measures = measured(versions, groups=groups, labels=labels, target=settings.target, pairs=pairs)
-    return result | measures | certified(solution, groups=groups, labels=labels)
+    measures = measure_biases(versions, groups=groups, labels=labels, target=settings.target, pairs=pairs)
+    return result | measures | certificate_of(solution, groups=groups, labels=labels)
 
 
-def measured(
+def audit_condition(data: ConditionData, sums: KeepListSums, rule: WeightRule) -> dict:
+    """The audit of one condition."""
+    versions, examples = sums.versions, data.patterns.examples
+    target = versions["after"].total / rule.max_weight / examples
+    facts = {
+        "examples": examples,
+        "patterns": len(data.patterns.count),
+        "rate": _rate(versions["sample"], sums.variance, examples, target=target),
+        "humans": {
+            name: humans / versions[name].total if versions[name].total else None
+            for name, humans in sums.humans.items()
+        },
+        "notes": list(rule.notes),
+        "dropped": data.dropped,
+    }
+    names = {
+        "groups": [group.name for group in data.groups],
+        "labels": [label.name for label in data.labels],
+    }
+    biases = measure_biases(versions, target=data.target, pairs=data.pairs, **names)
+    families = {f"by_{name}": _biases_by_family(data, versions, name) for name in ("modality", "attribute")}
+    certificate = {} if rule.solution is None else certificate_of(rule.solution, **names)
+    return facts | biases | families | rule.facts | certificate
+
+
+def _rate(kept: Moments, variance: float, examples: int, *, target: float) -> dict:
+    return {
+        "target": target,
+        "realised": kept.total / examples,
+        "standard_deviation": float(np.sqrt(variance)) / examples,
+    }
+
+
+def _biases_by_family(data: ConditionData, versions: Mapping[str, Moments], name: str) -> dict:
+    """Biases within each modality or attribute; ``name`` is that field of an annotation column."""
+    group_families = [getattr(group, name) for group in data.groups]
+    return {
+        "representation": representation_by(versions, target=data.target, families=group_families),
+        "association": association_by(
+            versions,
+            pairs=data.pairs,
+            group_families=group_families,
+            label_families=[getattr(label, name) for label in data.labels],
+        ),
+    }
+
+
+def measure_biases(
     versions: Mapping[str, Moments],
     *,
     groups: Sequence[str],
@@ -46,9 +95,9 @@ def measured(
 
     Parameters
     ----------
-    versions : moments of the data as they were, as weighed, as sampled, by name.
+    versions : moments of the data before, after (weighted) and in the sample, by name.
     target : (m,) proportions of the groups.
-    pairs : (m, c) bool, the associations to look at.
+    pairs : (m, c) bool, the associations to measure.
     """
     shares = {name: bias.representation(data) for name, data in versions.items()}
     frequencies = {name: bias.frequency(data) for name, data in versions.items()}
@@ -80,8 +129,8 @@ def measured(
     }
 
 
-def certified(solution: Solution, *, groups: Sequence[str], labels: Sequence[str]) -> dict:
-    """How good M4's weights provably are, and which constraints bind or could not be satisfied."""
+def certificate_of(solution: Solution, *, groups: Sequence[str], labels: Sequence[str]) -> dict:
+    """The duality gap of M4's weights, and the constraints that bind or could not be satisfied."""
     certificate = solution.certificate
     constraints = [f"{group} x {label}" for group in groups for label in [*labels, "representation"]]
     return {
@@ -110,10 +159,10 @@ def representation_by(
     rows = []
     for family in dict.fromkeys(families):
         members = np.flatnonzero(np.array(families) == family)
-        distances = {
+        deviations = {
             name: np.abs(bias.representation(data) - target)[members] for name, data in versions.items()
         }
-        rows.append({"groups": family} | {name: _over(np.max, far) for name, far in distances.items()})
+        rows.append({"groups": family} | {name: _over(np.max, size) for name, size in deviations.items()})
     return rows
 
 
@@ -151,96 +200,6 @@ def association_by(
     return rows
 
 
-def markdown(audited: dict) -> str:
-    """The audit for a reader: the twenty pairs with the largest association before."""
-    versions = list(audited["bias"])
-    lines = ["# Audit of the balancing", "", *_summary(audited), ""]
-    lines += _table(
-        ["bias", *versions],
-        [
-            [kind.replace("_", " "), *(audited["bias"][version][kind] for version in versions)]
-            for kind in ("representation_bias", "association_bias")
-        ],
-    )
-    for heading, part in (("modality", "by_modality"), ("attribute", "by_attribute")):
-        if part in audited:
-            lines += _section(f"By {heading}", ["measure", *versions], _family_rows(audited[part], versions))
-    groups = [
-        [row["group"], row["target"], *(row[version] for version in versions)] for row in audited["groups"]
-    ]
-    lines += _section("Groups", ["group", "target", *versions], groups)
-    largest = sorted(audited["pairs"], key=lambda pair: -abs(pair["before"] or 0.0))[:_TOP_PAIRS]
-    lines += _section(
-        "Largest associations before",
-        ["group", "label", *versions],
-        [[pair["group"], pair["label"], *(pair[version] for version in versions)] for pair in largest],
-    )
-    worst = sorted(audited.get("unsatisfied", []), key=lambda row: -row["violation"])[:_TOP_PAIRS]
-    lines += _section(
-        "Largest violations of what could not be satisfied",
-        ["constraint", "violation"],
-        [[row["constraint"], row["violation"]] for row in worst],
-    )
-    lines += _section(
-        "Left out, since nothing can balance what is constant",
-        ["column", "set"],
-        [[row["column"], row["set"]] for row in audited.get("dropped", [])],
-    )
-    return "\n".join(lines) + "\n"
-
-
-def _summary(audited: dict) -> list[str]:
-    """The paragraphs above the tables: what was asked and kept, and M4's certificate."""
-    counted = f"{audited['examples']} examples"
-    counted += f", {audited['patterns']} distinct patterns." if "patterns" in audited else "."
-    if "rate" in audited:
-        rate = audited["rate"]
-        counted += (
-            f" Kept {rate['realised']:.6f} of them; target {rate['target']:.6f}, "
-            f"standard deviation {rate['standard_deviation']:.6f}."
-        )
-    humans = audited.get("humans", {})
-    if humans:
-        counted += f" With humans: {', '.join(f'{name} {shown(share)}' for name, share in humans.items())}."
-    lines = [counted]
-    lines += [line for note in audited.get("notes", []) for line in ("", note)]
-    if "certificate" in audited:
-        certificate = audited["certificate"]
-        lines += [
-            "",
-            f"Certificate: objective {certificate['primal']:.6g}, duality gap {certificate['gap']:.3g} "
-            f"(relative {certificate['relative_gap']:.3g}), "
-            f"largest violation {certificate['largest_violation']:.3g}.",
-            f"{len(audited['binding'])} constraints bind, "
-            f"{len(audited['unsatisfied'])} could not be satisfied.",
-        ]
-    return lines
-
-
-def _family_rows(part: dict, versions: Sequence[str]) -> list[list]:
-    rows = [
-        [f"representation bias of {row['groups']}", *(row[version] for version in versions)]
-        for row in part["representation"]
-    ]
-    for kind in ("association_bias", "correlation_max", "correlation_median"):
-        rows += [
-            [f"{kind.replace('_', ' ')}, {row['groups']} x {row['labels']}", *row[kind].values()]
-            for row in part["association"]
-        ]
-    return rows
-
-
-def _section(heading: str, head: list[str], rows: list[list]) -> list[str]:
-    return ["", f"## {heading}", "", *_table(head, rows)] if rows else []
-
-
-def shown(value: object) -> str:
-    """A value for a reader: four decimals, or the word undefined."""
-    if value is None:
-        return "undefined"
-    return f"{value:.4f}" if isinstance(value, float) else str(value).replace("|", "\\|")
-
-
 def _named(names: Sequence[str], chosen: np.ndarray) -> list[str]:
     return [name for name, is_chosen in zip(names, chosen.ravel(), strict=True) if is_chosen]
 
@@ -250,15 +209,10 @@ def _each(statistic: Callable, matrices: Mapping[str, np.ndarray], block: np.nda
 
 
 def _over(statistic: Callable, values: np.ndarray) -> float | None:
-    """A statistic of the sizes of the defined values; None of none."""
+    """A statistic of the absolute defined values; None if there is none."""
     sizes = np.abs(values[~np.isnan(values)])
     return float(statistic(sizes)) if len(sizes) else None
 
 
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _table(head: list[str], rows: list[list]) -> list[str]:
-    lines = [head, ["---"] * len(head), *([shown(value) for value in row] for row in rows)]
-    return ["| " + " | ".join(line) + " |" for line in lines]

@@ -1,18 +1,14 @@
-"""Pattern counts: all that M4 sees of the data. Those of shards add up."""
+"""Pattern counts: all that M4 needs of the data. Those of shards add up."""
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-from pyarrow import parquet as pq
 from scipy import sparse
 
-from clipfair.balance.table import Layout, Table, decode, encode, layout_from
+from clipfair.balance.indicators import IndicatorLayout, decode, encode
+from clipfair.balance.table import AnnotationTable
 from clipfair.core.errors import UserError, progress
-from clipfair.core.io import atomic_path
 from clipfair.m4.problem import Patterns, distinct_rows
 
 _DECODE_ROWS = 1 << 16
@@ -22,12 +18,12 @@ _DECODE_ROWS = 1 << 16
 class PatternCounts:
     """Distinct encoded rows, (N, width) uint8, and how often each occurs, (N,)."""
 
-    layout: Layout
+    layout: IndicatorLayout
     rows: np.ndarray
     count: np.ndarray
 
     def patterns(self) -> Patterns:
-        """The patterns as M4 takes them, decoded piece by piece to stay sparse."""
+        """The patterns as M4 takes them, decoded in pieces to save memory."""
         pieces = [
             decode(self.rows[start : start + _DECODE_ROWS], self.layout)
             for start in range(0, len(self.rows), _DECODE_ROWS)
@@ -52,10 +48,10 @@ def merge(parts: Iterable[PatternCounts]) -> PatternCounts:
     return PatternCounts(layout, rows, count.astype(np.int64))
 
 
-def count_table(table: Table, layout: Layout) -> PatternCounts:
-    """Count a table's patterns in one pass; there are none if it yields no rows."""
-    # New parts are merged when they outgrow what is merged already: every row is moved a bounded
-    # number of times, and memory stays that of the distinct patterns.
+def count_table(table: AnnotationTable, layout: IndicatorLayout) -> PatternCounts:
+    """Count a table's patterns in one pass; none if the table gives no rows."""
+    # New parts are merged once they hold more rows than the merged ones: so every row is moved a bounded
+    # number of times, and memory is proportional to the number of distinct patterns.
     merged, waiting, first_row = None, [], 0
     with progress(table.batches(layout.columns), unit=" batches", what="counting patterns") as batches:
         for batch in batches:
@@ -69,27 +65,8 @@ def count_table(table: Table, layout: Layout) -> PatternCounts:
     return merge([merged, *waiting])
 
 
-def write_counts(path: str | Path, counts: PatternCounts) -> None:
-    """Write counts as parquet, with their layout."""
-    n, width = counts.rows.shape
-    rows = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), n, [None, pa.py_buffer(counts.rows)])
-    table = pa.table({"pattern": rows, "count": counts.count})
-    with atomic_path(path) as temporary:
-        layout = json.dumps(asdict(counts.layout))
-        pq.write_table(table.replace_schema_metadata({"layout": layout}), temporary)
-
-
-def read_counts(path: str | Path) -> PatternCounts:
-    """Read what :func:`write_counts` wrote."""
-    table = pq.read_table(path)
-    layout = layout_from(json.loads(table.schema.metadata[b"layout"]))
-    pattern = table["pattern"].combine_chunks()
-    rows = np.frombuffer(pattern.buffers()[1], dtype=np.uint8).reshape(len(pattern), -1)
-    return PatternCounts(layout, rows, table["count"].to_numpy())
-
-
 def check_varied(counts: PatternCounts, patterns: Patterns) -> None:
-    """Raise if an indicator is the same for every example: nothing can be balanced by it."""
+    """Raise if an indicator is the same for every example, so that nothing can be balanced by it."""
     sensitive = patterns.count @ patterns.sensitive
     labels = patterns.labels.T @ patterns.count
     for indicator, total in zip(counts.layout.indicators, [*sensitive, *labels], strict=True):

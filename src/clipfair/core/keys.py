@@ -1,9 +1,16 @@
-"""Keys of examples as pseudo-random numbers: the same in any order, shard or process."""
+"""Keys of examples: their text, and a hash of it that is the same in any order, shard or process."""
 
 import hashlib
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from pandas.util import hash_array
+
+
+def key_texts(keys: pa.Array) -> np.ndarray:
+    """Keys of any type as the strings that identify the examples, (n,)."""
+    return pc.cast(keys, pa.string()).to_numpy(zero_copy_only=False)
 
 
 def hash_keys(keys: np.ndarray, *, seed: int) -> np.ndarray:

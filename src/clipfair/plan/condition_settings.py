@@ -1,4 +1,14 @@
-"""The settings of each kind of condition: one model for the configuration and the job that balances."""
+"""The settings of each kind of condition: one model for the configuration and the job that balances.
+
+The kinds are
+
+- ``all``: every example (the baseline).
+- ``m4``: balanced by M4 (section 5).
+- ``quality``: the ``share`` with the highest image-text similarity over all shards (section 4.4).
+- ``drop_human``: a ``share`` of the examples with humans is dropped at random, all others stay (appendix
+  A.6). With one seed, a smaller share drops a subset of those of a larger one.
+- ``neutralise``: every example, with captions rewritten (appendix A.6).
+"""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -2,6 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from clipfair.balance.indicators import infer_layout
+from clipfair.balance.table import AnnotationTable
+from clipfair.balance.weigh import weigh_table
+
 
 def _people(n=2000, *, seed=0):
     """A table with a text group, a binary group, a text label, a binary label, and a utility."""
@@ -42,3 +46,38 @@ def write(frame, path):
 @pytest.fixture(scope="session")
 def write_table():
     return write
+
+
+@pytest.fixture(scope="session")
+def people_layout():
+    """The layout of a file of people: two sensitive columns, two of labels."""
+
+    def infer(path, **options):
+        columns = {"sensitive": ["sex", "young"], "labels": ["occupation", "rich"]}
+        return infer_layout(AnnotationTable(path), **columns, **options)
+
+    return infer
+
+
+@pytest.fixture(scope="session")
+def people_indicators():
+    """The indicators of that layout, computed from the data frame: sensitive (n, 3), labels (n, 4)."""
+
+    def compute(people):
+        sensitive = np.stack([people.sex == "Female", people.sex == "Male", people.young], axis=1)
+        labels = [people.occupation == value for value in ("nurse", "other", "pilot")]
+        return sensitive, np.stack([*labels, people.rich == 1], axis=1)
+
+    return compute
+
+
+@pytest.fixture
+def weights_of(tmp_path):
+    """The weights of a table's examples by a weigher, through the files that are written."""
+
+    def weigh(path, weigher):
+        files = {"weights_path": tmp_path / "weights.parquet", "keep_path": tmp_path / "keep.parquet"}
+        weigh_table(AnnotationTable(path), weigher, key=None, seed=0, **files)
+        return pd.read_parquet(files["weights_path"])["weight"].to_numpy()
+
+    return weigh

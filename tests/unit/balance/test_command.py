@@ -20,15 +20,7 @@ def read(out):
     return weights, keep, json.loads((out / "audit.json").read_text())
 
 
-def moments_of(people, weight):
-    sensitive = np.stack([people.sex == "Female", people.sex == "Male", people.young], axis=1)
-    labels = [people.occupation == value for value in ("nurse", "other", "pilot")]
-    return bias.moments(
-        sensitive, np.stack([*labels, people.rich == 1], axis=1), np.asarray(weight, dtype=float)
-    )
-
-
-def test_from_table_to_balanced_sample(people, people_file, tmp_path):
+def test_from_table_to_balanced_sample(people, people_file, tmp_path, people_indicators):
     run(people_file, tmp_path / "out", "--key", "id", "--target-rule", "uniform", "--rate", "0.5")
     weights, keep, audit = read(tmp_path / "out")
     assert weights.key.tolist() == people.id.tolist()
@@ -39,7 +31,7 @@ def test_from_table_to_balanced_sample(people, people_file, tmp_path):
     target = np.full(3, 0.5)
     versions = {"before": np.ones(len(people)), "after": weights.weight, "sample": people.id.isin(keep.key)}
     for name, weight in versions.items():
-        data = moments_of(people, weight)
+        data = bias.moments(*people_indicators(people), np.asarray(weight, dtype=float))
         assert audit["bias"][name]["representation_bias"] == pytest.approx(
             bias.representation_bias(data, target)
         )
@@ -88,6 +80,29 @@ def test_what_cannot_be_satisfied_is_named(people_file, tmp_path):
     report = (tmp_path / "out" / "audit.md").read_text()
     assert "Largest violations" in report
     assert "young x representation" in report
+
+
+def test_further_examples_are_weighed_by_an_earlier_balancing(people, people_file, tmp_path, write_table):
+    run(people_file, tmp_path / "out", "--key", "id", "--rate", "0.5")
+    weights, keep, _ = read(tmp_path / "out")
+    further = write_table(people[500:600], tmp_path / "further.parquet")
+    dual = str(tmp_path / "out" / "dual.json")
+    main([str(further), "--dual", dual, "--key", "id", "--out", str(tmp_path / "more")])
+    assert pd.read_parquet(tmp_path / "more" / "weights.parquet").equals(
+        weights[500:600].reset_index(drop=True)
+    )
+    kept = pd.read_parquet(tmp_path / "more" / "keep.parquet")
+    assert set(kept.key) == set(keep.key) & set(people[500:600].id)
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--sensitive", "sex"], ["--dual", "dual.json", "--labels", "rich"]]
+)
+def test_groups_and_labels_are_named_once(people_file, tmp_path, capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main([str(people_file), *arguments, "--out", str(tmp_path)])
+    assert ended.value.code == 2
+    assert "--sensitive and --labels" in capsys.readouterr().err
 
 
 def test_reweighing_without_a_limit_samples_nothing(people_file, tmp_path):

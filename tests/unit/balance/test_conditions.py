@@ -9,9 +9,9 @@ import pytest
 
 from clipfair.annotate.text import annotate_captions
 from clipfair.annotate.vocabulary import load_vocabulary
+from clipfair.balance.audit_page import markdown
 from clipfair.balance.conditions import make_condition
-from clipfair.balance.fit import read_dual
-from clipfair.balance.table import Table
+from clipfair.balance.weigher import read_dual
 from clipfair.core.errors import UserError
 from clipfair.data.datasets import fairface_labels, flickr30k_captions
 
@@ -22,7 +22,7 @@ VOCABULARIES = Path(__file__).parents[3] / "resources/vocabulary"
 
 
 def web(n=3000, *, seed=0):
-    """Annotations as the shards' are: gender and occupation told by either modality, with errors."""
+    """Annotations like those of shards: gender and occupation in either modality, with errors."""
     rng = np.random.default_rng(seed)
     male, nurse, doctor = rng.random(n) < 0.6, rng.random(n), rng.random(n)
     human = rng.random(n) < 0.5
@@ -93,7 +93,7 @@ def correlation(label, group, weight):
 
 
 def check_audit(audit, frame, weights):
-    """The audit's figures are those of brute force over single examples."""
+    """The audit's numbers equal those of brute force over single examples."""
     for version, weight in weights.items():
         groups = {row["group"]: row for row in audit["groups"]}
         for name, row in groups.items():
@@ -120,14 +120,14 @@ def check_audit(audit, frame, weights):
             assert row["correlation_median"][version] == pytest.approx(np.median(sizes), abs=1e-9)
 
 
-def test_balanced_is_balanced_in_every_pair_of_modalities(annotated, make):
+def test_balanced_is_balanced_in_every_pair_of_modalities(annotated, make, weights_of):
     keep, audit, folder = make(
         annotated, "m4", sensitive=["gender"], labels=["occupation"], target="uniform", penalty=1000.0
     )
     weigher = read_dual(folder / "dual.json")
     table = folder / "all.parquet"
     annotated.to_parquet(table)
-    weight = np.concatenate([weigher.weigh(batch) for batch in Table(table).batches(weigher.layout.columns)])
+    weight = weights_of(table, weigher)
     sampled = annotated.key.isin(keep.key).to_numpy()
     check_audit(
         audit, annotated, {"before": np.ones(len(annotated)), "after": weight, "sample": sampled * 1.0}
@@ -152,9 +152,9 @@ def test_balanced_is_balanced_in_every_pair_of_modalities(annotated, make):
     assert audit["dropped"] == [
         {"column": f"{modality}.occupation=astronaut", "set": "never"} for modality in ("text", "image")
     ]
-    report = (folder / "audit.md").read_text()
-    assert "association bias, text x image" in report
-    assert "| image.occupation=astronaut | never |" in report
+    page = markdown(audit)
+    assert "association bias, text x image" in page
+    assert "| image.occupation=astronaut | never |" in page
 
 
 def test_the_baseline_keeps_everything_in_order(annotated, make):
@@ -241,7 +241,7 @@ def test_dropped_humans_are_random_and_nested(annotated, make):
     assert dropped[1.0] == set(human[human].index)
 
 
-def test_neutral_captions_stand_beside_their_keys(annotated, make, tmp_path):
+def test_neutral_captions_are_written_with_their_keys(annotated, make, tmp_path):
     texts = annotated[["key"]].assign(text=[f"caption {i}" for i in range(len(annotated))])
     paths = write_shards(texts, tmp_path / "rewritten", shards=3)
     for path in paths:
@@ -270,17 +270,12 @@ def faces(n=4000):
     ).astype({"age": "category"})
 
 
-def test_attributes_can_be_freed_of_each_other(make):
+def test_attributes_become_independent_of_each_other(make, weights_of):
     frame, names = faces(), ["gender", "age", "race"]
     _, audit, folder = make(frame, "m4", sensitive=names, labels=names, target="uniform", penalty=100.0)
     weigher = read_dual(folder / "dual.json")
-    weight = np.concatenate(
-        [
-            weigher.weigh(batch)
-            for path in sorted((folder / "annotations").iterdir())
-            for batch in Table(path).batches(names)
-        ]
-    )
+    shards = sorted((folder / "annotations").iterdir())
+    weight = np.concatenate([weights_of(path, weigher) for path in shards])
     for left, right in itertools.combinations(names, 2):
         joint = pd.crosstab(frame[left], frame[right], weight, aggfunc="sum") / weight.sum()
         np.testing.assert_allclose(joint, 1 / joint.size, atol=1e-9)
@@ -323,13 +318,13 @@ def test_targets_go_by_attribute_and_modality(annotated, make):
     }
 
 
-def test_a_rate_below_the_least_is_told(annotated, make):
+def test_a_rate_below_the_least_is_reported(annotated, make):
     settings = {"sensitive": ["gender"], "labels": ["occupation"], "min_rate": 0.98}
-    _, audit, folder = make(annotated, "m4", **settings)
+    _, audit, _ = make(annotated, "m4", **settings)
     assert audit["largest_rate"] < 0.98
     assert audit["rate"]["target"] == pytest.approx(0.98)
     assert audit["unsatisfied"] != []
-    assert "less than min_rate, 0.98, which was used" in (folder / "audit.md").read_text()
+    assert "less than min_rate, 0.98, which was used" in markdown(audit)
 
 
 M4 = {"sensitive": ["gender"], "labels": ["occupation"]}
@@ -338,24 +333,12 @@ M4 = {"sensitive": ["gender"], "labels": ["occupation"]}
 @pytest.mark.parametrize(
     ("kind", "settings", "message"),
     [
-        ("best", {}, "unknown kind of condition 'best': expected one of all, m4"),
-        ("all", {"shares": 1}, "no setting 'shares': expected some of sensitive, labels, target"),
-        ("quality", {}, "needs the setting 'share'"),
-        ("quality", {"share": 0}, "share is 0"),
-        ("m4", {"sensitive": ["gender"]}, "needs the setting 'labels'"),
-        ("m4", {"sensitive": [], "labels": []}, "names no attribute"),
+        ("all", {"shares": 1}, "all: unknown setting 'shares'"),
         (
             "m4",
             {"sensitive": ["age"], "labels": []},
             "no attribute 'age': its attributes are gender, occupation",
         ),
-        ("m4", {"sensitive": ["gender"], "labels": {"age": ["gender"]}}, "not among sensitive"),
-        ("m4", {"sensitive": ["gender"], "labels": {"gender": ["gender"]}}, "among its own labels"),
-        ("m4", M4 | {"rate": "largest"}, "expected a number or max"),
-        ("m4", M4 | {"rate": 1.5}, "below the rate"),
-        ("m4", M4 | {"min_rate": 2}, "min_rate is 2"),
-        ("m4", M4 | {"max_weight": np.inf}, "max_weight is inf"),
-        ("m4", M4 | {"target": "mean"}, "expected data, uniform, median"),
         (
             "m4",
             M4 | {"target": {"gender=m": 0.5}},
@@ -365,9 +348,7 @@ M4 = {"sensitive": ["gender"], "labels": ["occupation"]}
         ("neutralise", {"labels": ["occupation"]}, "which needs them"),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
-    annotated, make, tmp_path, kind, settings, message
-):
+def test_an_error_is_one_line_and_leaves_no_file(annotated, make, tmp_path, kind, settings, message):
     frame = annotated
     if "no rate" in message:  # everyone is of a gender
         female = ~annotated["text.gender=male"]
@@ -379,7 +360,7 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
     assert not list(tmp_path.glob("0/*.*"))
 
 
-def test_broken_annotations_are_told(annotated, make, tmp_path):
+def test_broken_annotations_are_reported(annotated, make, tmp_path):
     broken = {
         "column 'similarity' has a missing": annotated.assign(
             similarity=annotated.similarity.where(annotated.human)

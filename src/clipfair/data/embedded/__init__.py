@@ -1,1 +1,1 @@
-"""The embedded world: small datasets with known biases, in the formats of the real ones."""
+"""The synthetic world: small datasets with planted biases, in the formats of the real datasets."""

@@ -8,9 +8,9 @@ from clipfair.core.io import write_json
 from clipfair.data.embedded.draw import jpeg
 from clipfair.data.embedded.glyphs import OBJECTS, PROXIES, UNIFORMS
 from clipfair.data.embedded.grammar import Content, choose_mentions, write_caption
-from clipfair.data.embedded.pictures import Framing, draw_pictures
+from clipfair.data.embedded.image_settings import CaptionSettings
+from clipfair.data.embedded.rendering import Framing, render_images
 from clipfair.data.embedded.scenery import BACKGROUNDS
-from clipfair.data.embedded.world import CaptionSettings
 
 FOLDER = "val2014"
 
@@ -21,7 +21,7 @@ def generate_captions(folder: Path, settings: CaptionSettings, rng: np.random.Ge
     contents = [_choose_content(settings, rng) for _ in range(n)]
     works = np.array([content.occupation is not None for content in contents])
     framing = Framing(uniform=works, close_up=np.zeros(n, dtype=bool))
-    images = draw_pictures(contents, framing, settings.look, rng, size=settings.size, noise=settings.noise)
+    images = render_images(contents, framing, settings.look, rng, size=settings.size, noise=settings.noise)
     ids = np.sort(rng.choice(600_000, n, replace=False)).tolist()  # COCO's range, with gaps as there
     splits = rng.permutation(["val"] * settings.val + ["test"] * settings.test).tolist()
     target = folder / FOLDER

@@ -1,7 +1,7 @@
-"""Many small pictures at once: simple shapes with soft edges on arrays of pixels.
+"""Drawing of many small images at once: simple shapes with soft edges on arrays of pixels.
 
-A picture is part of an array (n, size, size, 3) of float32 in [0, 1]. A glyph is a tuple of shapes
-in a frame of its own, x to the right and y down; :func:`draw` says where that frame lies.
+The images are an array (n, size, size, 3) of float32 in [0, 1]. A glyph is a tuple of shapes in a frame of
+its own, x to the right and y down; :func:`draw` places that frame in the image.
 """
 
 import io
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-# Red, green, blue in [0, 1]; or the name of a colour that differs from picture to picture.
+# Red, green, blue in [0, 1]; or the name of a colour that differs between images.
 Colour = tuple[float, float, float] | str
 
 COLOURS: dict[str, tuple[float, float, float]] = {
@@ -41,7 +41,7 @@ class Ellipse:
     colour: Colour
 
     def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """How far a point is outside, negative inside; exact for a circle, near the edge for others."""
+        """Signed distance of a point, negative inside; exact for a circle, else only near the edge."""
         radius = np.hypot((x - self.x) / self.rx, (y - self.y) / self.ry)
         return (radius - 1) * min(self.rx, self.ry)
 
@@ -57,7 +57,7 @@ class Ring:
     colour: Colour
 
     def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """How far a point is outside, negative inside."""
+        """Signed distance of a point, negative inside."""
         return np.abs(np.hypot(x - self.x, y - self.y) - self.radius) - self.half_width
 
 
@@ -72,7 +72,7 @@ class Box:
     colour: Colour
 
     def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """How far a point is outside along the nearer axis, negative inside."""
+        """Signed distance of a point along the nearer axis, negative inside."""
         return np.maximum(np.abs(x - self.x) - self.half_width, np.abs(y - self.y) - self.half_height)
 
 
@@ -88,7 +88,7 @@ class Segment:
     colour: Colour
 
     def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """How far a point is outside, negative inside."""
+        """Signed distance of a point, negative inside."""
         dx, dy = self.x1 - self.x0, self.y1 - self.y0
         along = ((x - self.x0) * dx + (y - self.y0) * dy) / (dx * dx + dy * dy)
         along = np.clip(along, 0, 1)
@@ -97,13 +97,13 @@ class Segment:
 
 @dataclass(frozen=True)
 class Polygon:
-    """A convex polygon, its corners clockwise as seen (y is down)."""
+    """A convex polygon, its corners clockwise in the image (y is down)."""
 
     corners: tuple[tuple[float, float], ...]
     colour: Colour
 
     def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """How far a point is beyond the furthest side's line, negative inside."""
+        """Signed distance of a point from the line of its furthest side, negative inside."""
         sides = zip(self.corners, self.corners[1:] + self.corners[:1], strict=True)
         return np.maximum.reduce([_beyond(x, y, *start, *end) for start, end in sides])
 
@@ -133,18 +133,18 @@ def draw(
     scale: np.ndarray,
     tints: Mapping[str, np.ndarray] | None = None,
 ) -> None:
-    """Draw one glyph into some of the pictures, in place.
+    """Draw one glyph into some of the images, in place.
 
     Parameters
     ----------
     pixels
         (n, size, size, 3).
     where
-        (n,) of bool: which pictures.
+        (n,) of bool: the images to draw into.
     x, y, scale
-        (n,): the origin of the glyph's frame and the length of its unit, in sides of the picture.
+        (n,): the origin of the glyph's frame and the length of its unit, in sides of the image.
     tints
-        (n, 3) for each colour that the glyph has by name.
+        (n, 3) for each colour that the glyph names.
     """
     rows = np.flatnonzero(where)
     if not rows.size:
@@ -164,21 +164,21 @@ def draw(
 
 
 def paint(pixels: np.ndarray, coverage: np.ndarray, colour: np.ndarray) -> None:
-    """Lay ``colour`` (n or 1, 3) over ``pixels`` (n, size, size, 3) in place.
+    """Paint ``colour`` (n or 1, 3) over ``pixels`` (n, size, size, 3) in place.
 
-    ``coverage`` (n, size, size) says how much of each pixel is laid over, from 0 to 1.
+    ``coverage`` (n, size, size) is the share of each pixel that is painted, in [0, 1].
     """
     colour = colour.astype(np.float32)[:, None, None, :]
     pixels += coverage.astype(np.float32)[..., None] * (colour - pixels)
 
 
 def vary(colours: np.ndarray, rng: np.random.Generator, spread: float = 0.04) -> np.ndarray:
-    """``colours`` (n, 3), each a little changed, in [0, 1]."""
+    """``colours`` (n, 3) with Gaussian noise of standard deviation ``spread``, in [0, 1]."""
     return np.clip(colours + rng.normal(0, spread, colours.shape), 0, 1)
 
 
 def develop(pixels: np.ndarray, rng: np.random.Generator, *, noise: float) -> np.ndarray:
-    """Add a light level of its own to each picture and ``noise`` to each pixel; uint8 of the same shape."""
+    """Scale each image by a random brightness, add ``noise`` to each pixel; uint8 of the same shape."""
     light = rng.normal(1, 0.05, (len(pixels), 1, 1, 1)).astype(np.float32)
     grain = rng.standard_normal(pixels.shape, dtype=np.float32)
     return (np.clip(pixels * light + noise * grain, 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -187,6 +187,6 @@ def develop(pixels: np.ndarray, rng: np.random.Generator, *, noise: float) -> np
 def jpeg(image: np.ndarray, *, quality: int = 92) -> bytes:
     """The JPEG file of an image (size, size, 3) or (size, size) of uint8."""
     stream = io.BytesIO()
-    # Colour at full resolution: halved, a 32-pixel picture loses its small parts.
+    # Colour at full resolution: at half of it, an image of 32 pixels loses its small parts.
     Image.fromarray(image).save(stream, format="JPEG", quality=quality, subsampling=0)
     return stream.getvalue()

@@ -1,8 +1,8 @@
-"""Faces with labels: the trees of FairFace (``generate_faces``) and UTKFace (``generate_named_faces``).
+"""Faces with labels: the folders of FairFace (``generate_faces``) and UTKFace (``generate_named_faces``).
 
 Age, gender and race are drawn independently, age and race with FairFace's published shares. The
-groups differ in the tones of skin and hair, and age in grey hair and wrinkles: marks that a tiny
-model can learn, of no other meaning.
+groups differ in the tones of skin and hair, and ages in grey hair and wrinkles: features that a tiny
+model can learn, without any other meaning.
 """
 
 from pathlib import Path
@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from clipfair.core.io import write_csv
+from clipfair.data.embedded.common_settings import LookSettings
 from clipfair.data.embedded.draw import develop, jpeg
+from clipfair.data.embedded.image_settings import FaceSettings, NamedFaceSettings
 from clipfair.data.embedded.people import draw_looks, draw_people
 from clipfair.data.embedded.scenery import draw_plain
-from clipfair.data.embedded.world import FaceSettings, LookSettings, NamedFaceSettings
 
-# Of FairFace's training labels, in the order of its paper's reproduction; skin and hair index the tones.
+# Shares of FairFace's training labels; skin and hair are indices of the tones.
 RACES = pd.DataFrame(
     [
         ("East Asian", 0.142, 1, 0),

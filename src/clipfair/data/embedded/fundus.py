@@ -1,8 +1,8 @@
-"""Fundus images with notes: Harvard-FairVLMed's tree.
+"""Fundus images with notes: the folder of Harvard-FairVLMed.
 
-``Training/``, ``Validation/`` and ``Test/`` with data_NNNNN.npz and slo_fundus_NNNNN.jpg; beside
-them data_summary.csv, original_notes.csv and gpt-4_summarized_notes.csv. The picture tells glaucoma by
-the cup-to-disc ratio alone; race decides the image's noise, language what the note says.
+``Training/``, ``Validation/`` and ``Test/`` with data_NNNNN.npz and slo_fundus_NNNNN.jpg; next to them
+data_summary.csv, original_notes.csv and gpt-4_summarized_notes.csv. In the image, glaucoma is visible in the
+cup-to-disc ratio alone; the noise of the image depends on race, the content of the note on language.
 """
 
 from collections.abc import Mapping
@@ -14,9 +14,8 @@ from scipy.special import expit, logit
 
 from clipfair.core.io import write_csv
 from clipfair.data.embedded.draw import grid, jpeg
-from clipfair.data.embedded.world import FUNDUS_CODES, FundusSettings
+from clipfair.data.embedded.fundus_settings import FUNDUS_ATTRIBUTES, FUNDUS_CODES, FundusSettings
 
-ATTRIBUTES = ("race", "gender", "ethnicity", "language")
 # Not published; nothing depends on it.
 MARITAL_STATUS = {
     "married or partnered": 0.57,
@@ -33,8 +32,8 @@ BLOCK = 100  # images drawn together, few enough for the processor's cache
 
 
 def generate_fundus(folder: Path, settings: FundusSettings, rng: np.random.Generator) -> None:
-    """Write the tree into ``folder``; the numbers run on from Training to Test, as published."""
-    # Folder: its word in data_summary.csv, and its number of people.
+    """Write the files into ``folder``, numbered consecutively from Training to Test, as published."""
+    # Folder: the name of the split in data_summary.csv, and its number of people.
     splits = {
         "Training": ("training", settings.train),
         "Validation": ("validation", settings.validation),
@@ -58,10 +57,10 @@ def generate_fundus(folder: Path, settings: FundusSettings, rng: np.random.Gener
 
 
 def _choose_people(n: int, settings: FundusSettings, rng: np.random.Generator) -> pd.DataFrame:
-    people = pd.DataFrame({name: _apportion(getattr(settings, name), n, rng) for name in ATTRIBUTES})
+    people = pd.DataFrame({name: _apportion(getattr(settings, name), n, rng) for name in FUNDUS_ATTRIBUTES})
     people["maritalstatus"] = _apportion(MARITAL_STATUS, n, rng)
     odds = np.full(n, logit(settings.glaucoma_rate))
-    for name in ATTRIBUTES:
+    for name in FUNDUS_ATTRIBUTES:
         rates = settings.glaucoma_rates
         own = {
             group: rates.get(f"{name}={group}", settings.glaucoma_rate) for group in getattr(settings, name)
@@ -77,17 +76,16 @@ def _choose_people(n: int, settings: FundusSettings, rng: np.random.Generator) -
     unknown = (people["language"] == "unknown") & (rng.random(n) < settings.unknown_language_as_other)
     people["language_code"] = _of(people["language"], FUNDUS_CODES["language"])
     people.loc[unknown, "language_code"] = FUNDUS_CODES["language"]["other"]
-    tells = rng.random(n) < _of(people["language"], settings.findings)
-    names_it = rng.random(n) < settings.diagnosis
-    people["gpt4_summary"] = [
-        _summary(row, tells[i], names_it[i], rng) for i, row in enumerate(people.itertuples(index=False))
-    ]
+    has_findings = rng.random(n) < _of(people["language"], settings.findings)
+    has_diagnosis = rng.random(n) < settings.diagnosis
+    notes = zip(people.itertuples(index=False), has_findings, has_diagnosis, strict=True)
+    people["gpt4_summary"] = [_summary(*note, rng) for note in notes]
     people["note"] = [_note(row, rng) for row in people.itertuples(index=False)]
     return people
 
 
 def _apportion(shares: Mapping[str, float], n: int, rng: np.random.Generator) -> np.ndarray:
-    """n names in random order, each as often as its share asks, rounded by largest remainders."""
+    """n names in random order, each as often as its share requires, rounded by largest remainders."""
     exact = np.array(list(shares.values())) * n
     counts = np.floor(exact).astype(int)
     last = np.argsort(counts - exact, kind="stable")[: n - counts.sum()]
@@ -99,21 +97,21 @@ def _of(groups: pd.Series, values: Mapping[str, float]) -> np.ndarray:
     return groups.map(dict(values)).to_numpy()
 
 
-def _summary(row: tuple, tells: bool, names_it: bool, rng: np.random.Generator) -> str:
-    """One or two sentences; what matters stands within the first 180 characters, where notes are cut."""
-    said = [f"{row.age} year old {row.gender} patient."]
-    if names_it:
+def _summary(row: tuple, has_findings: bool, has_diagnosis: bool, rng: np.random.Generator) -> str:
+    """One to four sentences; the label is within the first 180 characters, after which notes are cut."""
+    sentences = [f"{row.age} year old {row.gender} patient."]
+    if has_diagnosis:
         named = "glaucoma" if row.glaucoma else "non-glaucoma"
-        said.append(
+        sentences.append(
             str(rng.choice([f"Diagnosis: {named}.", f"Assessment is {named}.", f"Presents with {named}."]))
         )
-    if tells:
+    if has_findings:
         wide = "enlarged" if row.cup >= 0.55 else "normal"
-        said.append(f"Optic nerve cup to disc ratio {row.cup:.1f}, {wide} cup.")
-        said.append(f"Visual field mean deviation {row.md:.1f} dB.")
-    if len(said) == 1:
-        said.append("Follow up for eye examination.")
-    return " ".join(said)
+        sentences.append(f"Optic nerve cup to disc ratio {row.cup:.1f}, {wide} cup.")
+        sentences.append(f"Visual field mean deviation {row.md:.1f} dB.")
+    if len(sentences) == 1:
+        sentences.append("Follow up for eye examination.")
+    return " ".join(sentences)
 
 
 def _note(row: tuple, rng: np.random.Generator) -> str:
@@ -121,8 +119,8 @@ def _note(row: tuple, rng: np.random.Generator) -> str:
     plan = rng.choice(
         ["Return in six months.", "Continue current drops.", "Repeat visual field test next visit."]
     )
-    seen = f"[PERSONAL_NAME] was seen on [DATE]. {through}{row.gpt4_summary}"
-    return f"{seen} Intraocular pressure reviewed. {plan}"
+    note = f"[PERSONAL_NAME] was seen on [DATE]. {through}{row.gpt4_summary}"
+    return f"{note} Intraocular pressure reviewed. {plan}"
 
 
 def draw_fundus(cup: np.ndarray, noise: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -130,7 +128,7 @@ def draw_fundus(cup: np.ndarray, noise: np.ndarray, size: int, rng: np.random.Ge
 
     Returns
     -------
-    uint8 (n, size, size); ``noise`` (n,) is the standard deviation of each image's noise, of 1.
+    uint8 (n, size, size); ``noise`` (n,) is the standard deviation of each image's noise (pixels in [0, 1]).
     """
     blocks = [slice(start, start + BLOCK) for start in range(0, len(cup), BLOCK)]
     return np.concatenate([_draw_block(cup[block], noise[block], size, rng) for block in blocks])
@@ -146,7 +144,7 @@ def _draw_block(cup: np.ndarray, noise: np.ndarray, size: int, rng: np.random.Ge
     distance = np.hypot(across - x, (down - y) / 1.1)
     pixels = uniform(0.30, 0.40) - 0.2 * distance
     for _ in range(VESSELS):
-        # A dark curve outwards from the disc's centre.
+        # A dark curve from the disc's centre outwards.
         angle, bend = uniform(0, 2 * np.pi), uniform(-1.5, 1.5)
         along = (across - x) * np.cos(angle) + (down - y) * np.sin(angle)
         aside = (down - y) * np.cos(angle) - (across - x) * np.sin(angle) - bend * along**2
@@ -163,7 +161,7 @@ def _inside(distance: np.ndarray, size: int) -> np.ndarray:
 
 
 def _write_person(folder: Path, row: tuple, image: np.ndarray, rng: np.random.Generator) -> None:
-    known = ", ".join(f"{name}: {getattr(row, name)}" for name in (*ATTRIBUTES, "maritalstatus"))
+    known = ", ".join(f"{name}: {getattr(row, name)}" for name in (*FUNDUS_ATTRIBUTES, "maritalstatus"))
     np.savez(
         folder / f"data_{row.number:05d}.npz",
         slo_fundus=image,
@@ -187,7 +185,7 @@ def _write_tables(folder: Path, people: pd.DataFrame) -> None:
         filename=[f"data_{number:05d}.npz" for number in people["number"]],
         glaucoma=people["glaucoma"].map({0: "no", 1: "yes"}),
     )
-    columns = ("age", *ATTRIBUTES, "maritalstatus", "note", "gpt4_summary", "glaucoma", "use")
+    columns = ("age", *FUNDUS_ATTRIBUTES, "maritalstatus", "note", "gpt4_summary", "glaucoma", "use")
     write_csv(folder / "data_summary.csv", people[["filename", *columns]])
     # Readers take the name from the first column and the text from the third.
     write_csv(folder / "original_notes.csv", people[["filename", "use", "note"]])

@@ -1,4 +1,4 @@
-"""What the world shows: objects, proxies, uniforms and the parts of a person, each a glyph.
+"""The glyphs of the synthetic world: objects, proxies, uniforms and the parts of a person.
 
 Objects and proxies fill a frame from -1 to 1. A person's frame has the head's centre as its origin
 and half the head's height as its unit.
@@ -161,7 +161,7 @@ PROXIES: dict[str, Glyph] = {
     ),
 }
 
-# A person, in layers from back to front; "skin", "hair" and "clothes" differ from picture to picture.
+# A person, in layers from back to front; "skin", "hair" and "clothes" differ between images.
 BODY: Glyph = (
     Ellipse(0, 2.9, 1.75, 1.6, "clothes"),
     Box(0, 3.9, 1.75, 1.2, "clothes"),
@@ -189,7 +189,7 @@ WRINKLES: Glyph = (
     Segment(-0.5, 0.25, -0.3, 0.4, 0.035, "shade"),
     Segment(0.5, 0.25, 0.3, 0.4, 0.035, "shade"),
 )
-# Seen from behind, with a hood: nothing tells the gender.
+# Seen from behind, with a hood: no gender is visible.
 HOOD: Glyph = (Ellipse(0, 0.1, 1.15, 1.2, "clothes"),)
 
 # In a person's frame, over body and hair. Nothing here depends on gender.

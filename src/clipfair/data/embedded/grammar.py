@@ -1,11 +1,11 @@
-"""The captions of the world: what is there, and what of it is said."""
+"""Captions: the content of an image, the part of it that a caption mentions, and the wording."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clipfair.data.embedded.world import MentionSettings
+from clipfair.data.embedded.common_settings import MentionSettings
 
 NOUNS = {"man": ("man", "man", "gentleman"), "woman": ("woman", "woman", "lady")}
 ADJECTIVES = {"man": "male", "woman": "female"}
@@ -26,12 +26,15 @@ WITHOUT_ARTICLE = ("flour", "tools")
 
 @dataclass(frozen=True)
 class Content:
-    """What a picture shows, or what a caption says of it; None or empty: nothing of the kind.
+    """The content of an image, or the part of it that a caption mentions; None or empty for what is absent.
 
-    ``gender`` is man or woman. Without a ``person`` to be seen it is that of the owner of the object or
-    uniform, of whom a caption that says it speaks as of a person; an occupation alone is that of the
-    object or uniform.
-    ``colours`` are those of a texture.
+    Attributes
+    ----------
+    person : a person is visible.
+    gender : man or woman; without a visible person, that of the owner of the object or uniform, whom a
+        caption that mentions it describes as a person.
+    occupation : of the person; without a gender, the occupation that the object or uniform belongs to.
+    colours : of the texture.
     """
 
     person: bool = False
@@ -45,77 +48,84 @@ class Content:
 
 
 def choose_mentions(shown: Content, mentions: MentionSettings, rng: np.random.Generator) -> Content:
-    """What of ``shown`` a caption will say; its subject (person, owner, sole object, texture) always."""
+    """Draw what a caption mentions of ``shown``: always its subject (person, owner, sole object, texture)."""
 
-    def said(share: float) -> bool:
+    def happens(share: float) -> bool:
         return rng.random() < share
 
-    gender = shown.gender if said(mentions.gender) else None
-    # With nobody to speak of, the object is the subject.
+    gender = shown.gender if happens(mentions.gender) else None
+    # Without a person or an owner in the caption, the object is its subject.
     subject = not shown.person and gender is None
-    with_object = subject or said(mentions.object if shown.person else mentions.owned)
+    with_object = subject or happens(mentions.object if shown.person else mentions.owned)
     return replace(
         shown,
         gender=gender,
-        occupation=shown.occupation if said(mentions.occupation) else None,
-        proxies=tuple(proxy for proxy in shown.proxies if said(mentions.proxy)),
+        occupation=shown.occupation if happens(mentions.occupation) else None,
+        proxies=tuple(proxy for proxy in shown.proxies if happens(mentions.proxy)),
         object=shown.object if with_object else None,
-        colours=shown.colours if said(mentions.colours) else (),
-        background=shown.background if said(mentions.background) else None,
+        colours=shown.colours if happens(mentions.colours) else (),
+        background=shown.background if happens(mentions.background) else None,
     )
 
 
-def write_caption(said: Content, rng: np.random.Generator) -> str:
-    """A caption that says just ``said``, in one of several wordings."""
-    return f"{_choose(rng, OPENINGS)}{_subject(said, rng)}{_company(said, rng)}{_place(said)}"
+def write_caption(content: Content, rng: np.random.Generator) -> str:
+    """A caption with exactly the content ``content``, in one of several wordings."""
+    return f"{_choose(rng, OPENINGS)}{_subject(content, rng)}{_companions(content, rng)}{_place(content)}"
 
 
 def with_article(noun: str) -> str:
     """``noun`` with a or an; substances and plurals as they are."""
     if noun in WITHOUT_ARTICLE:
         return noun
-    # A uniform is spoken with a y.
+    # The first sound of uniform is a consonant.
     return f"{'an' if noun[0] in 'aeiou' and not noun.startswith('uni') else 'a'} {noun}"
 
 
-def _subject(said: Content, rng: np.random.Generator) -> str:
-    if said.person or said.gender:
-        return _person(said, rng)
-    if said.texture:
-        words = (said.texture, *([" and ".join(said.colours)] if said.colours else []))
+def _subject(content: Content, rng: np.random.Generator) -> str:
+    if content.person or content.gender:
+        return _person(content, rng)
+    if content.texture:
+        words = (content.texture, *([" and ".join(content.colours)] if content.colours else []))
         return f"{with_article(' '.join(words))} {_choose(rng, TEXTURE_NOUNS)}"
-    thing = said.object or "uniform"
-    if said.occupation:
-        return f"the {thing} of {with_article(said.occupation)}"
+    thing = content.object or "uniform"
+    if content.occupation:
+        return f"the {thing} of {with_article(content.occupation)}"
     return with_article(thing)
 
 
-def _person(said: Content, rng: np.random.Generator) -> str:
-    noun = _choose(rng, NOUNS[said.gender]) if said.gender else _choose(rng, ("person", "person", "someone"))
+def _person(content: Content, rng: np.random.Generator) -> str:
+    noun = (
+        _choose(rng, NOUNS[content.gender])
+        if content.gender
+        else _choose(rng, ("person", "person", "someone"))
+    )
     named = noun if noun == "someone" else with_article(noun)
-    if said.occupation is None:
+    if content.occupation is None:
         return named
-    if said.gender is None:
-        return with_article(said.occupation)
+    if content.gender is None:
+        return with_article(content.occupation)
     wordings = (
-        f"a {ADJECTIVES[said.gender]} {said.occupation}",
-        f"{named} working as {with_article(said.occupation)}",
-        f"{with_article(said.occupation)}, {named}",
+        f"a {ADJECTIVES[content.gender]} {content.occupation}",
+        f"{named} working as {with_article(content.occupation)}",
+        f"{with_article(content.occupation)}, {named}",
     )
     return _choose(rng, wordings)
 
 
-def _company(said: Content, rng: np.random.Generator) -> str:
-    beside = [*said.proxies, *([said.object] if said.object and (said.person or said.gender) else [])]
-    if not beside:
+def _companions(content: Content, rng: np.random.Generator) -> str:
+    companions = [
+        *content.proxies,
+        *([content.object] if content.object and (content.person or content.gender) else []),
+    ]
+    if not companions:
         return ""
-    things = [with_article(thing) for thing in beside]
+    things = [with_article(thing) for thing in companions]
     listed = things[0] if len(things) == 1 else f"{', '.join(things[:-1])} and {things[-1]}"
     return f"{_choose(rng, (' with ', ' with ', ' next to '))}{listed}"
 
 
-def _place(said: Content) -> str:
-    return f" {PLACES[said.background]}" if said.background else ""
+def _place(content: Content) -> str:
+    return f" {PLACES[content.background]}" if content.background else ""
 
 
 def _choose(rng: np.random.Generator, options: Sequence[str]) -> str:

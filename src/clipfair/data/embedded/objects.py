@@ -1,4 +1,4 @@
-"""Objects for zero- and few-shot classification: CIFAR-100's three files, with the world's own classes."""
+"""Objects for zero- and few-shot classification: CIFAR-100's three files, with classes of our own."""
 
 import pickle
 from pathlib import Path
@@ -8,10 +8,10 @@ import numpy as np
 
 from clipfair.data.embedded.draw import develop
 from clipfair.data.embedded.glyphs import OBJECTS
+from clipfair.data.embedded.image_settings import ObjectSettings
 from clipfair.data.embedded.scenery import BACKGROUNDS, draw_backgrounds, draw_single
-from clipfair.data.embedded.world import ObjectSettings
 
-# Fine to coarse, CIFAR-100's second kind of label.
+# Classes by group: CIFAR-100's fine and coarse labels.
 GROUPS = {
     "animals": ("butterfly", "fish"),
     "food": ("apple", "banana"),
@@ -52,8 +52,8 @@ def _write_pickle(path: Path, value: dict) -> None:
 class _Python2Pickler(pickle._Pickler):
     """Pickles as Python 2 did, as CIFAR's files are: text as bytes, numpy under its old name.
 
-    So a reader that asks for ``encoding="bytes"`` finds bytes, and one that allows only the names
-    in the original files can read these.
+    A reader with ``encoding="bytes"`` thus gets bytes, and one that allows only the names in the original
+    files can read these files.
     """
 
     dispatch: ClassVar[dict] = dict(pickle._Pickler.dispatch)

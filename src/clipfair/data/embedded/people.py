@@ -1,14 +1,14 @@
-"""People of a perceived gender: who they are, and how they are drawn."""
+"""People of a perceived gender: their looks, and how they are drawn."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from clipfair.data.embedded import glyphs
+from clipfair.data.embedded.common_settings import LookSettings
 from clipfair.data.embedded.draw import draw, vary
-from clipfair.data.embedded.world import LookSettings
 
-# Skin and hair: red, green, blue. A group of the face sets has a tone of each.
+# Skin and hair: red, green, blue. Each race of the face datasets has one tone of skin and one of hair.
 SKIN_TONES = np.array(
     [(0.98, 0.86, 0.76), (0.95, 0.80, 0.64), (0.88, 0.70, 0.52), (0.76, 0.57, 0.40), (0.45, 0.29, 0.19)]
 )
@@ -23,8 +23,8 @@ CLOTHES_TONES = np.array(
 class People:
     """n people; every array has n rows. Colours are (n, 3) in [0, 1].
 
-    ``grey`` is how grey the hair is and ``wrinkled`` whether wrinkles show; ``hidden`` people are
-    seen from behind, so that no gender is perceived.
+    ``grey`` is the share of grey in the colour of the hair, ``wrinkled`` true where wrinkles are visible;
+    ``hidden`` people are seen from behind, so that no gender is perceived.
     """
 
     long_hair: np.ndarray
@@ -48,14 +48,14 @@ def draw_looks(
     grey: np.ndarray | None = None,
     hidden: np.ndarray | None = None,
 ) -> People:
-    """How people look whose perceived gender is a woman's where ``women`` (n,) is true, else a man's.
+    """Draw the looks of women where ``women`` (n,) is true, and of men elsewhere, at random.
 
     Parameters
     ----------
     skin, hair
         (n,) indices of ``SKIN_TONES`` and ``HAIR_TONES``; drawn at random if not given.
     grey
-        (n,) in [0, 1]; from 0.5 on, wrinkles show.
+        (n,) in [0, 1]; from 0.5 on, wrinkles are visible.
     hidden
         (n,) of bool.
     """
@@ -84,23 +84,26 @@ def draw_looks(
 def draw_people(
     pixels: np.ndarray, people: People, *, where: np.ndarray, x: np.ndarray, y: np.ndarray, scale: np.ndarray
 ) -> None:
-    """Draw one person into each picture where ``where``, in place; the rest as in :func:`draw.draw`."""
+    """Draw one person into each image where ``where`` is true, in place.
+
+    ``where``, ``x``, ``y`` and ``scale`` are those of :func:`clipfair.data.embedded.draw.draw`.
+    """
     tints = {
         "skin": people.skin,
         "hair": people.hair,
         "clothes": people.clothes,
         "shade": people.skin * 0.7,
     }
-    seen = where & ~people.hidden
+    visible = where & ~people.hidden
     layers = (
         (glyphs.BODY, where),
-        (glyphs.LONG_HAIR, seen & people.long_hair),
-        (glyphs.SHORT_HAIR, seen & ~people.long_hair),
-        (glyphs.FACE, seen),
-        (glyphs.WRINKLES, seen & people.wrinkled),
-        (glyphs.BEARD, seen & people.beard),
-        (glyphs.RED_LIPS, seen & people.red_lips & ~people.beard),
-        (glyphs.MOUTH, seen & ~people.red_lips & ~people.beard),
+        (glyphs.LONG_HAIR, visible & people.long_hair),
+        (glyphs.SHORT_HAIR, visible & ~people.long_hair),
+        (glyphs.FACE, visible),
+        (glyphs.WRINKLES, visible & people.wrinkled),
+        (glyphs.BEARD, visible & people.beard),
+        (glyphs.RED_LIPS, visible & people.red_lips & ~people.beard),
+        (glyphs.MOUTH, visible & ~people.red_lips & ~people.beard),
         (glyphs.HOOD, where & people.hidden),
     )
     for glyph, chosen in layers:

@@ -1,4 +1,4 @@
-"""Backgrounds, textures and the places in a picture where things stand."""
+"""Backgrounds, textures, and the positions of objects in an image."""
 
 from collections.abc import Sequence
 
@@ -19,13 +19,13 @@ BACKGROUNDS: dict[str, tuple[tuple[float, float, float], tuple[float, float, flo
     "street": ((0.66, 0.60, 0.56), (0.30, 0.30, 0.32)),
 }
 
-# The four corners that a person leaves free: x, y.
+# The four corners that a person does not cover: x, y.
 CORNERS = np.array([(0.17, 0.20), (0.83, 0.20), (0.15, 0.72), (0.85, 0.72)])
 CORNER_SCALE = 0.15
 
 
 def draw_backgrounds(size: int, kinds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Empty pictures (n, size, size, 3), one for each index of ``BACKGROUNDS`` in ``kinds`` (n,)."""
+    """Empty images (n, size, size, 3), one for each index of ``BACKGROUNDS`` in ``kinds`` (n,)."""
     pairs = np.array(list(BACKGROUNDS.values()))[kinds]
     above, below = vary(pairs[:, 0], rng, 0.03), vary(pairs[:, 1], rng, 0.03)
     horizon = rng.uniform(0.45, 0.7, len(kinds))[:, None, None]
@@ -37,7 +37,7 @@ def draw_backgrounds(size: int, kinds: np.ndarray, rng: np.random.Generator) -> 
 
 
 def draw_plain(size: int, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Empty pictures (n, size, size, 3) of one quiet colour each."""
+    """Empty images (n, size, size, 3) of one light colour each."""
     pixels = np.empty((n, size, size, 3), dtype=np.float32)
     pixels[:] = rng.uniform(0.45, 0.95, (n, 3))[:, None, None, :]
     return pixels
@@ -46,9 +46,9 @@ def draw_plain(size: int, n: int, rng: np.random.Generator) -> np.ndarray:
 def draw_marks(
     pixels: np.ndarray, marks: Sequence[tuple[glyphs.Glyph, np.ndarray]], rng: np.random.Generator
 ) -> None:
-    """Put each glyph into the pictures where its mask (n,) is true, each in a corner of its own, in place.
+    """Draw each glyph into the images where its mask (n,) is true, each in another corner, in place.
 
-    A fifth mark in one picture covers the first.
+    A fifth mark in one image covers the first.
     """
     n = len(pixels)
     corners = rng.permuted(np.tile(np.arange(len(CORNERS)), (n, 1)), axis=1)
@@ -64,7 +64,7 @@ def draw_marks(
 def draw_single(
     pixels: np.ndarray, kinds: Sequence[glyphs.Glyph], chosen: np.ndarray, rng: np.random.Generator
 ) -> None:
-    """Put glyph ``kinds[chosen[i]]`` large into the middle of picture i, in place; none for -1."""
+    """Draw glyph ``kinds[chosen[i]]`` large into the middle of image i, in place; none for -1."""
     n = len(pixels)
     place = rng.uniform(0.4, 0.6, (n, 2))
     scale = rng.uniform(0.22, 0.38, n)
@@ -104,7 +104,7 @@ def _zigzagged(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.sin((y + np.abs(x / 2 - np.round(x / 2)) * 2.5) * np.pi)
 
 
-# Eight of DTD's 47 classes; each is positive where the first colour lies.
+# Eight of DTD's 47 classes; each function is positive where the first colour is.
 TEXTURES = {
     "banded": _banded,
     "chequered": _chequered,
@@ -120,7 +120,7 @@ TEXTURES = {
 def draw_textures(
     pixels: np.ndarray, chosen: np.ndarray, first: np.ndarray, second: np.ndarray, rng: np.random.Generator
 ) -> None:
-    """Fill picture i with texture ``chosen[i]`` in two colours (n, 3), in place; not for -1."""
+    """Fill image i with texture ``chosen[i]`` in two colours (n, 3), in place; not for -1."""
     n, size = len(pixels), pixels.shape[1]
     across, down = grid(size)
     period = rng.uniform(2.5, 4, n)

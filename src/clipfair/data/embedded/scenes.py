@@ -7,20 +7,20 @@ import pandas as pd
 
 from clipfair.core.io import write_csv, write_text
 from clipfair.data.embedded.draw import develop, jpeg
+from clipfair.data.embedded.image_settings import SceneSettings
 from clipfair.data.embedded.people import draw_looks, draw_people
 from clipfair.data.embedded.scenery import BACKGROUNDS, draw_backgrounds
-from clipfair.data.embedded.world import SceneSettings
 
 PERSON = "/m/01g317"
 AGES = np.array(["Young", "Middle", "Older"])
-# A person's frame reaches this far from the head's centre, in half heads: BODY and LONG_HAIR.
+# Extent of a person (BODY and LONG_HAIR) from the head's centre, in half heights of the head.
 REACH_X, REACH_UP, REACH_DOWN = 1.75, 1.25, 5.1
 
 
 def generate_scenes(folder: Path, settings: SceneSettings, rng: np.random.Generator) -> None:
     """Write ``images/`` and, for train, val and test, the list and the boxes of their images."""
     for split, n in {"train": settings.train, "val": settings.val, "test": settings.test}.items():
-        # Sixteen hexadecimal digits, as Open Images has them.
+        # Sixteen hexadecimal digits, as in Open Images.
         names = [f"{number:016x}" for number in rng.integers(2**63, size=n)]
         pixels = draw_backgrounds(settings.size, rng.integers(len(BACKGROUNDS), size=n), rng)
         two = rng.random(n) < settings.second_person
@@ -47,7 +47,7 @@ def _add_people(
     settings: SceneSettings,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Draw one person around ``x`` into each picture where ``where``; MIAP's row of each."""
+    """Draw one person around ``x`` into each image where ``where`` is true; returns their rows of MIAP."""
     n = len(pixels)
     women = rng.random(n) >= settings.share_men
     hidden = rng.random(n) < settings.share_unknown

@@ -1,4 +1,4 @@
-"""Textures for few-shot classification: DTD's tree and its ten splits, with eight of its classes."""
+"""Textures for few-shot classification: DTD's folder and its ten splits, with eight of its classes."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from clipfair.core.io import write_text
 from clipfair.data.embedded.draw import COLOURS, develop, jpeg
+from clipfair.data.embedded.image_settings import TextureSettings
 from clipfair.data.embedded.scenery import TEXTURES, draw_textures
-from clipfair.data.embedded.world import TextureSettings
 
 SPLITS = ("train", "val", "test")
 PARTITIONS = 10

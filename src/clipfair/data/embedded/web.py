@@ -1,7 +1,7 @@
-"""Pretraining pairs as img2dataset writes them, and the truth about them.
+"""Pretraining pairs in the format of img2dataset, with their ground truth.
 
 ``shards/NNNNN.tar`` (key.jpg, key.json, key.txt), ``shards/NNNNN.parquet`` and
-``shards/NNNNN_stats.json``; ``truth.parquet`` and ``annotations.parquet`` beside ``shards/``.
+``shards/NNNNN_stats.json``; ``truth.parquet`` and ``annotations.parquet`` next to ``shards/``.
 """
 
 import dataclasses
@@ -18,24 +18,25 @@ from clipfair.core.io import write_json, write_parquet
 from clipfair.data.embedded.draw import COLOURS, jpeg
 from clipfair.data.embedded.glyphs import OBJECTS
 from clipfair.data.embedded.grammar import NOUNS, Content, choose_mentions, write_caption
-from clipfair.data.embedded.pictures import Framing, draw_pictures
+from clipfair.data.embedded.planted import occupation_rates, proxy_rates, ungendered_rate
+from clipfair.data.embedded.rendering import Framing, render_images
 from clipfair.data.embedded.scenery import BACKGROUNDS, TEXTURES
-from clipfair.data.embedded.world import AnnotatorErrors, Rates, WebSettings
+from clipfair.data.embedded.web_settings import AnnotatorErrors, Rates, WebSettings
 
-# .invalid can never be anyone's address (RFC 2606).
+# .invalid is reserved and never resolves (RFC 2606).
 ADDRESS = "https://embedded.invalid/{key}.jpg"
 
 
 def generate_web(folder: Path, settings: WebSettings, rng: np.random.Generator) -> None:
     """Write the shards, ``truth.parquet`` and ``annotations.parquet`` into ``folder``.
 
-    The truth has one row for each pair. First what is so of the person or thing that was drawn:
-    ``person`` (whether there is one), ``gender`` and ``occupation`` (of the person, or of the owner of
-    the thing), ``proxies``, ``object``, ``texture``, ``background``; whether a uniform is shown, the face
-    is near, the caption is another's. Then the bits of both modalities as 0 and 1:
-    ``image.gender=man`` is whether a man is shown, ``text.gender=man`` whether the caption says so; an
-    occupation is shown if its uniform is. ``annotations.parquet`` has the same bits as two annotators
-    with the settings' errors see them.
+    The truth has one row for each pair. First the content that was drawn: ``person`` (true if there is
+    one), ``gender`` and ``occupation`` (of the person, or of the owner of the object), ``proxies``,
+    ``object``, ``texture``, ``background``; and true or false for ``uniform`` (visible), ``close_up`` and
+    ``mismatched`` (the caption of another image). Then the attributes in both modalities as 0 and 1:
+    ``image.gender=man`` if a man is visible, ``text.gender=man`` if the caption mentions one; an
+    occupation is visible if its uniform is. ``annotations.parquet`` has the same attributes as two
+    annotators with the errors of the settings report them.
     """
     starts = range(0, settings.pairs, settings.shard_size)
     shards = zip(starts, rng.spawn(len(starts)), strict=True)
@@ -54,18 +55,18 @@ def _generate_shard(
     folder: Path, number: int, n: int, settings: WebSettings, rng: np.random.Generator
 ) -> pd.DataFrame:
     contents, framing = _choose_contents(n, settings, rng)
-    images = draw_pictures(contents, framing, settings.look, rng, size=settings.size, noise=settings.noise)
-    said = [choose_mentions(content, settings.mentions, rng) for content in contents]
+    images = render_images(contents, framing, settings.look, rng, size=settings.size, noise=settings.noise)
+    mentioned = [choose_mentions(content, settings.mentions, rng) for content in contents]
     mismatched = rng.random(n) < settings.mismatched
-    # Captions wander in a circle among the mismatched, so that each gets another's.
+    # A cyclic shift among the mismatched pairs gives each the caption of another.
     order = np.arange(n)
     order[mismatched] = np.roll(order[mismatched], 1)
-    said = [said[index] for index in order]
-    captions = [write_caption(content, rng) for content in said]
+    mentioned = [mentioned[index] for index in order]
+    captions = [write_caption(content, rng) for content in mentioned]
     digits = len(str(settings.shard_size - 1))
     keys = [f"{number:05d}{index:0{digits}d}" for index in range(n)]
     _write_shard(folder, f"{number:05d}", keys, captions, [jpeg(image) for image in images], settings.size)
-    return _truth(keys, contents, framing, said, order != np.arange(n), captions, settings)
+    return _truth(keys, contents, framing, mentioned, order != np.arange(n), captions, settings)
 
 
 def _choose_contents(
@@ -76,14 +77,14 @@ def _choose_contents(
     men = gendered & (rng.random(n) < np.where(people, settings.share_men, settings.share_men_owners))
 
     def by_group(rates: Rates) -> np.ndarray:
-        return np.select([men, gendered], [rates.men, rates.women], settings.ungendered_rate(rates))
+        return np.select([men, gendered], [rates.men, rates.women], ungendered_rate(settings, rates))
 
-    shares = np.column_stack([by_group(rates) for rates in settings.occupation_rates().values()])
+    shares = np.column_stack([by_group(rates) for rates in occupation_rates(settings).values()])
     works, occupations = _choose_occupations(shares, list(settings.occupations), rng)
-    others = settings.proxy_rates()
+    rates_of = proxy_rates(settings)
     has_proxy = {
         name: rng.random(n)
-        < np.where(occupations == proxy.occupation, proxy.with_occupation, by_group(others[name]))
+        < np.where(occupations == proxy.occupation, proxy.with_occupation, by_group(rates_of[name]))
         for name, proxy in settings.proxies.items()
     }
     uniform = works & (rng.random(n) < settings.uniform_shown)
@@ -113,7 +114,7 @@ def _choose_contents(
 def _choose_occupations(
     shares: np.ndarray, names: list[str], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each of n has an occupation, and which, None for none; ``shares`` is (n, names)."""
+    """True for each of n with an occupation, and its name or None; ``shares`` is (n, names)."""
     place = (rng.random((len(shares), 1)) >= shares.cumsum(axis=1)).sum(axis=1)
     return place < len(names), np.array([*names, None], dtype=object)[place]
 
@@ -122,14 +123,14 @@ def _truth(
     keys: list[str],
     contents: list[Content],
     framing: Framing,
-    said: list[Content],
+    mentioned: list[Content],
     mismatched: np.ndarray,
     captions: list[str],
     settings: WebSettings,
 ) -> pd.DataFrame:
     drawn = pd.DataFrame([dataclasses.asdict(content) for content in contents])
     facts = drawn[["person", "gender", "occupation", "proxies", "object", "texture", "background"]]
-    shown = [
+    visible = [
         dataclasses.replace(
             content,
             gender=content.gender if content.person else None,
@@ -144,31 +145,31 @@ def _truth(
             pd.DataFrame(
                 {"uniform": framing.uniform, "close_up": framing.close_up, "mismatched": mismatched}
             ),
-            _bits("image", shown, settings),
-            _bits("text", said, settings),
+            _attribute_columns("image", visible, settings),
+            _attribute_columns("text", mentioned, settings),
         ],
         axis=1,
     )
 
 
-def _bits(modality: str, contents: list[Content], settings: WebSettings) -> pd.DataFrame:
-    bits = {f"gender={gender}": [content.gender == gender for content in contents] for gender in NOUNS}
+def _attribute_columns(modality: str, contents: list[Content], settings: WebSettings) -> pd.DataFrame:
+    columns = {f"gender={gender}": [content.gender == gender for content in contents] for gender in NOUNS}
     for name in settings.occupations:
-        bits[f"occupation={name}"] = [content.occupation == name for content in contents]
+        columns[f"occupation={name}"] = [content.occupation == name for content in contents]
     for name in settings.proxies:
-        bits[f"proxy={name}"] = [name in content.proxies for content in contents]
-    return pd.DataFrame(bits).astype(np.uint8).add_prefix(f"{modality}.")
+        columns[f"proxy={name}"] = [name in content.proxies for content in contents]
+    return pd.DataFrame(columns).astype(np.uint8).add_prefix(f"{modality}.")
 
 
 def _annotate(truth: pd.DataFrame, settings: WebSettings, rng: np.random.Generator) -> pd.DataFrame:
-    """What two annotators say: each bit of a modality is wrong on its own account."""
+    """Annotations of two annotators, one a modality; each attribute is wrong independently."""
     annotations = truth[["key"]].copy()
     modalities: dict[str, AnnotatorErrors] = {"image": settings.image_errors, "text": settings.text_errors}
     for modality, errors in modalities.items():
         names = [name for name in truth if name.startswith(f"{modality}.")]
-        bits = truth[names].to_numpy(dtype=bool)
-        wrong = rng.random(bits.shape) < np.where(bits, errors.missed, errors.invented)
-        annotations[names] = (bits ^ wrong).astype(np.uint8)
+        values = truth[names].to_numpy(dtype=bool)
+        wrong = rng.random(values.shape) < np.where(values, errors.missed, errors.invented)
+        annotations[names] = (values ^ wrong).astype(np.uint8)
     return annotations
 
 
@@ -203,7 +204,7 @@ def _write_shard(
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    # A TarInfo's own time is 0 and its owner nobody: the same bytes whenever and by whomever made.
+    # The default time of a TarInfo is 0 and its owner empty: the same bytes at any time and for any user.
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))

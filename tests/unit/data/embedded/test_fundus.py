@@ -1,7 +1,5 @@
 """The fundus part: FairVLMed's files, published shares, and glaucoma that the picture tells."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,10 +8,14 @@ from sklearn.metrics import roc_auc_score
 
 from clipfair.data.datasets import harvard_fairvlmed
 from clipfair.data.embedded.fundus import draw_fundus
+from clipfair.data.embedded.fundus_settings import FUNDUS_CODES, FundusSettings
 from clipfair.data.embedded.generate import generate_world
-from clipfair.data.embedded.world import FUNDUS_CODES, FundusSettings
 
 SETTINGS = FundusSettings(train=300, validation=90, test=210)
+
+
+def settings_with(**changes):
+    return FundusSettings(**dict(SETTINGS) | changes)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,7 @@ def test_codes_are_those_of_the_summary(folder, summary):
 
 
 def test_most_unknown_languages_are_coded_as_other(tmp_path):
-    settings = replace(SETTINGS, train=200, validation=1, test=1, language={"unknown": 1.0})
+    settings = settings_with(train=200, validation=1, test=1, language={"unknown": 1.0})
     generate_world("fundus", settings, 0, tmp_path / "fundus")
     codes = [
         np.load(path)["language"].item() for path in sorted((tmp_path / "fundus/Training").glob("*.npz"))
@@ -96,8 +98,7 @@ def test_mean_deviation_agrees_with_the_label(folder, summary):
 
 
 def test_glaucoma_is_as_common_as_planted(tmp_path):
-    settings = replace(
-        SETTINGS,
+    settings = settings_with(
         size=8,
         train=1200,
         glaucoma_rate=0.5,
@@ -146,8 +147,8 @@ def test_notes_say_what_matters_before_they_are_cut(folder):
 
 
 def test_findings_are_told_by_language(tmp_path):
-    settings = replace(
-        SETTINGS, size=8, train=400, validation=1, test=1, language={"english": 0.5, "spanish": 0.5}
+    settings = settings_with(
+        size=8, train=400, validation=1, test=1, language={"english": 0.5, "spanish": 0.5}
     )
     generate_world("fundus", settings, 0, tmp_path / "fundus")
     people = pd.read_csv(tmp_path / "fundus/data_summary.csv", keep_default_na=False)

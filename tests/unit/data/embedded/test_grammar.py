@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clipfair.data.embedded.common_settings import MentionSettings
 from clipfair.data.embedded.draw import COLOURS
 from clipfair.data.embedded.glyphs import OBJECTS, PROXIES, UNIFORMS
 from clipfair.data.embedded.grammar import PLACES, Content, choose_mentions, with_article, write_caption
 from clipfair.data.embedded.scenery import BACKGROUNDS, TEXTURES
-from clipfair.data.embedded.world import MentionSettings
 
 GENDER_WORDS = {"man": {"man", "gentleman", "male"}, "woman": {"woman", "lady", "female"}}
 
@@ -42,6 +42,9 @@ textures = st.builds(
     colours=st.lists(st.sampled_from(list(COLOURS)), unique=True, max_size=2).map(tuple),
 )
 seeds = st.integers(0, 2**32)
+EVERYTHING, NOTHING = (
+    MentionSettings(**dict.fromkeys(MentionSettings.model_fields, share)) for share in (1, 0)
+)
 
 
 def said_in(caption):
@@ -77,15 +80,15 @@ def test_a_caption_says_exactly_its_content(content, seed):
 @given(persons, seeds)
 def test_all_or_nothing_is_mentioned_at_the_ends(content, seed):
     rng = np.random.default_rng(seed)
-    everything = MentionSettings(1, 1, 1, 1, 1, 1, 1)
-    nothing = MentionSettings(0, 0, 0, 0, 0, 0, 0)
-    assert choose_mentions(content, everything, rng) == content
-    assert choose_mentions(content, nothing, rng) == Content(person=True)
+    assert choose_mentions(content, EVERYTHING, rng) == content
+    assert choose_mentions(content, NOTHING, rng) == Content(person=True)
 
 
 def test_the_sole_object_is_always_mentioned():
     content = Content(object="key", background="snow")
-    said = choose_mentions(content, MentionSettings(0, 0, 0, 0, 0, 0, 0), np.random.default_rng(0))
+    said = choose_mentions(
+        content, MentionSettings(**dict.fromkeys(MentionSettings.model_fields, 0)), np.random.default_rng(0)
+    )
     assert said == Content(object="key")
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import pickle
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,20 +13,20 @@ from sklearn.linear_model import LogisticRegression
 from clipfair.core.errors import UserError
 from clipfair.data.datasets import cifar100, coco, dtd, fairface, miap, utkface
 from clipfair.data.embedded import generate
+from clipfair.data.embedded.fundus_settings import FundusSettings
 from clipfair.data.embedded.generate import generate_world
 from clipfair.data.embedded.glyphs import OBJECTS
-from clipfair.data.embedded.scenery import TEXTURES
-from clipfair.data.embedded.world import (
-    SETTINGS,
+from clipfair.data.embedded.image_settings import (
     CaptionSettings,
     FaceSettings,
-    FundusSettings,
     NamedFaceSettings,
     ObjectSettings,
     SceneSettings,
     TextureSettings,
-    WebSettings,
 )
+from clipfair.data.embedded.scenery import TEXTURES
+from clipfair.data.embedded.web_settings import WebSettings
+from clipfair.data.embedded.world import PART_SETTINGS
 
 TINY = {
     "web": WebSettings(pairs=30, shard_size=20),
@@ -53,7 +52,7 @@ def pixels_of(folder, names):
 
 
 def test_every_part_is_tried_here():
-    assert set(TINY) == set(SETTINGS) == set(generate.GENERATORS)
+    assert set(TINY) == set(PART_SETTINGS) == set(generate.GENERATORS)
 
 
 @pytest.mark.parametrize("part", TINY)
@@ -177,15 +176,15 @@ def test_captions_of_one_image_do_not_contradict_each_other(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("part", "settings", "seed", "told"),
+    ("part", "settings", "seed", "message"),
     [
-        ("moon", WebSettings(), 0, "unknown part of the embedded world 'moon'; known: captions"),
+        ("moon", WebSettings(), 0, "unknown part of the synthetic world 'moon'; known: captions"),
         ("web", FaceSettings(), 0, "web: expected WebSettings, got FaceSettings"),
         ("web", WebSettings(), -1, "web: the seed is -1; expected 0 or more"),
     ],
 )
-def test_what_cannot_be_generated_is_told_and_writes_nothing(part, settings, seed, told, tmp_path):
-    with pytest.raises(UserError, match=told):
+def test_what_cannot_be_generated_is_reported_and_writes_nothing(part, settings, seed, message, tmp_path):
+    with pytest.raises(UserError, match=message):
         generate_world(part, settings, seed, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
@@ -206,7 +205,7 @@ def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch):
 
 
 def test_what_was_there_is_replaced_whole(tmp_path):
-    generate_world("faces", replace(TINY["faces"], train=20), 0, tmp_path / "out")
+    generate_world("faces", FaceSettings(train=20, val=8), 0, tmp_path / "out")
     generate_world("faces", TINY["faces"], 0, tmp_path / "out")
     assert len(pd.read_csv(tmp_path / "out/fairface_label_train.csv")) == 12
     assert len(list((tmp_path / "out/train").iterdir())) == 12

@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import tarfile
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,12 +11,18 @@ import pytest
 from PIL import Image
 
 from clipfair.data.datasets import pairs
+from clipfair.data.embedded.common_settings import MentionSettings
 from clipfair.data.embedded.generate import generate_world
-from clipfair.data.embedded.world import AnnotatorErrors, MentionSettings, WebSettings, planted_associations
+from clipfair.data.embedded.planted import planted_associations
+from clipfair.data.embedded.web_settings import AnnotatorErrors, WebSettings
 
 SMALL = WebSettings(pairs=700, shard_size=300)
 # Enough people for shares; the pictures themselves are as small as they can be drawn.
 MANY = WebSettings(pairs=4_000, shard_size=4_000, size=8)
+
+
+def small_with(**changes):
+    return WebSettings(**dict(SMALL) | changes)
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +161,7 @@ def test_annotators_err_as_often_as_set(truth_of_many):
 
 def test_without_errors_annotations_are_the_truth(tmp_path):
     perfect = AnnotatorErrors(missed=0, invented=0)
-    settings = replace(SMALL, pairs=50, image_errors=perfect, text_errors=perfect)
+    settings = small_with(pairs=50, image_errors=perfect, text_errors=perfect)
     generate_world("web", settings, 0, tmp_path / "web")
     truth = pd.read_parquet(tmp_path / "web/truth.parquet")
     annotations = pd.read_parquet(tmp_path / "web/annotations.parquet")
@@ -165,6 +170,11 @@ def test_without_errors_annotations_are_the_truth(tmp_path):
 
 def test_a_single_mismatched_pair_keeps_its_caption(tmp_path):
     """There is no other to give it; the truth must not call it mismatched."""
-    everything = MentionSettings(1, 1, 1, 1, 1, 1, 1)
-    generate_world("web", replace(SMALL, pairs=1, mismatched=1, mentions=everything), 0, tmp_path / "web")
+    everything = MentionSettings(**dict.fromkeys(MentionSettings.model_fields, 1))
+    generate_world(
+        "web",
+        small_with(pairs=1, mismatched=1, mentions=everything),
+        0,
+        tmp_path / "web",
+    )
     assert not pd.read_parquet(tmp_path / "web/truth.parquet")["mismatched"].any()

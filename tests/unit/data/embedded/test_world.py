@@ -5,15 +5,10 @@ import itertools
 import pytest
 
 from clipfair.core.errors import UserError
-from clipfair.data.embedded.world import (
-    SETTINGS,
-    FundusSettings,
-    Proxy,
-    Rates,
-    WebSettings,
-    make_settings,
-    planted_associations,
-)
+from clipfair.data.embedded.fundus_settings import FundusSettings
+from clipfair.data.embedded.planted import gender_shares, occupation_rates, planted_associations
+from clipfair.data.embedded.web_settings import Proxy, Rates, WebSettings
+from clipfair.data.embedded.world import PART_SETTINGS, make_settings
 
 TOO_MANY = {name: {"men": 0.6, "women": 0.1} for name in ("nurse", "cook")}
 
@@ -26,8 +21,8 @@ def test_planted_associations_are_those_of_the_enumerated_world():
         owned=0.25,
         share_men_owners=0.2,
         ungendered=0.5,
-        occupations={"nurse": Rates(0.1, 0.4), "cook": Rates(0.3, 0.2)},
-        proxies={"book": Proxy("nurse", 0.8, men=0.05, women=0.25)},
+        occupations={"nurse": Rates(men=0.1, women=0.4), "cook": Rates(men=0.3, women=0.2)},
+        proxies={"book": Proxy(occupation="nurse", with_occupation=0.8, men=0.05, women=0.25)},
     )
     cells = []  # (probability, is a man, is a woman, occupation, has the book)
     for gender, share in (("men", 0.6 * 0.7 + 0.1 * 0.2), ("women", 0.6 * 0.3 + 0.1 * 0.8)):
@@ -74,9 +69,9 @@ def test_without_association_nothing_depends_on_gender():
 def test_association_keeps_how_common_an_occupation_is():
     for association in (0, 0.5, 1):
         settings = WebSettings(association=association)
-        for name, rate in settings.occupation_rates().items():
+        for name, rate in occupation_rates(settings).items():
             before = settings.occupations[name]
-            men, women = settings.gender_shares()
+            men, women = gender_shares(settings)
             assert men * rate.men + women * rate.women == pytest.approx(
                 men * before.men + women * before.women
             )
@@ -94,50 +89,54 @@ def test_settings_are_made_from_nested_mappings():
     )
     assert made.pairs == 10
     assert made.look.beard_men == 0.25
-    assert made.occupations == {"nurse": Rates(0.1, 0.2)}
+    assert made.occupations == {"nurse": Rates(men=0.1, women=0.2)}
     assert made.shard_size == WebSettings().shard_size
 
 
-@pytest.mark.parametrize("part", SETTINGS)
+@pytest.mark.parametrize("part", PART_SETTINGS)
 def test_defaults_need_no_values(part):
-    assert make_settings(part, {}) == SETTINGS[part]()
+    assert make_settings(part, {}) == PART_SETTINGS[part]()
 
 
 @pytest.mark.parametrize(
-    ("part", "values", "told"),
+    ("part", "values", "message"),
     [
-        ("wep", {}, "unknown part of the embedded world 'wep'; known: captions"),
-        ("web", {"pear": 3}, "unknown setting of web 'pear'; known: .*pairs"),
-        ("web", {"look": {"beard": 1}}, "unknown setting of web.look 'beard'"),
-        ("web", {"look": 0.5}, "web.look: expected a mapping, got 0.5"),
-        ("web", {"occupations": [1]}, r"web.occupations: expected a mapping, got \[1\]"),
+        ("wep", {}, "unknown part of the synthetic world 'wep' .did you mean 'web'.*; known: captions"),
+        ("web", {"pear": 3}, "web: unknown setting 'pear'.*; known: .*pairs"),
+        ("web", {"look": {"beard": 1}}, "web.look: unknown setting 'beard'"),
+        ("web", {"look": 0.5}, "web.look: 0.5 should be a mapping"),
+        ("web", {"occupations": [1]}, r"web.occupations: \[1\] should be a mapping"),
         ("web", {"occupations": {"nurse": {"men": 0.1}}}, "web.occupations.nurse: .*women"),
         ("web", {"occupations": {"astronaut": {"men": 0.1, "women": 0.1}}}, "unknown occupation 'astronaut'"),
         ("web", {"occupations": {}}, "unknown occupation of a proxy"),
-        ("web", {"pairs": 0}, "pairs is 0; expected a whole number of at least 1"),
-        ("web", {"pairs": 2.5}, "pairs is 2.5"),
-        ("web", {"pairs": True}, "pairs is True"),
-        ("web", {"share_men": 1.2}, "share_men is 1.2; expected 0 to 1"),
-        ("web", {"share_men": "half"}, "share_men is 'half'"),
-        ("web", {"share_men": float("nan")}, "share_men is nan"),
-        ("web", {"share_people": 0.39}, "expected at least 0.4"),
-        ("web", {"association": 1.5}, "association is 1.5; expected 0 to 1"),
+        ("web", {"pairs": 0}, "web.pairs: 0 should be greater than or equal to 1"),
+        ("web", {"pairs": 2.5}, "web.pairs: 2.5 should be a valid integer"),
+        ("web", {"pairs": True}, "web.pairs: True should be a valid integer"),
+        ("web", {"share_men": 1.2}, "web.share_men: 1.2 should be less than or equal to 1"),
+        ("web", {"share_men": "half"}, "web.share_men: 'half' should be a valid number"),
+        ("web", {"share_men": float("nan")}, "web.share_men: nan should be"),
+        ("web", {"share_people": 0.39}, "greater than or equal to 0.4"),
+        ("web", {"association": 1.5}, "web.association: 1.5 should be less than or equal to 1"),
         (
             "web",
             {"occupations": TOO_MANY, "proxies": {}},
-            "the shares of men sum to 1.200; expected at most 1",
+            "the shares of men in occupations sum to 1.200",
         ),
-        ("textures", {"per_class": 10}, "expected a multiple of 3"),
-        ("objects", {"size": 64}, "32 x 32"),
+        ("textures", {"per_class": 10}, "multiple of 3"),
+        ("objects", {"size": 64}, "objects.size: 64 should be 32"),
         ("fundus", {"gender": {"female": 0.5, "male": 0.4}}, "the shares of gender sum to 0.9"),
         ("fundus", {"race": {"green": 1.0}}, "unknown group of race 'green'"),
-        ("fundus", {"glaucoma_rates": {"race=asian": 1.0}}, "above 0 and below 1"),
+        (
+            "fundus",
+            {"glaucoma_rates": {"race=asian": 1.0}},
+            "glaucoma_rates.race=asian: 1.0 should be less than 1",
+        ),
         ("fundus", {"glaucoma_rates": {"asian": 0.5}}, "unknown group of glaucoma_rates 'asian'"),
         ("fundus", {"noise": {"white": 0.1}}, "noise lacks the race group asian, black"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(part, values, told):
-    with pytest.raises(UserError, match=told) as caught:
+def test_what_cannot_be_is_refused_in_one_line(part, values, message):
+    with pytest.raises(UserError, match=message) as caught:
         make_settings(part, values)
     assert "\n" not in str(caught.value)
 

@@ -1,10 +1,11 @@
-"""From what pictures show to their pixels."""
+"""Rendering: from the contents of images to their pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from clipfair.data.embedded.common_settings import LookSettings
 from clipfair.data.embedded.draw import COLOURS, develop, draw
 from clipfair.data.embedded.glyphs import OBJECTS, PROXIES, UNIFORMS
 from clipfair.data.embedded.grammar import Content
@@ -17,29 +18,30 @@ from clipfair.data.embedded.scenery import (
     draw_single,
     draw_textures,
 )
-from clipfair.data.embedded.world import LookSettings
 
-# Pictures drawn together: few enough for the processor's cache, several times as fast as thousands.
+# Images that are drawn together: few enough for the processor's cache, several times as fast as thousands.
 BLOCK = 250
 
 
 @dataclass(frozen=True)
 class Framing:
-    """How things are seen, each (n,) of bool.
+    """How the content of n images is shown, each (n,) of bool.
 
-    ``uniform``: that of the occupation is worn, or hangs there without a person; ``close_up``: the
-    person is near, face only.
+    Attributes
+    ----------
+    uniform : the uniform of the occupation is visible, worn or without a person.
+    close_up : the person's face alone is shown, large.
     """
 
     uniform: np.ndarray
     close_up: np.ndarray
 
     def of(self, block: slice) -> "Framing":
-        """That of some of the people."""
+        """The framing of some of the images."""
         return Framing(self.uniform[block], self.close_up[block])
 
 
-def draw_pictures(
+def render_images(
     contents: Sequence[Content],
     framing: Framing,
     look: LookSettings,
@@ -48,7 +50,7 @@ def draw_pictures(
     size: int,
     noise: float,
 ) -> np.ndarray:
-    """Draw what each of ``contents`` shows: uint8 (n, size, size, 3)."""
+    """Draw an image of each of ``contents``: uint8 (n, size, size, 3)."""
     blocks = [slice(start, start + BLOCK) for start in range(0, len(contents), BLOCK)]
     pixels = [
         _draw_block(contents[block], framing.of(block), look, rng, size=size, noise=noise) for block in blocks
@@ -82,7 +84,7 @@ def _draw_block(
         for name, glyph in PROXIES.items()
     ]
     marks += [(glyph, person & (objects == index)) for index, glyph in enumerate(OBJECTS.values())]
-    # Before the person: a close face may hide a part of them, and they no part of it.
+    # Before the person: a close face may cover a part of them, but they must not cover the face.
     draw_marks(pixels, marks, rng)
     _draw_persons(pixels, contents, person, framing, look, rng)
     return develop(pixels, rng, noise=noise)
@@ -108,6 +110,6 @@ def _draw_persons(
 
 
 def _indices(names: Sequence[str | None], order: list[str]) -> np.ndarray:
-    """The place of each name in ``order``; -1 for None."""
+    """The index of each name in ``order``; -1 for None."""
     place = {None: -1, **{name: index for index, name in enumerate(order)}}
     return np.array([place[name] for name in names])

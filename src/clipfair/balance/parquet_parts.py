@@ -1,0 +1,30 @@
+"""A parquet file that is written part by part."""
+
+import contextlib
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import parquet as pq
+
+from clipfair.core.io import atomic_path
+
+
+class ParquetParts:
+    """A parquet file that appears, whole, when the block ends well; its schema is the first part's."""
+
+    def __init__(self, path: Path):
+        self._stack, self._path, self._writer = contextlib.ExitStack(), path, None
+
+    def __enter__(self) -> "ParquetParts":
+        self._temporary = self._stack.enter_context(atomic_path(self._path))
+        return self
+
+    def write(self, columns: dict) -> None:
+        """Append rows."""
+        part = pa.table(columns)
+        if self._writer is None:
+            self._writer = self._stack.enter_context(pq.ParquetWriter(self._temporary, part.schema))
+        self._writer.write_table(part)
+
+    def __exit__(self, *error: object) -> bool | None:
+        return self._stack.__exit__(*error)

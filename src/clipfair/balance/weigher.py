@@ -1,0 +1,70 @@
+"""The weights of examples from the dual variables alone, and the file that keeps them."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from clipfair.balance.indicators import IndicatorLayout, decode, layout_from
+from clipfair.core.errors import UserError
+from clipfair.core.io import read_json, write_json
+from clipfair.m4 import M4Settings, weights
+
+
+@dataclass(frozen=True)
+class Weigher:
+    """All that the weight of an example depends on (eq. 5): the columns, the settings, and (v, mu).
+
+    Attributes
+    ----------
+    layout : the indicators of the sensitive attributes and labels.
+    settings : of M4.
+    v : (2m(c+1),) dual variables in the order of Algorithm 2.
+    mu : the dual variable of the mean weight.
+    """
+
+    layout: IndicatorLayout
+    settings: M4Settings
+    v: np.ndarray
+    mu: float
+
+    def weigh_patterns(self, rows: np.ndarray) -> tuple[np.ndarray, sparse.csr_array, np.ndarray]:
+        """Sensitive (n, m), labels (n, c) and weights (n,) of encoded rows."""
+        sensitive, labels, utility = decode(rows, self.layout)
+        q = weights(sensitive, labels, utility, v=self.v, mu=self.mu, settings=self.settings)
+        return sensitive, labels, q
+
+
+def write_dual(path: str | Path, weigher: Weigher) -> None:
+    """Write a weigher as JSON; floats are exact, and no limit on the weights is null."""
+    settings = asdict(weigher.settings) | {"target": weigher.settings.target.tolist()}
+    settings["pairs"] = None if settings["pairs"] is None else settings["pairs"].tolist()
+    settings["max_weight"] = settings["max_weight"] if np.isfinite(settings["max_weight"]) else None
+    content = {
+        "layout": asdict(weigher.layout),
+        "settings": settings,
+        "mu": weigher.mu,
+        "v": weigher.v.tolist(),
+    }
+    write_json(path, content)
+
+
+def read_dual(path: str | Path) -> Weigher:
+    """Read a file of :func:`write_dual`.
+
+    Raises
+    ------
+    UserError
+        If it is another file, such as the ``null`` of a condition that M4 did not make.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or not {"layout", "settings", "mu", "v"} <= set(content):
+        raise UserError(
+            f"{path}: not the dual variables of M4: give the dual.json of a table that it balanced"
+        )
+    settings = content["settings"]
+    settings["max_weight"] = np.inf if settings["max_weight"] is None else settings["max_weight"]
+    return Weigher(
+        layout_from(content["layout"]), M4Settings(**settings), np.array(content["v"]), content["mu"]
+    )

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from clipfair.balance.counts import count_table
+from clipfair.balance.indicators import infer_layout
+from clipfair.balance.table import AnnotationTable
+from clipfair.balance.targets import target_proportions
+from clipfair.balance.weigher import Weigher, read_dual, write_dual
+from clipfair.core.errors import UserError
+from clipfair.m4 import M4Settings, Problem, solve
+
+
+@pytest.mark.parametrize("max_weight", [1.0, np.inf])
+def test_the_dual_file_weighs_a_new_shard(people, people_file, tmp_path, max_weight, write_table, weights_of):
+    table = AnnotationTable(people_file)
+    layout = infer_layout(table, sensitive=["sex"], labels=["occupation", "rich"], utility="utility")
+    counts = count_table(table, layout)
+    patterns = counts.patterns()
+    settings = M4Settings(
+        target_proportions(patterns, layout), 0.6, max_weight=max_weight, eps_association=0.003
+    )
+    solution = solve(Problem(patterns, settings))
+    write_dual(tmp_path / "dual.json", Weigher(layout, settings, solution.v, solution.mu))
+    read = read_dual(tmp_path / "dual.json")
+    assert read.layout == layout
+    _, _, again = read.weigh_patterns(counts.rows)
+    np.testing.assert_allclose(again, solution.weights, atol=1e-12)
+
+    whole = weights_of(people_file, read)
+    part = weights_of(write_table(people[500:600], tmp_path / "shard.parquet"), read)
+    np.testing.assert_array_equal(part, whole[500:600])
+
+
+@pytest.mark.parametrize("content", ["null", '{"layout": {}}', "[]"])
+def test_another_file_is_not_read_as_dual_variables(tmp_path, content):
+    (tmp_path / "dual.json").write_text(content)
+    with pytest.raises(UserError, match="not the dual variables of M4"):
+        read_dual(tmp_path / "dual.json")
