@@ -5,6 +5,7 @@
 # make data        the data of the study and its conditions, nothing else: first, before pulled results are extended
 # make record      the study brought up to date, then recorded with DVC and pushed; git commit is yours
 # make report      report.html of what is there
+# make lint        style, structure of the code, dead links, readable configuration
 # make digests     the list of the modules that each rule's results depend on (tests/structure/digests.yaml)
 # make audit       known weaknesses of the pinned dependencies (needs a network)
 # Needs Python 3.11 to 3.13, git and make. A second call does no set-up.
@@ -54,6 +55,7 @@ lint: setup
 	@ruff format --check .
 	@snakefmt --check Snakefile workflow
 	@snakemake --lint
+	@python -m pytest -q tests/structure
 
 digests: setup
 	@python -m tests.structure.digests
