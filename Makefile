@@ -1,14 +1,16 @@
-# make setup       the virtual environment with the pinned dependencies, nothing else
-# make results     set-up, then the default study
-# make test        set-up, then all tests
-# make test-slurm  set-up, then the tests on a SLURM of one node, installed if it is missing (Debian, as root)
-# make data        the data of the study and its conditions, nothing else: first, before pulled results are extended
-# make record      the study brought up to date, then recorded with DVC and pushed; git commit is yours
-# make report      report.html of what is there
-# make lint        style, structure of the code, dead links, readable configuration
-# make digests     the list of the modules that each rule's results depend on (tests/structure/digests.yaml)
-# make audit       known weaknesses of the pinned dependencies (needs a network)
-# Needs Python 3.11 to 3.13, git and make. A second call does no set-up.
+# make setup       create the virtual environment with the pinned dependencies
+# make results     run the default study
+# make test        run all tests but those on SLURM
+# make test-slurm  run the tests on a SLURM of one node, which is installed if it is missing (Debian, as root)
+# make data        fetch the study's data and make its conditions: needed before pulled results are extended
+# make record      run the study, record its results with DVC and push them; git commit is left to you
+# make report      write report.html about the existing results
+# make lint        check style, structure of the code, links and lines of the configuration
+# make digests     list the modules that the results of each rule depend on, in tests/structure/digests.yaml
+# make audit       look for known vulnerabilities of the pinned dependencies (needs a network)
+# make lock        pin the newest versions of the dependencies
+# make clean       remove the environment, logs and caches; results and data stay
+# Needs Python 3.11 to 3.13, git and make. Every target but clean sets up the environment if it is missing.
 PYTHON ?= python3
 CORES ?= all
 VENV := .venv
@@ -37,11 +39,11 @@ test-slurm: setup
 	@tests/slurm/cluster start
 	@eval "$$(tests/slurm/cluster env)" && python -m pytest tests/slurm; status=$$?; tests/slurm/cluster stop; exit $$status
 
-# What is missing only because it was not pulled would make everything made from it look out of date: it comes first.
+# Data that were not pulled have to be made first: as new files they would make all results look outdated.
 data: setup
 	@$(WORKFLOW) --until prepare_dataset make_condition fetch_weights
 
-# A study may have no models to evaluate.
+# dvc.yaml names results/evaluate, which a study without models does not make.
 record: results
 	@mkdir -p results/evaluate
 	@dvc commit --force --quiet
@@ -63,13 +65,13 @@ digests: setup
 audit: setup
 	@pip-audit --requirement requirements.lock --require-hashes --disable-pip
 
-# Newest versions that fit pyproject.toml; the lock names versions and hashes, no index.
+# The newest versions that pyproject.toml allows, with hashes and without the address of an index.
 lock: setup
 	@uv pip compile pyproject.toml --upgrade --quiet --all-extras --universal \
 	  --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links --output-file requirements.lock
 	@python envs/render.py
 
-# What the workflow made is not touched: results/, data/, scratch/.
+# results/, data/ and scratch/ stay.
 clean:
 	rm -rf $(VENV) logs report.html .pytest_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Links in the documentation are not dead; YAML files of the configuration are readable. Part of `make lint`."""
+"""Links in the documentation are not dead, and the YAML files of the configuration are readable."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What a person sees: errors in one line, progress on long work, the log of a job."""
+"""Errors in one line, progress bars, and the log of a job."""
 
 import contextlib
 import errno
@@ -10,14 +10,14 @@ from tqdm import tqdm
 
 
 class UserError(Exception):
-    """Something a person can mend: what is wrong, where, what was expected, what to do.
+    """An error that the user can fix: what is wrong, where, what was expected, what to do.
 
-    The message is one line. Entry points print it alone; a traceback is kept for our own bugs.
+    The message is one line. Entry points print it without a traceback; one means a bug of this package.
     """
 
 
-# What the system refuses and a person can mend; any other OSError is a bug of ours.
-MENDABLE = {
+# System errors that the user can fix, with the remedy. Any other OSError is a bug of this package.
+REMEDIES = {
     errno.ENOSPC: "free some space and run again",
     errno.EDQUOT: "free some space and run again",
     errno.EACCES: "give yourself access and run again",
@@ -30,7 +30,7 @@ MENDABLE = {
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """End the process with one line and exit status 1 on what a person can mend."""
+    """On an error that the user can fix, print it in one line and exit with status 1."""
     try:
         yield
     except (UserError, OSError) as error:
@@ -41,14 +41,14 @@ def one_line_errors() -> Iterator[None]:
 def _message(error: UserError | OSError) -> str:
     if isinstance(error, UserError):
         return str(error)
-    if error.errno not in MENDABLE:
+    if error.errno not in REMEDIES:
         raise error
-    return f"{error.filename or 'the disk'}: {error.strerror}; {MENDABLE[error.errno]}"
+    return f"{error.filename or 'the disk'}: {error.strerror}; {REMEDIES[error.errno]}"
 
 
 @contextlib.contextmanager
 def job_log(path: str) -> Iterator[None]:
-    """Send a job's standard error to its log file; the line of an error also to the terminal."""
+    """Write a job's standard error to its log file; print a user's error also to the terminal."""
     log_path = Path(path)
     log_path.parent.mkdir(parents=True, exist_ok=True)
     terminal = sys.stderr
@@ -62,7 +62,10 @@ def job_log(path: str) -> Iterator[None]:
 
 
 def progress(items: Iterable, *, total: int | None = None, unit: str = "it", what: str = "") -> tqdm:
-    """A progress bar on the terminal, also from a job whose messages go to its log; else quiet."""
+    """Return ``items`` with a progress bar on the terminal, also in a job whose messages go to its log.
+
+    Without a terminal nothing is printed.
+    """
     terminal = sys.__stderr__
     quiet = terminal is None or not terminal.isatty()
     return tqdm(items, total=total, unit=unit, desc=what, file=terminal, disable=quiet, leave=False)

@@ -1,4 +1,4 @@
-"""Files on disk: every write is atomic, every digest is sha256."""
+"""Reading and writing files: every write is atomic, every digest is sha256."""
 
 import contextlib
 import hashlib
@@ -15,10 +15,10 @@ from clipfair.core.errors import UserError
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` and rename it into place if the block succeeds.
+    """Yield a temporary path in the folder of ``path`` and rename it to ``path`` if the block succeeds.
 
-    On any error the temporary file is removed and ``path`` is left as it was, so a reader
-    never sees half a file.
+    On any error the temporary file is removed and ``path`` is left as it was, so that nobody reads an
+    incomplete file.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -32,10 +32,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """Yield an empty folder beside ``path`` that takes its place if the block succeeds.
+    """Yield an empty temporary folder and rename it to ``path`` if the block succeeds.
 
-    On any error it is removed and ``path`` is left as it was. Its name is always the same, so what a
-    killed process left is cleared by the next; two processes must not write one folder at once.
+    On any error it is removed and ``path`` is left as it was. Its name is always the same, so that the next
+    process removes what a killed one left. Two processes must not write one folder at the same time.
     """
     target = Path(path)
     temporary = target.with_name(f".{target.name}.partial")
@@ -72,11 +72,11 @@ def read_json(path: str | Path) -> object:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error}); delete it and run again, which makes it anew") from None
+        raise UserError(f"{path}: not JSON ({error}); delete it and run again") from None
 
 
 def write_csv(path: str | Path, frame: pd.DataFrame) -> None:
-    """Write a data frame without its index; floats in their shortest exact form."""
+    """Write a data frame without its index, with floats in their shortest exact form."""
     with atomic_path(path) as temporary:
         frame.to_csv(temporary, index=False)
 
@@ -88,16 +88,16 @@ def write_parquet(path: str | Path, frame: pd.DataFrame) -> None:
 
 
 def sha256_of(path: str | Path) -> str:
-    """The sha256 of a file's bytes, in hexadecimal."""
+    """Return the sha256 of a file's bytes, in hexadecimal."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sha256_of_folder(folder: str | Path) -> str:
-    """The sha256 of the names and bytes of all files below a folder, in hexadecimal; times do not count."""
+    """Return the sha256 of the names and bytes of all files below a folder, in hexadecimal."""
     root = Path(folder)
     files = sorted(path for path in root.rglob("*") if path.is_file())
-    # Snakemake leaves an empty hidden file in the folders that it makes.
-    named = [path for path in files if path.name != ".snakemake_timestamp"]
-    lines = [f"{sha256_of(path)}  {path.relative_to(root).as_posix()}" for path in named]
+    # Snakemake writes an empty hidden file into folders that are outputs.
+    ours = [path for path in files if path.name != ".snakemake_timestamp"]
+    lines = [f"{sha256_of(path)}  {path.relative_to(root).as_posix()}" for path in ours]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,8 +1,8 @@
-"""Where things lie: the only module that knows the path scheme.
+"""The paths of all files: no other module knows the scheme.
 
-Every template is relative to Snakemake's working directory; its ``{wildcards}`` are the levels
-of the run key. A run has exactly one name: what does not apply is a word
-(``balance~none``, ``attr~none``, ``lam~0``), never an absent level.
+Every template is relative to Snakemake's working directory; its ``{wildcards}`` are the levels of the run
+key. A run has exactly one name: a level that does not apply is a word (``balance~none``, ``attr~none``,
+``lam~0``) and is never left out.
 """
 
 import re
@@ -36,12 +36,12 @@ class Run:
 
     @property
     def batch(self) -> str:
-        """The key without its seed: where all repeats of one setting are kept together."""
+        """The key without its seed, which all repeats of one setting share."""
         return self.key.rsplit("/", 1)[0]
 
     @classmethod
     def from_key(cls, key: str) -> "Run":
-        """The run that ``key`` names.
+        """Return the run with this key.
 
         Raises
         ------
@@ -61,8 +61,8 @@ RAW = "data/raw/{dataset}/{version}"
 PARTIAL = "data/partial"
 PREPARED = "data/prepared/{dataset}/{version}"
 PREPARED_TABLE = f"{PREPARED}/table.parquet"
-SHARDS = "shards"  # of pairs, within RAW
-DECODED = "data/decoded/{dataset}/{version}"  # what trainings share, made by the first of them
+SHARDS = "shards"  # of pairs, in RAW
+DECODED = "data/decoded/{dataset}/{version}"  # decoded images, written by the first training and shared
 WEIGHTS = "data/weights/{weights}.safetensors"
 VOCABULARY = "data/weights/{weights}.vocabulary.txt"
 
@@ -83,8 +83,8 @@ MODEL = f"{TRAIN}/model.safetensors"
 MODEL_SPEC = f"{TRAIN}/spec.json"
 SNAPSHOTS = f"{TRAIN}/snapshots"
 EPOCHS = f"{TRAIN}/epochs.csv"
-SCRATCH = f"{{study}}/{_KEY.key}"  # within the folder of the setting scratch
-# One job embeds or evaluates all seeds of a batch; each seed has a folder within.
+SCRATCH = f"{{study}}/{_KEY.key}"  # in the folder of the setting scratch
+# One job embeds or evaluates all seeds of a batch; each seed has a folder in it.
 EMBED = f"results/embed/{{study}}/{_KEY.batch}"
 EVALUATE = f"results/evaluate/{{study}}/{_KEY.batch}"
 PROBE = f"results/probe/{{study}}/{_KEY.batch}"
@@ -92,8 +92,9 @@ SEARCH = "results/search/{study}/{search}"
 SEARCH_PART = f"{SEARCH}/part~{{part}}.json"
 SEARCH_JOURNAL = f"{SEARCH}/journal.log"
 SEARCH_TRIALS = f"{SEARCH}/trials.csv"
-SEARCH_SCRATCH = "{study}/search~{search}/part~{part}"  # within the folder of the setting scratch
-# Beside the folder, with the sha256 of what is in it: what is read from the folder depends on this.
+SEARCH_SCRATCH = "{study}/search~{search}/part~{part}"  # in the folder of the setting scratch
+# The suffix of a folder's spec, which holds the sha256 of its content: jobs that read the folder depend on
+# it.
 FOLDER_SPEC = ".spec.json"
 
 TABLE = "results/tables/{study}/{paper}/{table}"
@@ -104,9 +105,9 @@ METRICS = "results/metrics.json"
 
 
 def table_pattern(tables: Iterable[str]) -> str:
-    """A pattern for ``{table}`` in :data:`TABLE` that only ``tables`` (``<paper>/<table>``) match.
+    """Return a pattern for ``{table}`` in :data:`TABLE` that only ``tables`` (``<paper>/<table>``) match.
 
-    Both papers have a Table 5, so the name alone does not tell which rule makes it.
+    Both papers have a Table 5: the name of a table alone does not determine its rule.
     """
     names = (table.split("/") for table in tables)
     return "|".join(f"(?<=/{paper}/){re.escape(name)}" for paper, name in names) or "(?!)"

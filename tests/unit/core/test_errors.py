@@ -19,7 +19,7 @@ def test_a_user_error_is_one_line_and_status_1(capsys):
 @pytest.mark.parametrize(
     ("number", "advice"), [(errno.ENOSPC, "free some space"), (errno.EACCES, "give yourself access")]
 )
-def test_what_the_system_refuses_is_one_line_too(capsys, number, advice):
+def test_a_system_error_that_the_user_can_fix_is_one_line(capsys, number, advice):
     with pytest.raises(SystemExit), one_line_errors():
         raise OSError(number, os.strerror(number), "results/table5.csv")
     line = capsys.readouterr().err
@@ -27,17 +27,17 @@ def test_what_the_system_refuses_is_one_line_too(capsys, number, advice):
     assert line.count("\n") == 1
 
 
-def test_other_errors_of_the_system_keep_their_traceback():
+def test_other_system_errors_keep_their_traceback():
     with pytest.raises(FileNotFoundError), one_line_errors():
         open("no/such/file")  # noqa: PTH123, SIM115
 
 
-def test_our_own_bugs_keep_their_traceback():
+def test_bugs_keep_their_traceback():
     with pytest.raises(ZeroDivisionError), one_line_errors():
         1 / 0  # noqa: B018
 
 
-def test_a_job_writes_to_its_log_and_its_error_to_both(tmp_path, capsys):
+def test_a_job_writes_to_its_log_and_an_error_also_to_the_terminal(tmp_path, capsys):
     log = tmp_path / "logs" / "job.log"
     with pytest.raises(SystemExit), job_log(str(log)):
         print("step 1", file=sys.stderr)
@@ -46,6 +46,6 @@ def test_a_job_writes_to_its_log_and_its_error_to_both(tmp_path, capsys):
     assert capsys.readouterr().err == "clipfair: no space\n"
 
 
-def test_progress_is_quiet_when_nobody_looks(capsys):
+def test_progress_prints_nothing_without_a_terminal(capsys):
     assert list(progress(range(3), what="fit")) == [0, 1, 2]
     assert capsys.readouterr().err == ""

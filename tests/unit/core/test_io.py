@@ -14,7 +14,7 @@ from clipfair.core.io import (
 )
 
 
-def test_a_failed_write_leaves_what_was_there(tmp_path):
+def test_a_failed_write_leaves_the_old_file(tmp_path):
     target = tmp_path / "deep" / "file.txt"
     write_text(target, "whole")
     with pytest.raises(RuntimeError, match="in the middle"), atomic_path(target) as temporary:
@@ -24,7 +24,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
     assert [path.name for path in target.parent.iterdir()] == ["file.txt"]
 
 
-def test_a_folder_appears_whole_or_not_at_all(tmp_path):
+def test_a_folder_appears_complete_or_not_at_all(tmp_path):
     target = tmp_path / "deep" / "folder"
     (target.parent / ".folder.partial").mkdir(parents=True)
     (target.parent / ".folder.partial" / "of a killed process").touch()
@@ -46,7 +46,7 @@ def test_json_has_no_nan(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_json_comes_back(tmp_path):
+def test_json_is_read_as_it_was_written(tmp_path):
     value = {"repeats": [{"seed": 0, "error": 14.25, "reason": None}]}
     write_json(tmp_path / "metrics.json", value)
     assert read_json(tmp_path / "metrics.json") == value
@@ -65,7 +65,7 @@ def test_a_damaged_json_is_one_line(tmp_path, content):
     assert "\n" not in str(caught.value)
 
 
-def test_the_digest_of_a_folder_is_of_names_and_bytes_alone(tmp_path):
+def test_the_digest_of_a_folder_depends_on_names_and_bytes_only(tmp_path):
     for name in ("one", "two"):
         write_text(tmp_path / name / "deep/file", "same")
         write_text(tmp_path / name / "other", "too")
