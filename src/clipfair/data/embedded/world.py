@@ -1,6 +1,6 @@
 """The parts of the synthetic world, each one dataset, and the model of each part's settings.
 
-``docs/embedded-world.md`` describes the biases that are planted; :mod:`clipfair.data.embedded.planted`
+``docs/synthetic-data.md`` describes the biases that are planted; :mod:`clipfair.data.embedded.planted`
 computes the associations that a correct pipeline must find in the pretraining pairs.
 """
 

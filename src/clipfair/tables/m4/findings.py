@@ -14,7 +14,7 @@ from clipfair.tables.m4.selection import BASELINE, final, of_grids
 BALANCED, PROXIES = "balanced", "proxies"
 WITHOUT, WITH = "without", "with"
 
-# Chosen before any result was seen; docs/figures.md says why.
+# Chosen before any result was seen; docs/m4-results.md says why.
 ALPHA = 0.05
 MARGIN = 0.005
 
