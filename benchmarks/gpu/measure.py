@@ -6,8 +6,8 @@ One row of OUT/results.csv is one measurement: section, case, variant, quantity,
 runs on its own, so that the failure of one (printed) leaves the others.
 
 pretraining : the paper's ViT-B/32 and ViT-B/16 in bf16 at batches of 1,024 and 4,096 (parts of 1,024): our
-    step (Adafactor, clipping, logging), the same compiled, and open_clip's (fused AdamW, ``ClipLoss``), all on
-    the same random batch: images/s, share of the GPU's peak, peak memory.
+    step (Adafactor, clipping, logging), the same compiled, and open_clip's (fused AdamW, ``ClipLoss``),
+    all on the same random batch: images/s, share of the GPU's peak, peak memory.
 fairclip : one step of ViT-B/16 with a batch of 32 and three groups, as released and as ours, from image files
     and from memory; relative differences of loss and gradient.
 agreement : losses of 50 steps of the same small ViT on CPU in 32 bits, GPU in 32 bits, GPU in bf16.
