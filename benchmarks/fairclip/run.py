@@ -26,12 +26,12 @@ from clipfair.data.embedded.world import make_settings
 from clipfair.data.images import open_image
 from clipfair.metrics.distances import EXACT, measure
 from clipfair.models.build import build
-from clipfair.models.interface import Built
+from clipfair.models.interface import BuiltModel
 from clipfair.plan.fairclip_switches import VARIANTS, Fairness
-from clipfair.train.fairclip.objective import FairObjective
-from clipfair.train.finetuning.batches import FairBatches
+from clipfair.train.fairclip.objective import FairclipObjective
+from clipfair.train.finetuning.batches import GroupedBatches
 from clipfair.train.finetuning.examples import Examples, cut_texts, read_splits
-from clipfair.train.protocols import Batch
+from clipfair.train.interfaces import Batch
 
 BATCH = 32
 SINKHORN = {"p": 2, "blur": 1e-4, "scaling": 0.95, "diameter": None}
@@ -121,7 +121,7 @@ def make_data(folder: Path) -> Path:
 class Released:
     """Batches as the released loaders give them: every file opened and prepared, every time."""
 
-    def __init__(self, train: Examples, folder: str, built: Built, device: str):
+    def __init__(self, train: Examples, folder: str, built: BuiltModel, device: str):
         self.rows = train.table.to_dict("records")
         self.texts = cut_texts(train.table, RECIPE["max_characters"])
         self.folder, self.built, self.device = folder, built, device
@@ -138,16 +138,18 @@ class Case:
     """A model with its data."""
 
     name: str
-    built: Built
+    built: BuiltModel
     train: Examples
     loader: Released
     device: str
     repetitions: int
 
-    def batches(self) -> FairBatches:
+    def batches(self) -> GroupedBatches:
         """Ours, with a batch of each race beside each."""
         groups = list(self.train.members("race").values())
-        return FairBatches(self.train, self.built, groups, batch_size=BATCH, group_batch_size=BATCH, seed=0)
+        return GroupedBatches(
+            self.train, self.built, groups, batch_size=BATCH, group_batch_size=BATCH, seed=0
+        )
 
     def pairs(self) -> list[tuple[Tensor, Tensor]]:
         """The released loaders' first batch, and those of the groups; decoded now."""
@@ -168,7 +170,7 @@ def make_case(name: str, line: Mapping, data: Path, repetitions: int) -> Case:
 def steps(case: Case, method: str) -> Iterator[dict]:
     """Both kinds of step: their differences, and their times from files and from memory."""
     model, variant, lam = case.built.model, VARIANTS[method], LAMS[method]
-    objective = FairObjective(
+    objective = FairclipObjective(
         replace(variant, precision="fp32"), Fairness(lam, {"race": 1}), ["race"] * 3, case.built
     )
     sinkhorn = {key: value for key, value in variant.distance.items() if key != "kind"}

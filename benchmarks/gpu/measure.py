@@ -31,13 +31,13 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from clipfair.models.build import build
-from clipfair.models.interface import Built
+from clipfair.models.interface import BuiltModel
 from clipfair.train.checkpoint import Checkpoints
-from clipfair.train.log import Log
-from clipfair.train.loop import Plan, Training, run_loop
+from clipfair.train.interfaces import Batch, Process, TrainingParts
+from clipfair.train.log import TrainingLog
+from clipfair.train.loop import LoopSettings, TrainingState, run_loop
 from clipfair.train.optimisers import make_optimiser
-from clipfair.train.pretraining.contrastive import Contrastive
-from clipfair.train.protocols import Batch, Parts, Place
+from clipfair.train.pretraining.contrastive import ContrastiveObjective
 from clipfair.train.schedules import make_schedule
 
 # Dense bf16 FLOP/s from the vendors' data sheets, by a part of the device's name.
@@ -76,7 +76,7 @@ def model_entry(vision: str, image: int) -> dict:
 class RandomBatches:
     """The same random batches on every device, generated on the CPU; ``fixed`` repeats the first."""
 
-    def __init__(self, built: Built, size: int, device: str, *, fixed: bool):
+    def __init__(self, built: BuiltModel, size: int, device: str, *, fixed: bool):
         self.built, self.size, self.device, self.fixed = built, size, device, fixed
         self.step, self.first = 0, None
 
@@ -107,20 +107,20 @@ class RandomBatches:
 class Run:
     """A training of random batches, ready to start."""
 
-    training: Training
-    plan: Plan
+    training: TrainingState
+    settings: LoopSettings
     device: str
     folder: Path
 
     def go(self) -> None:
-        """Train to the end of the plan."""
+        """Train to the last step."""
         run_loop(
             self.training,
-            make_schedule(RECIPE, self.plan.steps),
-            self.plan,
-            place=Place(device=self.device),
+            make_schedule(RECIPE, self.settings.steps),
+            self.settings,
+            process=Process(device=self.device),
             checkpoints=Checkpoints(self.folder, "benchmark", minutes=60),
-            keep_snapshot=lambda *_: None,
+            save_snapshot=lambda *_: None,
         )
 
 
@@ -129,20 +129,25 @@ def make_run(
 ) -> Run:
     """A model with random weights of seed 0, its objective, optimiser and batches."""
     built = build(entry, None, 0)
-    objective = Contrastive(loss="softmax", temperature=10, bias=None, place=Place(device=device))
+    objective = ContrastiveObjective(
+        loss="softmax", temperature=10, bias=None, process=Process(device=device)
+    )
     objective.prepare(built.model)
     built.model.to(device)
     source = RandomBatches(built, batch // parts, device, fixed=fixed)
-    pieces = Parts(source, objective, batch_size=batch, examples=steps * batch)
+    pieces = TrainingParts(source, objective, batch_size=batch, examples=steps * batch)
     named = list(built.model.named_parameters())
-    training = Training(
+    training = TrainingState(
         built.model,
         pieces,
         make_optimiser(RECIPE, named),
         [parameter for _, parameter in named],
-        Log(1, batch),
+        TrainingLog(1, batch),
     )
-    return Run(training, Plan(steps, parts, 1e-3, 1.0, precision, frozenset()), device, folder)
+    settings = LoopSettings(
+        steps, parts, 1e-3, 1.0, precision, frozenset(), failure=str(folder / "failure.json")
+    )
+    return Run(training, settings, device, folder)
 
 
 def synchronise(device: str) -> None:
@@ -385,7 +390,7 @@ def digest_after(sizes: Sizes, folder: Path, precision: str, *, interrupted: boo
 
     run = start()
     if interrupted:
-        run.plan = dataclasses.replace(run.plan, steps=10)
+        run.settings = dataclasses.replace(run.settings, steps=10)
         run.go()
         checkpoints = Checkpoints(folder, "benchmark", minutes=60)
         checkpoints.save(run.training.step, run.training.state_dict())

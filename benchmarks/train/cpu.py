@@ -1,8 +1,9 @@
-"""Images/s of the engine on a processor, beside the bare loop and open_clip's own training loop.
+"""Images/s of our training loop on a CPU, compared with a bare loop and open_clip's training loop.
 
     python benchmarks/train/cpu.py RAW KEEP SCRATCH
 
-RAW is the folder of the embedded web (shards/*.tar), KEEP a keep-list of it. Prints one JSON line each.
+RAW is the folder of the synthetic dataset embedded-web (shards/*.tar), KEEP a keep-list of it. Prints JSON
+lines.
 """
 
 import json
@@ -18,17 +19,17 @@ import torch
 
 from clipfair.data.shards import find_shards, read_index
 from clipfair.models.build import build
-from clipfair.models.interface import Built
+from clipfair.models.interface import BuiltModel
 from clipfair.train.checkpoint import Checkpoints
+from clipfair.train.interfaces import Process
 from clipfair.train.kinds.pretrain import make_parts
-from clipfair.train.log import Log
-from clipfair.train.loop import Plan, Training, run_loop
+from clipfair.train.log import TrainingLog
+from clipfair.train.loop import LoopSettings, TrainingState, run_loop
 from clipfair.train.optimisers import make_optimiser
-from clipfair.train.protocols import Place
 from clipfair.train.schedules import make_schedule
 
 SMALL = {"kind": "small", "size": 32, "width": 32, "dim": 32, "words": "embedded", "length": 48}
-# One that both can build; 16 tokens of CLIP's vocabulary.
+# A model that both can build; 16 tokens of CLIP's vocabulary.
 VIT = {
     "embed_dim": 64,
     "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8},
@@ -49,18 +50,18 @@ RECIPE = {
 }
 
 
-def vit() -> Built:
+def vit() -> BuiltModel:
     """The model of ``VIT`` with CLIP's tokens."""
     import open_clip
 
     from clipfair.models import tokenizers
-    from clipfair.models.build import SYMMETRIC, _built
+    from clipfair.models.build import SYMMETRIC, with_preprocessing
 
     torch.manual_seed(0)
-    return _built(open_clip.CLIP(**VIT), tokenizers.clip_tokenizer(16), 32, SYMMETRIC, crop=False)
+    return with_preprocessing(open_clip.CLIP(**VIT), tokenizers.clip_tokenizer(16), 32, SYMMETRIC, crop=False)
 
 
-def parts_of(built: Built, raw: str, keep: str, scratch: str, **recipe: object):
+def parts_of(built: BuiltModel, raw: str, keep: str, scratch: str, **recipe: object):
     settings = {
         "run": {"seed": 0},
         "recipe": RECIPE | recipe,
@@ -68,32 +69,34 @@ def parts_of(built: Built, raw: str, keep: str, scratch: str, **recipe: object):
         "stages": [{"balance": "all", "share": 1}],
     }
     data = {"raw": raw, "keep": [keep], "cache": scratch}
-    return make_parts(settings, data, built, place=Place(), out={}, scratch=scratch)
+    return make_parts(settings, data, built, process=Process(), out={}, scratch=scratch)
 
 
-def engine(built: Built, parts, scratch: str, steps: int = STEPS) -> float:
-    """Images/s of the loop, its loader, log and checks included."""
+def engine(built: BuiltModel, parts, scratch: str, steps: int = STEPS) -> float:
+    """Images/s of our loop with its loader, log and checks."""
     named = list(built.model.named_parameters())
-    training = Training(
-        built.model, parts, make_optimiser(RECIPE, named), [p for _, p in named], Log(10, BATCH)
+    training = TrainingState(
+        built.model, parts, make_optimiser(RECIPE, named), [p for _, p in named], TrainingLog(10, BATCH)
     )
     parts.objective.prepare(built.model)
-    plan = Plan(steps, 1, 1e-3, 1.0, "fp32", frozenset())
+    settings = LoopSettings(
+        steps, 1, 1e-3, 1.0, "fp32", frozenset(), failure=str(Path(scratch, "failure.json"))
+    )
     checkpoints = Checkpoints(Path(scratch, "bench"), "spec", minutes=10)
     return timed(
         lambda: run_loop(
             training,
             make_schedule(RECIPE, steps),
-            plan,
-            place=Place(),
+            settings,
+            process=Process(),
             checkpoints=checkpoints,
-            keep_snapshot=lambda *_: None,
+            save_snapshot=lambda *_: None,
         ),
         steps,
     )
 
 
-def bare(built: Built, parts, steps: int = STEPS) -> float:
+def bare(built: BuiltModel, parts, steps: int = STEPS) -> float:
     """Images/s of forward, backward, clipping and update alone, on batches in memory."""
     batches = [batch for batch, _ in zip(parts.source, range(20), strict=False)]
     named = list(built.model.named_parameters())
@@ -112,7 +115,7 @@ def bare(built: Built, parts, steps: int = STEPS) -> float:
 
 
 def timed(run, steps: int) -> float:
-    """Images per second of this process's own processor time: other work on the machine counts less."""
+    """Images per second of this process's CPU time, which depends less on other work on the machine."""
     start = time.process_time()
     run()
     return steps * BATCH / (time.process_time() - start)
@@ -148,13 +151,13 @@ def open_clip_train(raw: str, scratch: str) -> dict:
     return {"images_per_second": round(speed), "peak_mb": round(int(found["PEAK"]) / 1024)}
 
 
-def alone(raw: str, keep: str, scratch: str) -> dict:
-    """The same of the engine, from shards, in a process of its own."""
+def measure_separately(raw: str, keep: str, scratch: str) -> dict:
+    """The same for our loop, from shards, in a separate process."""
     command = [sys.executable, __file__, "alone", raw, keep, scratch]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def _alone(raw: str, keep: str, scratch: str) -> None:
+def _print_separate_measurement(raw: str, keep: str, scratch: str) -> None:
     torch.set_num_threads(1)
     built = vit()
     speed = engine(built, parts_of(built, raw, keep, scratch, workers=1), scratch)
@@ -163,7 +166,7 @@ def _alone(raw: str, keep: str, scratch: str) -> None:
 
 
 def _as_files(raw: str, scratch: str) -> str:
-    """The pairs as single files with a table: it does not read shards by the installed webdataset."""
+    """Write the pairs as files with a table: open_clip does not read shards with the installed webdataset."""
     index = read_index(find_shards(raw), scratch)
     folder = Path(scratch, "bench-files")
     folder.mkdir(parents=True, exist_ok=True)
@@ -195,12 +198,15 @@ def main(raw: str, keep: str, scratch: str) -> None:
         rounded = {how: [round(value) for value in sorted(values)] for how, values in found.items()}
         print(json.dumps({"model": name, "images_per_second": rounded}), flush=True)
     for _ in range(3):
-        found = {"engine": alone(raw, keep, scratch), "open_clip_train": open_clip_train(raw, scratch)}
+        found = {
+            "engine": measure_separately(raw, keep, scratch),
+            "open_clip_train": open_clip_train(raw, scratch),
+        }
         print(json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "alone":
-        _alone(*sys.argv[2:])
+        _print_separate_measurement(*sys.argv[2:])
     else:
         main(*sys.argv[1:])

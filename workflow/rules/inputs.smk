@@ -202,6 +202,18 @@ def get_train_code(wildcards):
     return code_digest("clipfair.train.run", f"clipfair.train.kinds.{kind}")
 
 
+def get_batch_specs(wildcards):
+    return REGISTRY.runs.batch_files(paths.MODEL_SPEC, get_run(wildcards))
+
+
+def get_batch_logs(wildcards):
+    return REGISTRY.runs.batch_files(paths.TRAIN_LOG, get_run(wildcards))
+
+
+def get_batch_epochs(wildcards):
+    return REGISTRY.runs.batch_files(paths.EPOCHS, get_run(wildcards))
+
+
 def get_scratch(wildcards):
     return str(Path(REGISTRY.scratch, paths.SCRATCH.format(**dict(wildcards.items()))))
 

@@ -1,11 +1,11 @@
-# Search: settings of a fine-tuning, chosen by its best validation AUC (Optuna). Jobs share a journal, which is
-# no declared output: what has ended in it counts when a job is run again.
-# in:    data/prepared/<dataset>/<version>/table.parquet, data/raw/<dataset>/<version>/, the weights to start from
+# Hyperparameter search of a fine-tuning, by its best validation AUC (Optuna). Jobs share a journal. It is not a
+# declared output, so that finished trials in it count when a job is run again.
+# in:    data/prepared/<dataset>/<version>/table.parquet, data/raw/<dataset>/<version>/, the initial weights
 # out:   results/search/<study>/<search>/
 #          journal.log            Optuna's trials, shared by all parts
-#          part~<k>.json          that a part has ended, and the study's name
-#          trials.csv, best.json  every trial; the best and how many had no value
-#          spec.json              what made it
+#          part~<k>.json          written when a part has finished, with the study's name
+#          trials.csv, best.json  every trial; the best trial and the number without a value
+#          spec.json              settings, digests of code and inputs, versions
 # steps: search_settings, gather_trials
 
 

@@ -1,21 +1,25 @@
-# Train: every model of both papers, pretrained or fine-tuned, on one core or many GPUs. A job that was
-# stopped goes on from the checkpoint in its scratch folder, which is not declared: Snakemake would remove it.
+# Training: every model of both papers, pretrained or fine-tuned, on one core or many GPUs. A job that was
+# stopped continues from the checkpoint in its scratch folder. The checkpoint is not a declared output, because
+# Snakemake would remove it.
 # in:    data/raw/<dataset>/<version>/ with the keep-list of each stage, or
-#        data/prepared/<dataset>/<version>/table.parquet; the weights it starts from
+#        data/prepared/<dataset>/<version>/table.parquet; the initial weights
 # out:   results/train/<study>/<run key>/
-#          model.safetensors   the weights, of the last step or of the epoch chosen
-#          snapshots/          <examples seen>.safetensors, where the recipe asks for them
-#          spec.json, card.md  what made it; the same for people
-#          log.csv, curves.png loss terms, learning rate, temperature, gradient norm, images/s
+#          model.safetensors   the weights, of the last step or of the chosen epoch
+#          snapshots/          <examples seen>.safetensors, if the recipe asks for them
+#          spec.json           settings, digests of data and code, versions, hardware
+#          log.csv             loss terms, learning rate, temperature, gradient norm, images/s
 #          epochs.csv          of a fine-tuning: the validation of each epoch
+#        results/tables/<study>/cards/<run key less its seed>/
+#          card.md, curves.png the model card and the training curves of all seeds
 #        data/weights/<model>.safetensors      published weights
 #        data/weights/<model>.vocabulary.txt   the published vocabulary of its tokenizer
-# steps: fetch_weights, fetch_vocabulary -> train_model
+# steps: fetch_weights, fetch_vocabulary -> train_model -> write_model_card
 
 
 localrules:
     fetch_weights,
     fetch_vocabulary,
+    write_model_card,
 
 
 rule fetch_weights:
@@ -56,7 +60,7 @@ rule fetch_vocabulary:
         "../scripts/fetch_vocabulary.py"
 
 
-# ancient: the version is in the path of raw data, so a newer time stamp alone says nothing.
+# ancient: the path of raw data contains the version, so a newer time stamp alone means no change.
 rule train_model:
     input:
         raw=ancient(get_train_raw),
@@ -66,10 +70,8 @@ rule train_model:
         vocabulary=get_vocabulary,
     output:
         model=paths.MODEL,
-        spec=f"{paths.TRAIN}/spec.json",
-        log=f"{paths.TRAIN}/log.csv",
-        curves=f"{paths.TRAIN}/curves.png",
-        card=f"{paths.TRAIN}/card.md",
+        spec=paths.MODEL_SPEC,
+        log=paths.TRAIN_LOG,
         epochs=paths.EPOCHS,
         snapshots=directory(paths.SNAPSHOTS),
     log:
@@ -92,3 +94,30 @@ rule train_model:
         code=get_train_code,
     script:
         "../scripts/train_model.py"
+
+
+# One job per batch, not per run: importing matplotlib takes as long as drawing, and one figure compares the seeds.
+# One job per study would wait for all trainings, and redraw everything when one changes. Card and curves are not
+# in results/train, so that a clone with the recorded tables need not train again to have them.
+rule write_model_card:
+    input:
+        specs=get_batch_specs,
+        logs=get_batch_logs,
+        epochs=get_batch_epochs,
+    output:
+        card=f"{paths.MODEL_CARD}/card.md",
+        curves=f"{paths.MODEL_CARD}/curves.png",
+    log:
+        "logs/write_model_card/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}.log",
+    benchmark:
+        "logs/write_model_card/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}.benchmark.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        code=code_digest(
+            "clipfair.train.card",
+            "clipfair.train.curves",
+            "clipfair.tables.common.figure_files",
+        ),
+    script:
+        "../scripts/write_model_card.py"

@@ -1,4 +1,4 @@
-"""gather_trials: every trial of a search, and the best one."""
+"""gather_trials: all trials of a search, and the best one."""
 
 from clipfair.core.errors import job_log
 from clipfair.core.io import write_csv, write_json

@@ -1,4 +1,4 @@
-"""search_settings: one part of the trials of a search, each a training."""
+"""search_settings: one part of the trials of a search; each trial is a training."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""train_model: one model, trained from its start or from where a job was stopped."""
+"""train_model: train one model, from its initial weights or from the checkpoint of a stopped job."""
 
 from clipfair.core.errors import job_log
 from clipfair.train.launch import launch

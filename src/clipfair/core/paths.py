@@ -81,9 +81,12 @@ AUDIT = f"{CONDITION}/audit.json"
 TRAIN = f"results/train/{{study}}/{_KEY.key}"
 MODEL = f"{TRAIN}/model.safetensors"
 MODEL_SPEC = f"{TRAIN}/spec.json"
+TRAIN_LOG = f"{TRAIN}/log.csv"
 SNAPSHOTS = f"{TRAIN}/snapshots"
 EPOCHS = f"{TRAIN}/epochs.csv"
 SCRATCH = f"{{study}}/{_KEY.key}"  # in the folder of the setting scratch
+CHECKPOINTS = "checkpoints"  # in SCRATCH
+FAILURE = f"{CHECKPOINTS}/failure-{{rank}}.json"  # in SCRATCH: why a training diverged, from each process
 # One job embeds or evaluates all seeds of a batch; each seed has a folder in it.
 EMBED = f"results/embed/{{study}}/{_KEY.batch}"
 EVALUATE = f"results/evaluate/{{study}}/{_KEY.batch}"
@@ -100,6 +103,7 @@ FOLDER_SPEC = ".spec.json"
 TABLE = "results/tables/{study}/{paper}/{table}"
 TABLE5 = "results/table5.csv"
 PAGES = "results/tables/{study}/pages"
+MODEL_CARD = f"results/tables/{{study}}/cards/{_KEY.batch}"
 COMPARED = "results/tables/{study}/compared"
 METRICS = "results/metrics.json"
 

@@ -1,1 +1,1 @@
-"""CLIP models: towers, tokenizers, published weights."""
+"""CLIP models: image and text towers, tokenizers, published weights."""

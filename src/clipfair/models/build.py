@@ -1,12 +1,13 @@
-"""Models from their line of the catalogue: the two towers, the tokenizer, how a picture is prepared.
+"""Models from their entry in the catalogue: two towers, a tokenizer, the preparation of images.
 
-Five kinds. ``vit``: the paper's towers (section 3 of CLIP the Bias), of open_clip. ``siglip``: SigLIP's,
-with its pooling by attention. ``open_clip``: what OpenAI published, by open_clip's name. ``small``:
-:mod:`clipfair.models.small_clip`. ``blip2``: :mod:`clipfair.models.blip2`, on a tower of the others. What
-the paper leaves open is chosen and reasoned in docs/training.md.
+There are five kinds. ``vit``: the towers of CLIP the Bias (section 3), built with open_clip. ``siglip``:
+SigLIP's, with attention pooling. ``open_clip``: OpenAI's published models, by open_clip's name. ``small``:
+:mod:`clipfair.models.small_clip`. ``blip2``: :mod:`clipfair.models.blip2`, on a tower of another kind. What
+the paper leaves open is listed in docs/training.md, with our choices and their reasons.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,52 +16,52 @@ from torch import Tensor, nn
 from clipfair.core.errors import UserError
 from clipfair.core.schema import unknown
 from clipfair.models import tokenizers
-from clipfair.models.interface import Built, pixels_of
+from clipfair.models.interface import BuiltModel, pixels_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# Width, heads; both have 12 layers and MLPs four times as wide (section 4).
+# Width and heads; both sizes have 12 layers, and MLPs of four times the width (section 4).
 SIZES = {"S": (384, 6), "B": (768, 12)}
 LAYERS = 12
 OPENAI = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 SYMMETRIC = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # [0, 1] -> [-1, 1] (Appendix A.4)
 
 
-def build(line: Mapping, weights: str | None, seed: int) -> Built:
-    """The model of a line of the catalogue.
+def build(entry: Mapping, weights: str | None, seed: int) -> BuiltModel:
+    """Build the model of an entry of the catalogue.
 
     Parameters
     ----------
-    line
+    entry
         ``kind`` and its settings; ``weights`` in it is not read.
     weights
-        A .safetensors with all of its weights; None for random ones.
+        A .safetensors with all weights of the model; None for random weights.
     seed
-        Of the random ones. The same seed gives the same weights, whatever was drawn before.
+        Of the random weights. The same seed gives the same weights, whatever was drawn before.
 
     Raises
     ------
     UserError
-        If the line names what does not exist, or the weights are another model's.
+        If the entry names a kind, model or word list that does not exist, or the weights do not fit.
     """
-    if line["kind"] not in _KINDS:
-        raise UserError(f"config.models: {unknown('kind', line['kind'], _KINDS)}")
+    if entry["kind"] not in _KINDS:
+        raise UserError(f"config.models: {unknown('kind', entry['kind'], _KINDS)}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        built = _KINDS[line["kind"]](line)
+        built = _KINDS[entry["kind"]](entry)
     if weights is not None:
         load_weights(built.model, weights)
     return built
 
 
 def load_weights(model: nn.Module, path: str) -> None:
-    """Put the weights of a file into a model; a bias of the logits is added if the file has one.
+    """Load the weights of a file into a model; a logit bias is added if the file has one.
 
     Raises
     ------
     UserError
-        If they are not all of this model's weights, or not a whole .safetensors.
+        If the file is not a complete .safetensors, or its weights are not exactly those of the model.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -72,38 +73,40 @@ def load_weights(model: nn.Module, path: str) -> None:
         model.load_state_dict(state)
     except (SafetensorError, RuntimeError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: not the weights of this model ({reason}); make them again") from None
+        raise UserError(
+            f"{path}: not the weights of this model ({reason}); train or fetch it again"
+        ) from None
 
 
-def _small(line: Mapping) -> Built:
+def _small(entry: Mapping) -> BuiltModel:
     from clipfair.models.small_clip import SmallCLIP
 
-    words = len(tokenizers.read_words(line["words"]))
-    model = SmallCLIP(width=line["width"], dim=line["dim"], words=words)
-    tokenizer = tokenizers.word_tokenizer(line["words"], line["length"])
-    return _built(model, tokenizer, line["size"], SYMMETRIC, crop=False)
+    words = len(tokenizers.read_words(entry["words"]))
+    model = SmallCLIP(width=entry["width"], dim=entry["dim"], words=words)
+    tokenizer = tokenizers.word_tokenizer(entry["words"], entry["length"])
+    return with_preprocessing(model, tokenizer, entry["size"], SYMMETRIC, crop=False)
 
 
-def _vit(line: Mapping) -> Built:
-    """The paper's: resized to 224 x 224, [-1, 1]; text both ways, pooled at its last token."""
+def _vit(entry: Mapping) -> BuiltModel:
+    """CLIP the Bias: images in [-1, 1]; a text tower without causal mask, pooled at the last token."""
     from open_clip import CLIP
     from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 
-    letter, patch = line["vision"].split("/")
+    letter, patch = entry["vision"].split("/")
     width, heads = SIZES[letter]
-    text_width, text_heads = SIZES[line["text"]]
+    text_width, text_heads = SIZES[entry["text"]]
     model = CLIP(
-        line["dim"],
+        entry["dim"],
         CLIPVisionCfg(
             layers=LAYERS,
             width=width,
             head_width=width // heads,
             patch_size=int(patch),
-            image_size=line["size"],
+            image_size=entry["size"],
             no_ln_pre=True,
         ),
         CLIPTextCfg(
-            context_length=line["length"],
+            context_length=entry["length"],
             width=text_width,
             heads=text_heads,
             layers=LAYERS,
@@ -111,28 +114,32 @@ def _vit(line: Mapping) -> Built:
             pool_type="last",
         ),
     )
-    return _built(model, tokenizers.sticky_tokenizer(line["length"]), line["size"], SYMMETRIC, crop=False)
+    return with_preprocessing(
+        model, tokenizers.sticky_tokenizer(entry["length"]), entry["size"], SYMMETRIC, crop=False
+    )
 
 
-def _siglip(line: Mapping) -> Built:
-    """open_clip's model of that name with the same tokens as the paper's towers; pictures as those."""
+def _siglip(entry: Mapping) -> BuiltModel:
+    """open_clip's SigLIP of that name, with tokens and images as for ``vit``."""
     from open_clip import CustomTextCLIP
 
-    config = _config(line["name"])
+    config = _config(entry["name"])
     config.pop("custom_text")
     size = config["vision_cfg"]["image_size"]
-    config["text_cfg"] |= {"context_length": line["length"], "vocab_size": tokenizers.PAIRS}
+    config["text_cfg"] |= {"context_length": entry["length"], "vocab_size": tokenizers.CLIP_VOCABULARY_SIZE}
     model = CustomTextCLIP(**config)
-    return _built(model, tokenizers.sticky_tokenizer(line["length"]), size, SYMMETRIC, crop=False)
+    return with_preprocessing(
+        model, tokenizers.sticky_tokenizer(entry["length"]), size, SYMMETRIC, crop=False
+    )
 
 
-def _open_clip(line: Mapping) -> Built:
-    """As OpenAI published them: shorter side to the size, centre cut out, their mean and deviation."""
+def _open_clip(entry: Mapping) -> BuiltModel:
+    """OpenAI's: shorter side to the size, centre crop, its mean and standard deviation."""
     from open_clip import CLIP
 
-    config = _config(line["name"])
+    config = _config(entry["name"])
     size, length = config["vision_cfg"]["image_size"], config["text_cfg"]["context_length"]
-    return _built(CLIP(**config), tokenizers.clip_tokenizer(length), size, OPENAI, crop=True)
+    return with_preprocessing(CLIP(**config), tokenizers.clip_tokenizer(length), size, OPENAI, crop=True)
 
 
 def _config(name: str) -> dict:
@@ -144,13 +151,15 @@ def _config(name: str) -> dict:
     return config
 
 
-def _blip2(line: Mapping) -> Built:
-    from clipfair.models.blip2 import build_blip2
+def _blip2(entry: Mapping) -> BuiltModel:
+    from clipfair.models.blip2 import make_blip2
 
-    return build_blip2(line)
+    tower = build(entry["tower"], None, 0)
+    model, tokenizer = make_blip2(entry, tower.model.visual)
+    return replace(tower, model=model, tokenizer=tokenizer)
 
 
-_KINDS: dict[str, Callable[[Mapping], Built]] = {
+_KINDS: dict[str, Callable[[Mapping], BuiltModel]] = {
     "small": _small,
     "vit": _vit,
     "siglip": _siglip,
@@ -159,18 +168,20 @@ _KINDS: dict[str, Callable[[Mapping], Built]] = {
 }
 
 
-def _built(model: nn.Module, tokenizer: Any, size: int, scale: tuple, *, crop: bool) -> Built:
+def with_preprocessing(
+    model: nn.Module, tokenizer: Any, size: int, scale: tuple, *, crop: bool
+) -> BuiltModel:
     resize = _crop_to(size) if crop else _squash_to(size)
     normalise = _normaliser(*scale)
 
     def preprocess(image: "Image") -> Tensor:
         return normalise(pixels_of(resize(image))[None])[0]
 
-    return Built(model, tokenizer, preprocess, resize, normalise, size, crop)
+    return BuiltModel(model, tokenizer, preprocess, resize, normalise, size, crop)
 
 
 def _normaliser(mean: tuple[float, ...], deviation: tuple[float, ...]) -> Callable[[Tensor], Tensor]:
-    # One multiplication and one addition for each pixel: x / 255 / deviation - mean / deviation.
+    # One multiplication and one addition per pixel: x / 255 / deviation - mean / deviation.
     factor = torch.tensor([1 / (255 * one) for one in deviation]).view(3, 1, 1)
     offset = torch.tensor([-m / d for m, d in zip(mean, deviation, strict=True)]).view(3, 1, 1)
 
@@ -182,7 +193,7 @@ def _normaliser(mean: tuple[float, ...], deviation: tuple[float, ...]) -> Callab
 
 
 def _squash_to(size: int) -> Callable[["Image"], "Image"]:
-    """Both sides to ``size``, bilinear, whatever the shape (big_vision's resize)."""
+    """Resize both sides to ``size``, bilinear, ignoring the aspect ratio (big_vision's resize)."""
     from PIL import Image
 
     def resize(image: "Image") -> "Image":
@@ -195,13 +206,13 @@ def _squash_to(size: int) -> Callable[["Image"], "Image"]:
 
 
 def _crop_to(size: int) -> Callable[["Image"], "Image"]:
-    """The shorter side to ``size``, bicubic, the centre cut out (CLIP's)."""
+    """Resize the shorter side to ``size``, bicubic, and crop the centre (CLIP's)."""
     from PIL import Image
 
     def resize(image: "Image") -> "Image":
         image = image.convert("RGB")
         scale = size / min(image.size)
-        # torchvision's sides: the longer one is cut to an integer, the margins are rounded.
+        # As torchvision: the longer side is truncated to an integer, the margins are rounded.
         width, height = (max(size, int(side * scale)) for side in image.size)
         image = image.resize((width, height), Image.Resampling.BICUBIC)
         left, top = round((width - size) / 2), round((height - size) / 2)

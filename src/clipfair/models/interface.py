@@ -1,4 +1,4 @@
-"""What every kind of model provides: two towers, a tokenizer, and how an image is prepared."""
+"""The interface of every kind of model: two towers, a tokenizer, and the preparation of images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,17 +14,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Built:
-    """A model, and what its inputs are made with.
+class BuiltModel:
+    """A model with the functions that prepare its inputs.
 
     Attributes
     ----------
     model : has ``visual``, ``encode_image``, ``encode_text``, ``logit_scale`` and ``logit_bias`` (or None).
     tokenizer : texts to (n, length) int64.
-    preprocess : a picture to (3, size, size) float32; the same for training, since neither paper augments.
-    size, crop : pictures have this many pixels to a side; cut out of their middle, or squashed.
-    normalise : (n, 3, H, W) in [0, 255], resized, to what the model is given.
-    resize : a picture to RGB of size x size.
+    preprocess : an image to (3, size, size) float32; also for training, because neither paper augments.
+    resize : an image to RGB of size x size.
+    normalise : resized images (n, 3, size, size) in [0, 255] to the input of the model, float32.
+    size : the side of an input image, pixels.
+    crop : True if ``resize`` cuts out the centre, False if it ignores the aspect ratio.
     """
 
     model: nn.Module
@@ -37,7 +38,7 @@ class Built:
 
 
 def pixels_of(image: "Image") -> Tensor:
-    """An RGB picture as (3, H, W) uint8."""
+    """Return an RGB image as (3, H, W) uint8."""
     import numpy as np
 
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()

@@ -1,7 +1,7 @@
-"""A small CLIP for pictures of 32 pixels on one core: three convolutions, a bag of words.
+"""A small CLIP for images of 32 pixels, trained on one core: three convolutions and a bag of words.
 
-It has the interface of open_clip's models, and needs only torch: the import of open_clip would cost a
-third of what such a model trains for.
+It has the interface of open_clip's models and needs only torch: importing open_clip would take a third of the
+time that such a model trains.
 """
 
 import math
@@ -14,14 +14,14 @@ END = 0
 
 
 class SmallImageTower(nn.Module):
-    """Patches of 4 x 4 pixels, two convolutions that halve the sides, each channel's largest, a projection.
+    """Patches of 4 x 4 pixels, two convolutions with stride 2, max pooling, a projection.
 
     Parameters
     ----------
     width
         Channels of the patches; the convolutions have twice and four times as many.
     dim
-        Of the embedding: the representation size r.
+        The representation size r of the embedding.
     """
 
     def __init__(self, width: int, dim: int):
@@ -33,16 +33,16 @@ class SmallImageTower(nn.Module):
         self.proj = nn.Parameter(torch.randn(4 * width, dim) * (4 * width) ** -0.5)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(n, 3, H, W) -> (n, dim); without ``proj``, what it would project, (n, 4 width)."""
-        seen = functional.relu(self.patches(images.contiguous(memory_format=torch.channels_last)))
-        seen = functional.relu(self.first(seen))
-        seen = functional.relu(self.second(seen))
-        pooled = self.norm(seen.amax(dim=(2, 3)))
+        """(n, 3, H, W) -> (n, dim); (n, 4 width), the input of the projection, if ``proj`` is None."""
+        maps = functional.relu(self.patches(images.contiguous(memory_format=torch.channels_last)))
+        maps = functional.relu(self.first(maps))
+        maps = functional.relu(self.second(maps))
+        pooled = self.norm(maps.amax(dim=(2, 3)))
         return pooled if self.proj is None else pooled @ self.proj
 
 
 class SmallTextTower(nn.Module):
-    """The mean over the words, which is zero for no words; one hidden layer beside it; a projection."""
+    """The mean over the word embeddings (zero without words), a residual hidden layer, a projection."""
 
     def __init__(self, words: int, width: int, dim: int):
         super().__init__()
@@ -55,17 +55,17 @@ class SmallTextTower(nn.Module):
         nn.init.normal_(self.words.weight, std=0.1)
 
     def forward(self, texts: Tensor) -> Tensor:
-        """(n, length) tokens, filled up with :data:`END` -> (n, dim)."""
+        """(n, length) tokens, padded with :data:`END` -> (n, dim)."""
         count = (texts != END).sum(dim=1)
         texts = texts[:, : max(1, int(count.max()))]
         words = self.words(texts).masked_fill((texts == END)[..., None], 0)
         bag = words.sum(dim=1) / (count[:, None] + 1)
-        read = bag + self.down(functional.relu(self.up(self.before(bag))))
-        return self.norm(read) @ self.proj
+        hidden = bag + self.down(functional.relu(self.up(self.before(bag))))
+        return self.norm(hidden) @ self.proj
 
 
 class SmallCLIP(nn.Module):
-    """Two small towers and a temperature; a bias where a sigmoid loss gives it one."""
+    """Two small towers and a temperature; a sigmoid loss sets a bias, too."""
 
     def __init__(self, *, width: int, dim: int, words: int):
         super().__init__()
@@ -76,10 +76,10 @@ class SmallCLIP(nn.Module):
 
     def encode_image(self, images: Tensor, normalize: bool = False) -> Tensor:
         """(n, 3, H, W) -> (n, dim)."""
-        seen = self.visual(images)
-        return functional.normalize(seen, dim=-1) if normalize else seen
+        embedded = self.visual(images)
+        return functional.normalize(embedded, dim=-1) if normalize else embedded
 
     def encode_text(self, texts: Tensor, normalize: bool = False) -> Tensor:
         """(n, length) -> (n, dim)."""
-        read = self.text(texts)
-        return functional.normalize(read, dim=-1) if normalize else read
+        embedded = self.text(texts)
+        return functional.normalize(embedded, dim=-1) if normalize else embedded

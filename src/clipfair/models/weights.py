@@ -1,8 +1,9 @@
-"""Published weights: fetched and checked like a dataset's files, written as .safetensors.
+"""Published weights: downloaded and checked like a dataset's files, converted to .safetensors.
 
-OpenAI published TorchScript archives, which torch runs code to load. Here only their tensors are read:
-the archive's pickle is interpreted with a list of the few things that tensors are made of, and anything
-else in it is an empty shell. BLIP2 was published as a .pth, of which torch reads tensors alone.
+OpenAI published TorchScript archives, and loading one with torch executes code in it. Here only the tensors
+are read: the archive's pickle is loaded with a list of the few classes that tensors consist of, and every
+other class is replaced by an empty object. BLIP2 was published as a .pth, from which torch reads only
+tensors.
 """
 
 import contextlib
@@ -24,9 +25,9 @@ from clipfair.core.errors import UserError
 from clipfair.core.io import atomic_path
 from clipfair.data.fetch import fetch_dataset
 
-# What such archives may hold besides weights: what the architecture has already.
+# Entries of such archives that are not weights but settings of the architecture.
 NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
-# What BLIP2's original calls its image tower, which it leaves out of its checkpoints.
+# The prefix of the image tower in the original BLIP2 code, which leaves it out of checkpoints.
 FROZEN_TOWER = "visual_encoder."
 _TYPES = {
     "HalfStorage": torch.float16,
@@ -45,25 +46,25 @@ def fetch_weights(
     partial_dir: str,
     out_path: str,
 ) -> None:
-    """Write the published weights of a model as .safetensors, from a mirror folder or their owner.
+    """Write the published weights of a model as .safetensors, from a mirror folder or their publisher.
 
     Parameters
     ----------
     model
         Its id: ``<mirror>/<id>/<file>`` is tried first.
     weights
-        Its line: ``url`` and ``sha256`` (None if it is not published) of a TorchScript archive, a
+        Its entry: ``url`` and ``sha256`` (None if it is not published) of a TorchScript archive, a
         .safetensors or a .pth.
     tower
-        Fetched weights of a CLIP whose image tower these lack, because it was frozen (BLIP2); it is put among
-        them as ``visual_encoder.*``.
+        The fetched weights of a CLIP with the image tower that a checkpoint of BLIP2 lacks, because the tower
+        was frozen; they are added as ``visual_encoder.*``.
     mirror, partial_dir
         As for :func:`clipfair.data.fetch.fetch_dataset`.
 
     Raises
     ------
     UserError
-        If they cannot be had, are not what was published, or hold no weights.
+        If the file cannot be fetched, has another sha256, or contains no weights.
     """
     with _fetched(model, "weights", weights, mirror=mirror, partial_dir=partial_dir) as path:
         state = read_weights(path)
@@ -91,7 +92,7 @@ def fetch_vocabulary(
 def _fetched(
     model: str, what: str, source: Mapping[str, Any], *, mirror: str | None, partial_dir: str
 ) -> Iterator[Path]:
-    """One published file, checked like a dataset's; it is gone after the block."""
+    """Fetch one published file, checked like a dataset's; it is removed after the block."""
     name = source["url"].rpartition("/")[2]
     published = Dataset(
         id=model,
@@ -112,12 +113,14 @@ def _fetched(
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The weights of a .safetensors, of a TorchScript archive or of a .pth's ``model``, in float32.
+    """Return the weights of a .safetensors, a TorchScript archive or the ``model`` of a .pth, in float32.
+
+    No code in the file is executed.
 
     Raises
     ------
     UserError
-        If the file is none of them. Nothing in it is run.
+        If the file is none of them.
     """
     try:
         state = _read(path)
@@ -128,14 +131,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ) from None
     kept = {name: value for name, value in state.items() if name.rpartition(".")[2] not in NOT_WEIGHTS}
     if not kept:
-        raise UserError(f"{path.name}: holds no weights")
+        raise UserError(f"{path.name}: contains no weights")
     return {name: value.float() if value.is_floating_point() else value for name, value in kept.items()}
 
 
 def _read(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".pth":
         state = torch.load(path, map_location="cpu", weights_only=True)["model"]
-        # Names may share a tensor there, which a .safetensors does not allow.
+        # Names may share a tensor in a .pth, which .safetensors does not allow.
         return {name: value.clone() for name, value in state.items()}
     return _read_archive(path) if zipfile.is_zipfile(path) else load(path.read_bytes())
 
@@ -144,14 +147,14 @@ def _read_archive(path: Path) -> dict[str, Tensor]:
     with zipfile.ZipFile(path) as archive:
         [main] = [name for name in archive.namelist() if name.count("/") == 1 and name.endswith("/data.pkl")]
         with archive.open(main) as stream:
-            module = _Tensors(
+            module = _TensorUnpickler(
                 stream, lambda key: archive.read(main.replace("data.pkl", f"data/{key}"))
             ).load()
     return dict(_tensors_of(module, prefix=""))
 
 
-class _Shell:
-    """Stands for any object of an archive: its attributes, none of its code."""
+class _AnyObject:
+    """Replaces any other object of an archive: it has the attributes but no code."""
 
     def __init__(self, *_: object):
         self.attributes: dict = {}
@@ -160,8 +163,8 @@ class _Shell:
         self.attributes = state if isinstance(state, dict) else {}
 
 
-class _Tensors(pickle.Unpickler):
-    """Reads a pickle in which only tensors come to life."""
+class _TensorUnpickler(pickle.Unpickler):
+    """Reads a pickle, and creates only tensors and ordered mappings of their own classes."""
 
     def __init__(self, stream: BinaryIO, read: Callable[[str], bytes]):
         super().__init__(stream)
@@ -174,7 +177,7 @@ class _Tensors(pickle.Unpickler):
         }
         if module == "torch" and name in _TYPES:
             return _TYPES[name]
-        return known.get((module, name), _Shell)
+        return known.get((module, name), _AnyObject)
 
     def persistent_load(self, pid: tuple) -> Tensor:
         _, dtype, key, *_ = pid
@@ -185,11 +188,11 @@ def _rebuild(storage: Tensor, offset: int, size: tuple, stride: tuple, *_: objec
     return torch.as_strided(storage, size, stride, offset).clone()
 
 
-def _tensors_of(module: _Shell, prefix: str) -> list[tuple[str, Tensor]]:
+def _tensors_of(module: _AnyObject, prefix: str) -> list[tuple[str, Tensor]]:
     found = []
     for name, value in module.attributes.items():
         if isinstance(value, Tensor):
             found.append((prefix + name, value))
-        elif isinstance(value, _Shell):
+        elif isinstance(value, _AnyObject):
             found += _tensors_of(value, f"{prefix}{name}.")
     return found

@@ -495,7 +495,7 @@ class Registry:
             files.append(paths.TABLE5)
         if self.compared_tables():
             files.append(paths.METRICS)
-        return files
+        return [*files, *self.runs.model_cards()]
 
 
 def _with_generated(

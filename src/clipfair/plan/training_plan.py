@@ -209,6 +209,15 @@ class Runs:
         """``template`` (with {study} and the levels of the run key) for a run or a batch."""
         return template.format(study=self.study, **asdict(run))
 
+    def batch_files(self, template: str, batch: Run) -> list[str]:
+        """``template`` for every seed of a batch."""
+        return [self.path_of(template, run) for run in self.runs_of(batch)]
+
+    def model_cards(self) -> list[str]:
+        """The model card of every trained batch."""
+        trained = [batch for batch in self.batches if self.is_trained(batch)]
+        return [f"{self.path_of(paths.MODEL_CARD, batch)}/card.md" for batch in trained]
+
     def model_file(self, run: Run) -> str:
         """The trained model of a run."""
         return self.path_of(paths.MODEL, run)

@@ -1,1 +1,1 @@
-"""Training: one loop for pretraining and fine-tuning, on one core or many GPUs, that can be stopped."""
+"""Training: one resumable loop for pretraining and fine-tuning, on one core or many GPUs."""

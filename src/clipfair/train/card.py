@@ -1,81 +1,107 @@
-"""The model card of a trained model: the sections of Mitchell et al. (2019), filled from its spec."""
+"""The model card of a batch (one setting, all seeds), with the sections of Mitchell et al. (2019)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-
-def model_card(spec: Mapping) -> str:
-    """A page for people (CLIP the Bias, Appendix A.3, has the like of it).
-
-    Parameters
-    ----------
-    spec
-        As :func:`clipfair.train.outputs.make_spec` makes it.
-    """
-    settings = spec["settings"]
-    run, method, recipe = settings["run"], settings["method"], settings["recipe"]
-    packages = spec["environment"]["packages"]
-    architecture = _facts({key: value for key, value in settings["model"].items() if key != "weights"})
-    return f"""# Model card: {run["model"]}, {run["method"]}, {run["balance"]}, seed {run["seed"]}
+CARD = """# Model card: {title}
 
 ## Model details
 - Two towers that embed images and texts in one space. Architecture: {architecture}.
-- {spec["parameters"]:,} parameters. Started from {_start(settings["model"])}.
-- Trained for: {method["kind"]}; {_facts(method["settings"])}.
-- Recipe: {_facts(recipe)}.
-- Software: torch {packages["torch"]}, open_clip {packages["open_clip_torch"]}; code {spec["code"]}.
+- {parameters:,} parameters. Initial weights: {initial_weights}.
+- Seeds: {seeds}.
+- Method: {method}.
+- Recipe: {recipe}.
+- Software: torch {torch}, open_clip {open_clip}; code {code}.
 
 ## Intended use
-- Research on bias in models of images and texts: comparing this model with others of the same study that
-  differ in their data or their method.
+- Research on bias in models of images and texts: a comparison of this model with others of the same study
+  that differ in their data or their method.
 - Not for use on people, nor for decisions of any kind. Categories such as perceived gender are coarse, and
-  assigned by others.
+  were assigned by other people.
 
 ## Factors
 - Bias is measured between the groups that the evaluation sets annotate (perceived gender, age, race, and in
-  medical data ethnicity and language). Groups that they do not annotate are not looked at.
+  medical data ethnicity and language). Other groups are not measured.
 
 ## Metrics
 - Representation bias, association bias, zero-shot and few-shot accuracy, retrieval, group fairness: under
-  `results/evaluate`, by the same run key. No figure is given here, so that none can be out of date.
+  `results/evaluate`, by the same run key.
 
 ## Training data
-{_data(spec)}
+{data}
 
 ## Evaluation data
-- The evaluation lines of config.yaml name them; `resources/datasets.yaml` has versions and licences.
+- Each evaluation of the configuration names its dataset; `resources/datasets.yaml` has versions and licences.
 
 ## Quantitative analyses
-- The tables of the study; every one is a function of the evaluation records alone.
+- The tables of the study, which are made from the evaluation records.
+- Training curves: ![training curves]({curves})
 
 ## Ethical considerations
-- A model learns the associations of its data. Balancing removes those between annotated attributes, in
-  training data alone, and up to the errors of the annotation; a bias found small here may be large elsewhere.
+- A model learns the associations of its data. Balancing removes associations between annotated attributes in
+  the training data only, up to the errors of the annotation. A bias that is small here may be large
+  elsewhere.
 
 ## Caveats and recommendations
-- Seeds differ: compare models over several. What is not comparable with a published value is marked so in
-  the tables.
+- Results differ between seeds: compare models over several seeds. The tables mark the values that cannot be
+  compared with a published value.
 """
 
 
-def _facts(values: Mapping) -> str:
+def model_card(specs: Sequence[Mapping], *, curves: str) -> str:
+    """Return the card as Markdown; CLIP the Bias has one in Appendix A.3.
+
+    Parameters
+    ----------
+    specs
+        The spec.json of each seed, as :func:`clipfair.train.outputs.make_spec` makes it.
+    curves
+        The file name of the training curves, which the card shows.
+    """
+    spec, settings = specs[0], specs[0]["settings"]
+    model, method = settings["model"], settings["method"]
+    packages = spec["environment"]["packages"]
+    architecture = {key: value for key, value in model.items() if key not in ("weights", "kind")}
+    return CARD.format(
+        title=title_of(settings["run"]),
+        architecture=f"{model['kind']}; {_list(architecture)}",
+        parameters=spec["parameters"],
+        initial_weights=_initial_weights(model),
+        seeds=", ".join(str(one["settings"]["run"]["seed"]) for one in specs),
+        method=f"{method['kind']}; {_list(method['settings'])}",
+        recipe=_list(settings["recipe"]),
+        torch=packages["torch"],
+        open_clip=packages["open_clip_torch"],
+        code=spec["code"],
+        data=_training_data(spec),
+        curves=curves,
+    )
+
+
+def title_of(run: Mapping) -> str:
+    """``dataset x, model y, method z`` of a run key, without its seed and levels that do not apply."""
+    return ", ".join(
+        f"{level} {value}" for level, value in run.items() if level != "seed" and value not in ("none", "0")
+    )
+
+
+def _list(values: Mapping) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
 
 
-def _start(model: Mapping) -> str:
+def _initial_weights(model: Mapping) -> str:
     weights = model.get("weights")
     if not weights:
-        return "random weights"
+        return "random"
     if "run" in weights:
-        return f"a model of this study ({_facts(weights['run'])})"
-    return f"published weights, {weights['url']}"
+        return f"a model of this study ({_list(weights['run'])})"
+    return f"published, {weights['url']}"
 
 
-def _data(spec: Mapping) -> str:
-    seen = f"- {spec['examples']:,} examples seen, in {spec['steps']:,} steps."
-    stages = spec["data"].get("stages", [])
-    lines = [
+def _training_data(spec: Mapping) -> str:
+    stages = [
         f"- Stage {number}, condition `{stage['balance']}`: {stage['examples']:,} pairs, "
         f"{stage['steps']:,} steps, {stage['passes']} passes."
-        for number, stage in enumerate(stages, start=1)
+        for number, stage in enumerate(spec["data"].get("stages", []), start=1)
     ]
-    return "\n".join([f"- Dataset `{spec['settings']['run']['dataset']}`.", *lines, seen])
+    seen = f"- {spec['examples']:,} examples seen, in {spec['steps']:,} steps."
+    return "\n".join([f"- Dataset `{spec['settings']['run']['dataset']}`.", *stages, seen])

@@ -1,7 +1,7 @@
-"""Checkpoints: whole or not there, the one before kept, read without running code.
+"""Checkpoints of a training: written atomically, the one before kept, read without executing code.
 
-A file's name has its step and the first digits of its sha256, so a torn one is known as such; then the
-one before is taken.
+The name of a file contains its step and the first digits of its sha256, so that a damaged file is recognised;
+the one before is used then.
 """
 
 import errno
@@ -31,9 +31,9 @@ class Checkpoints:
 
     Attributes
     ----------
-    folder : where they are, and nothing else.
-    spec : a digest of all that decides the run; a checkpoint of another is refused.
-    minutes : between two of them.
+    folder : the folder of the checkpoints.
+    spec : a digest of everything that decides the run; a checkpoint of another spec is refused.
+    minutes : the time between two checkpoints.
     """
 
     folder: Path
@@ -42,11 +42,11 @@ class Checkpoints:
     _last: float = field(default_factory=time.monotonic)
 
     def is_due(self) -> bool:
-        """Whether it is time for one."""
+        """Return True if the last checkpoint is older than ``minutes``."""
         return time.monotonic() - self._last >= 60 * self.minutes
 
     def save(self, step: int, state: Mapping) -> None:
-        """Write a checkpoint, and remove those older than the one before."""
+        """Write a checkpoint, and remove all but the newest two."""
         buffer = io.BytesIO()
         torch.save({"spec": self.spec, "step": step, **state}, buffer)
         content = buffer.getbuffer()
@@ -61,7 +61,7 @@ class Checkpoints:
         self._last = time.monotonic()
 
     def save_if_possible(self, step: int, state: Mapping) -> None:
-        """Write a checkpoint; on a full disk say so, and let the training go on."""
+        """Write a checkpoint; on a full disk print a warning and continue the training."""
         try:
             self.save(step, state)
         except OSError as error:
@@ -71,32 +71,32 @@ class Checkpoints:
             print(f"clipfair: {self.folder}: no checkpoint at step {step}: {error.strerror}", file=sys.stderr)
 
     def load(self) -> dict | None:
-        """The newest whole checkpoint, None if there is none.
+        """Return the newest undamaged checkpoint, None if there is none.
 
         Raises
         ------
         UserError
-            If it is of another spec.
+            If it has another spec.
         """
         for path in self._files():
             state = _read(path)
             if state is None:
-                print(f"clipfair: {path}: torn; the checkpoint before it is taken", file=sys.stderr)
+                print(f"clipfair: {path}: damaged; using the checkpoint before it", file=sys.stderr)
             elif state["spec"] != self.spec:
                 raise UserError(
-                    f"{path}: a checkpoint of another spec (settings, data or code have changed since); "
-                    f"remove {self.folder} to train anew, or undo the change to go on"
+                    f"{path}: a checkpoint of other settings, data or code; remove {self.folder} to start "
+                    "again from the first step, or undo the change to continue"
                 )
             else:
                 return state
         return None
 
     def clear(self) -> None:
-        """Remove them all: the run has ended."""
+        """Remove all checkpoints, at the end of the run."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _files(self) -> list[Path]:
-        """The newest first."""
+        """Return the files, the newest first."""
         return sorted(self.folder.glob("step-*.pt"), reverse=True)
 
 

@@ -1,73 +1,67 @@
-"""The curves of a training as a picture, drawn without a plotting library, whose import takes a second."""
+"""The training curves of a batch: one panel per logged quantity, one line per seed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
-from PIL import Image, ImageDraw, ImageFont
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from clipfair.core.io import atomic_path
-
-PANEL, MARGIN, GAP = (360, 220), (64, 34), 18
-INK, GREY, LINE = "#222222", "#cccccc", "#0072b2"
-_SCALE = 2
-_NOT_DRAWN = ("step", "examples")
+COLUMNS = 4
+PANEL = (2.4, 1.7)  # inches
+NOT_DRAWN = ("step", "examples")
 
 
-def draw_curves(log: pd.DataFrame, path: str, *, title: str) -> None:
-    """One panel for each column of a log, against the examples seen.
+def draw_curves(
+    title: str, seeds: Sequence[int], logs: Sequence[pd.DataFrame], epochs: Sequence[pd.DataFrame]
+) -> Figure:
+    """Draw every quantity against the examples seen.
 
     Parameters
     ----------
-    log
-        With ``examples``; any other column but ``step`` is a curve.
-    path
-        Gets a PNG.
+    seeds
+        Of the runs.
+    logs
+        The log.csv of each run: ``examples``, and a column per quantity.
+    epochs
+        The epochs.csv of each run, without rows if no epoch was validated.
     """
-    names = [name for name in log.columns if name not in _NOT_DRAWN]
-    columns = min(3, len(names))
-    rows = math.ceil(len(names) / columns)
-    size = ((PANEL[0] + GAP) * columns + GAP, (PANEL[1] + GAP) * rows + 2 * GAP + 14)
-    picture = Image.new("RGB", tuple(side * _SCALE for side in size), "white")
-    draw = ImageDraw.Draw(picture)
-    _text(draw, (GAP, 10), title, size=14)
-    for place, name in enumerate(names):
-        corner = (
-            GAP + (place % columns) * (PANEL[0] + GAP),
-            2 * GAP + 14 + (place // columns) * (PANEL[1] + GAP),
+    curves = [
+        {**_logged(log), **_validated(validations)} for log, validations in zip(logs, epochs, strict=True)
+    ]
+    names = list(dict.fromkeys(name for of_run in curves for name in of_run))
+    rows = math.ceil(len(names) / COLUMNS)
+    figure = Figure(figsize=(COLUMNS * PANEL[0], rows * PANEL[1] + 0.4), layout="constrained")
+    figure.suptitle(title, fontsize=8)
+    for number, name in enumerate(names, start=1):
+        axis = figure.add_subplot(rows, COLUMNS, number)
+        _draw_panel(
+            axis, name, {seed: one[name] for seed, one in zip(seeds, curves, strict=True) if name in one}
         )
-        _panel(draw, corner, name, log["examples"].tolist(), log[name].tolist())
-    with atomic_path(path) as temporary:
-        picture.save(temporary, format="PNG")
+    if len(seeds) > 1:
+        figure.axes[0].legend(fontsize=6)
+    return figure
 
 
-def _panel(
-    draw: ImageDraw.ImageDraw, corner: tuple[int, int], name: str, xs: Sequence[float], ys: Sequence[float]
-) -> None:
-    left, top = corner[0] + MARGIN[0], corner[1] + 20
-    right, bottom = corner[0] + PANEL[0] - 8, corner[1] + PANEL[1] - MARGIN[1]
-    _text(draw, (left, corner[1]), name.replace("_", " "), size=13)
-    low, high = min(ys), max(ys)
-    low, high = (low, high) if high > low else (low - 0.5, high + 0.5)
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        across = left + (right - left) * x / max(xs)
-        return across * _SCALE, (bottom - (bottom - top) * (y - low) / (high - low)) * _SCALE
-
-    for value in (low, (low + high) / 2, high):
-        draw.line([at(0, value), at(max(xs), value)], fill=GREY, width=_SCALE)
-        _text(draw, (corner[0], at(0, value)[1] / _SCALE - 7), f"{value:.4g}", size=11)
-    for value in (0, max(xs)):
-        _text(draw, (at(value, low)[0] / _SCALE - 12, bottom + 4), f"{value:,.0f}", size=11, end=value > 0)
-    _text(draw, ((left + right) / 2 - 40, bottom + 4), "examples seen", size=11)
-    draw.line([at(x, y) for x, y in zip(xs, ys, strict=True)], fill=LINE, width=2 * _SCALE)
+def _logged(log: pd.DataFrame) -> dict[str, pd.Series]:
+    return {name: log.set_index("examples")[name] for name in log.columns if name not in NOT_DRAWN}
 
 
-def _text(
-    draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, *, size: int, end: bool = False
-) -> None:
-    font = ImageFont.load_default(size * _SCALE)
-    x, y = (side * _SCALE for side in place)
-    if end:
-        x -= draw.textlength(text, font=font) - 12 * _SCALE
-    draw.text((x, y), text, fill=INK, font=font)
+def _validated(epochs: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return the AUC of each split after each epoch."""
+    if epochs.empty:
+        return {}
+    auc = epochs[epochs["metric"] == "auc"]
+    return {
+        f"{split} AUC": rows.set_index("examples")["value"]
+        for split, rows in auc.groupby("split", sort=False)
+    }
+
+
+def _draw_panel(axis: Axes, name: str, curves: Mapping[int, pd.Series]) -> None:
+    for seed, curve in curves.items():
+        axis.plot(curve.index, curve.to_numpy(), linewidth=0.8, label=f"seed {seed}")
+    axis.set_title(name.replace("_", " "), fontsize=7)
+    axis.set_xlabel("examples seen", fontsize=6)
+    axis.tick_params(labelsize=6)
+    axis.grid(linewidth=0.3)

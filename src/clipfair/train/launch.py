@@ -1,4 +1,4 @@
-"""Start a training: here, or as several processes under torchrun."""
+"""Start a training in this process, or in several processes with torchrun."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ REQUEST, ERROR = "request.json", "error.txt"
 
 
 def launch(processes: int, request: Mapping) -> None:
-    """:func:`clipfair.train.run.train` with the arguments of ``request``, as that many processes.
+    """Call :func:`clipfair.train.run.train` with the arguments ``request``, in that many processes.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def launch(processes: int, request: Mapping) -> None:
         env={**os.environ, "OMP_NUM_THREADS": str(request["threads"])},
         stderr=sys.stderr,
     )
-    # torchrun hands on SIGTERM alone.
+    # torchrun forwards only SIGTERM to its processes.
     before = {number: signal.signal(number, lambda *_: run.terminate()) for number in SIGNALS}
     try:
         failed = run.wait() != 0
@@ -49,14 +49,12 @@ def launch(processes: int, request: Mapping) -> None:
             signal.signal(number, handler)
     if failed:
         error = folder / ERROR
-        line = (
-            error.read_text(encoding="utf-8") if error.exists() else f"torchrun ended with {run.returncode}"
-        )
-        raise UserError(line)
+        message = f"torchrun ended with exit status {run.returncode}"
+        raise UserError(error.read_text(encoding="utf-8") if error.exists() else message)
 
 
 def run_request(path: str) -> None:
-    """What each process does: the request of a file; an error's line is left beside it."""
+    """Train with the arguments in a JSON file; leave the message of an error next to it."""
     from clipfair.train.run import train
 
     try:

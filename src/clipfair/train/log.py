@@ -1,4 +1,4 @@
-"""log.csv: what was measured on the way, a row now and then."""
+"""log.csv: the terms of the loss and other quantities, in rows of several steps each."""
 
 import time
 from collections import defaultdict
@@ -13,13 +13,13 @@ ROWS = 100
 
 
 @dataclass
-class Log:
-    """Rows, each the mean over the steps since the one before.
+class TrainingLog:
+    """Rows, each with the means over the steps since the row before.
 
     Attributes
     ----------
-    every : steps from row to row.
-    batch_size : examples a step.
+    every : steps per row.
+    batch_size : examples per step.
     """
 
     every: int
@@ -29,8 +29,8 @@ class Log:
     _steps: int = 0
     _since: float = field(default_factory=time.monotonic)
 
-    def add(self, step: int, values: Mapping[str, float], now: Mapping[str, float]) -> None:
-        """Count step number ``step``: ``values`` are averaged, ``now`` is as at the row's step."""
+    def add(self, step: int, values: Mapping[str, float], current: Mapping[str, float]) -> None:
+        """Add step number ``step``: a row has the mean of ``values``, and ``current`` of its last step."""
         for name, value in values.items():
             self._sums[name] += value
         self._steps += 1
@@ -42,7 +42,7 @@ class Log:
                     "step": step,
                     "examples": step * self.batch_size,
                     **means,
-                    **now,
+                    **current,
                     "images_per_second": round(speed, 1),
                 }
             )
@@ -50,15 +50,15 @@ class Log:
             self._steps, self._since = 0, time.monotonic()
 
     def write(self, path: str) -> None:
-        """Write what there is."""
+        """Write the rows as CSV."""
         write_csv(path, pd.DataFrame(self.rows))
 
     def state_dict(self) -> dict:
-        """The rows, and the sums of the next one."""
+        """Return the rows, and the sums of the next one."""
         return {"rows": self.rows, "sums": dict(self._sums), "steps": self._steps}
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Restore them; the clock starts anew."""
+        """Restore the state; the clock restarts."""
         self.rows = [dict(row) for row in state["rows"]]
         self._sums = defaultdict(float, state["sums"])
         self._steps, self._since = state["steps"], time.monotonic()

@@ -1,10 +1,13 @@
-"""The loop: batches in, a trained model out; stopped at any step it goes on to the same bytes."""
+"""The training loop. A training that is stopped at any step and run again ends with the same bytes.
+
+It is our own, not a framework's, because of this guarantee: the state of every part (optimiser, order of the
+examples, objective, hooks, log, random generators) is in the checkpoint, and nothing else decides a step.
+"""
 
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -12,29 +15,30 @@ from torch import Tensor, nn
 from clipfair.core.errors import UserError, progress
 from clipfair.core.io import write_json
 from clipfair.train.checkpoint import Checkpoints
-from clipfair.train.log import Log
+from clipfair.train.interfaces import Batch, Objective, Process, TrainingParts
+from clipfair.train.log import TrainingLog
 from clipfair.train.optimisers import Optimiser
-from clipfair.train.pretraining.contrastive import Contrastive, Handed
-from clipfair.train.protocols import Batch, Objective, Parts, Place
+from clipfair.train.pretraining.contrastive import CachedGradients, ContrastiveObjective
 from clipfair.train.schedules import Schedule
-from clipfair.train.stop import Stop
+from clipfair.train.stop import StopSignal
 
-# The processes agree on being asked to stop every so many steps.
+# The processes agree on whether one was asked to stop every so many steps.
 _AGREE_EVERY = 10
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What the loop does besides minimising.
+class LoopSettings:
+    """The settings of the loop.
 
     Attributes
     ----------
-    steps : in all.
-    accumulate : parts of a process's batch, one after the other.
+    steps : in the whole training.
+    accumulate : the number of parts of a process's batch, computed one after the other.
     rate : the learning rate that the schedule multiplies.
-    clip : the largest norm of the gradient; None for any.
+    clip : the largest norm of the gradient; None for no clipping.
     precision : ``fp32``, or ``bf16`` for autocast.
-    snapshots : the steps after which the weights are kept.
+    snapshots : the steps after which the weights are saved.
+    failure : the path of the file that is written if the loss or the gradient is not finite.
     """
 
     steps: int
@@ -43,35 +47,36 @@ class Plan:
     clip: float | None
     precision: str
     snapshots: frozenset[int]
+    failure: str
 
 
-class Step(nn.Module):
-    """The model with its objective as one module, so that DDP sees the whole step."""
+class TrainingStep(nn.Module):
+    """Model and objective as one module, because DDP synchronises the gradients of one module's forward."""
 
     def __init__(self, model: nn.Module, objective: Objective):
         super().__init__()
         self.model, self.objective = model, objective
 
-    def forward(self, batch: Batch, handed: Handed | None = None) -> dict[str, Tensor] | Tensor:
-        """The terms of a batch; or what hands gradients back through it."""
-        if handed is None:
+    def forward(self, batch: Batch, cached: CachedGradients | None = None) -> dict[str, Tensor] | Tensor:
+        """Return the terms of a batch; with cached gradients the surrogate loss."""
+        if cached is None:
             return self.objective.terms(self.model, batch)
-        return self.objective.surrogate(self.model, batch, handed)
+        return self.objective.surrogate_loss(self.model, batch, cached)
 
 
 @dataclass
-class Training:
-    """All that has a state."""
+class TrainingState:
+    """Everything that changes during a training."""
 
     model: nn.Module
-    parts: Parts
+    parts: TrainingParts
     optimiser: Optimiser
     trained: Sequence[nn.Parameter]
-    log: Log
+    log: TrainingLog
     step: int = 0
 
     def state_dict(self) -> dict:
-        """Of everything, with the generators of torch."""
+        """Return the state of every part and of torch's random generators."""
         return {
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -84,7 +89,7 @@ class Training:
         }
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Restore everything."""
+        """Restore the state."""
         self.step = state["step"]
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -99,89 +104,91 @@ class Training:
 
 
 def run_loop(
-    training: Training,
+    training: TrainingState,
     schedule: Schedule,
-    plan: Plan,
+    settings: LoopSettings,
     *,
-    place: Place,
+    process: Process,
     checkpoints: Checkpoints,
-    keep_snapshot: Callable[[int, nn.Module], None],
+    save_snapshot: Callable[[int, nn.Module], None],
 ) -> None:
-    """Train to the end, from where ``training`` is.
+    """Train from the current step of ``training`` to the last one.
 
     Raises
     ------
     UserError
-        If the loss or the gradient is not finite (the step, terms and keys are in ``failure.json`` in the
-        folder of the checkpoints), or it is asked to stop (a checkpoint is there).
+        If the loss or the gradient is not finite (step, terms and keys are in ``settings.failure``), or if
+        the process is asked to stop (after saving a checkpoint).
     """
     model, parts = training.model, training.parts
-    step_module = _distributed(Step(model, parts.objective), place)
+    step_module = _distributed(TrainingStep(model, parts.objective), process)
     batches = iter(parts.source)
     model.train()
-    with Stop() as stop, _bar(training, plan, place) as bar:
-        while training.step < plan.steps:
-            taken = [next(batches).to(place.device) for _ in range(plan.accumulate)]
+    with StopSignal() as stop, _progress_bar(training, settings, process) as bar:
+        while training.step < settings.steps:
+            taken = [next(batches).to(process.device) for _ in range(settings.accumulate)]
             factor = schedule(training.step)
             for parameter in training.trained:
                 parameter.grad = None
-            with _autocast(plan, place):
+            with _autocast(settings, process):
                 terms = _backward(step_module, parts.objective, taken)
-            norm = _clip(training.trained, plan.clip)
-            values = _numbers(terms | {"gradient_norm": norm}, place)
+            norm = _clip_gradients(training.trained, settings.clip)
+            values = _mean_values(terms | {"gradient_norm": norm}, process)
             training.step += 1
             if not all(map(math.isfinite, values.values())):
-                _fail(training.step, values, taken, checkpoints.folder, place)
+                _fail(training.step, values, taken, settings.failure)
             training.optimiser.step(factor)
-            now = {
-                "learning_rate": plan.rate * factor,
+            current = {
+                "learning_rate": settings.rate * factor,
                 "temperature": float(model.logit_scale.detach().exp()),
             }
-            training.log.add(training.step, values, now)
+            training.log.add(training.step, values, current)
             for hook in parts.hooks:
                 hook.after_step(training.step, model)
-            if training.step in plan.snapshots and place.rank == 0:
-                keep_snapshot(training.step, model)
+            if training.step in settings.snapshots and process.rank == 0:
+                save_snapshot(training.step, model)
             bar.update(parts.batch_size)
-            _save_or_stop(training, plan, place, checkpoints, stop)
+            _save_or_stop(training, settings.steps, process, checkpoints, stop)
 
 
-def _bar(training: Training, plan: Plan, place: Place) -> contextlib.AbstractContextManager:
+def _progress_bar(
+    training: TrainingState, settings: LoopSettings, process: Process
+) -> contextlib.AbstractContextManager:
     size = training.parts.batch_size
-    bar = progress(None, total=plan.steps * size, unit="image", what="training")
+    bar = progress(None, total=settings.steps * size, unit="image", what="training")
     if training.step:
         bar.update(training.step * size)
-    bar.disable = bar.disable or place.rank != 0
+    bar.disable = bar.disable or process.rank != 0
     return bar
 
 
-def _autocast(plan: Plan, place: Place) -> contextlib.AbstractContextManager:
-    kind = torch.device(place.device).type
-    return torch.autocast(kind, dtype=torch.bfloat16, enabled=plan.precision == "bf16")
+def _autocast(settings: LoopSettings, process: Process) -> contextlib.AbstractContextManager:
+    device = torch.device(process.device).type
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=settings.precision == "bf16")
 
 
-def _distributed(step: Step, place: Place) -> nn.Module:
-    if place.world == 1:
+def _distributed(step: TrainingStep, process: Process) -> nn.Module:
+    if process.world == 1:
         return step
     return nn.parallel.DistributedDataParallel(step)
 
 
 def _backward(step: nn.Module, objective: Objective, batches: Sequence[Batch]) -> dict[str, Tensor]:
-    """Gradients of a step into the parameters; its terms."""
+    """Compute the gradients of a step; return its terms."""
     if len(batches) == 1:
         terms = step(batches[0])
         terms["loss"].backward()
         return terms
-    if isinstance(objective, Contrastive):
+    if isinstance(objective, ContrastiveObjective):
         model = getattr(step, "module", step).model
-        terms, handed = objective.hand_back(model, batches)
-        for batch, gradients, synced in _parts(step, batches, handed):
-            with synced:
+        terms, cached = objective.cache_gradients(model, batches)
+        for batch, gradients, synchronised in _with_synchronisation(step, batches, cached):
+            with synchronised:
                 step(batch, gradients).backward()
         return terms
     sums: dict[str, Tensor] = {}
-    for batch, _, synced in _parts(step, batches, [None] * len(batches)):
-        with synced:
+    for batch, _, synchronised in _with_synchronisation(step, batches, [None] * len(batches)):
+        with synchronised:
             terms = step(batch)
             (terms["loss"] / len(batches)).backward()
         for name, value in terms.items():
@@ -189,17 +196,17 @@ def _backward(step: nn.Module, objective: Objective, batches: Sequence[Batch]) -
     return sums
 
 
-def _parts(
-    step: nn.Module, batches: Sequence[Batch], handed: Sequence[Handed | None]
-) -> Iterator[tuple[Batch, Handed | None, contextlib.AbstractContextManager]]:
-    """Each part, and whether the processes add up their gradients after it: after the last one only."""
-    for number, (batch, gradients) in enumerate(zip(batches, handed, strict=True), start=1):
+def _with_synchronisation(
+    step: nn.Module, batches: Sequence[Batch], cached: Sequence[CachedGradients | None]
+) -> Iterator[tuple[Batch, CachedGradients | None, contextlib.AbstractContextManager]]:
+    """Yield each part with a context in which DDP adds up the gradients after the last part only."""
+    for number, (batch, gradients) in enumerate(zip(batches, cached, strict=True), start=1):
         waits = number < len(batches) and hasattr(step, "no_sync")
         yield batch, gradients, step.no_sync() if waits else contextlib.nullcontext()
 
 
-def _clip(parameters: Sequence[nn.Parameter], largest: float | None) -> Tensor:
-    """Scale the gradients to a norm of ``largest`` at most; the norm that they had."""
+def _clip_gradients(parameters: Sequence[nn.Parameter], largest: float | None) -> Tensor:
+    """Scale the gradients to a norm of at most ``largest``; return the norm before."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
     if largest is not None:
@@ -207,47 +214,46 @@ def _clip(parameters: Sequence[nn.Parameter], largest: float | None) -> Tensor:
     return norm
 
 
-def _numbers(values: Mapping[str, Tensor], place: Place) -> dict[str, float]:
-    """The means over the processes; all at once, since each transfer from an accelerator waits for it."""
+def _mean_values(values: Mapping[str, Tensor], process: Process) -> dict[str, float]:
+    """Return the means over the processes, in one transfer, because each one waits for the accelerator."""
     stacked = torch.stack([value.detach().float() for value in values.values()])
-    if place.world > 1:
+    if process.world > 1:
         torch.distributed.all_reduce(stacked)
-        stacked /= place.world
+        stacked /= process.world
     return dict(zip(values, stacked.tolist(), strict=True))
 
 
-def _fail(
-    step: int, values: Mapping[str, float], batches: Sequence[Batch], folder: Path, place: Place
-) -> None:
-    path = folder / f"failure-{place.rank}.json"
+def _fail(step: int, values: Mapping[str, float], batches: Sequence[Batch], path: str) -> None:
     keys = [key for batch in batches for key in batch.keys]
-    told = {name: str(value) for name, value in values.items()}
-    write_json(path, {"step": step, "terms": told, "keys": keys})
-    terms = ", ".join(f"{name} {value}" for name, value in told.items())
+    terms = {name: str(value) for name, value in values.items()}
+    write_json(path, {"step": step, "terms": terms, "keys": keys})
+    listed = ", ".join(f"{name} {value}" for name, value in terms.items())
     raise UserError(
-        f"step {step}: not a finite number ({terms}); the keys of its batch are in {path}; lower the "
-        "learning rate or look at these examples"
+        f"step {step}: not a finite number ({listed}); the keys of its batch are in {path}; lower the "
+        "learning rate or check these examples"
     )
 
 
-def _save_or_stop(training: Training, plan: Plan, place: Place, checkpoints: Checkpoints, stop: Stop) -> None:
+def _save_or_stop(
+    training: TrainingState, steps: int, process: Process, checkpoints: Checkpoints, stop: StopSignal
+) -> None:
     asked = stop.signal is not None
-    if place.world > 1 and training.step % _AGREE_EVERY == 0:
-        asked = _any(asked, place)
-    elif place.world > 1:
+    if process.world > 1 and training.step % _AGREE_EVERY == 0:
+        asked = _any_process(asked, process)
+    elif process.world > 1:
         asked = False
-    if asked and training.step < plan.steps:
-        if place.rank == 0:
+    if asked and training.step < steps:
+        if process.rank == 0:
             checkpoints.save(training.step, training.state_dict())
         name = "a signal" if stop.signal is None else stop.name
         raise UserError(
-            f"stopped by {name} after step {training.step} of {plan.steps}; run again to go on from there"
+            f"stopped by {name} after step {training.step} of {steps}; run again to continue from this step"
         )
-    if place.rank == 0 and checkpoints.is_due():
+    if process.rank == 0 and checkpoints.is_due():
         checkpoints.save_if_possible(training.step, training.state_dict())
 
 
-def _any(asked: bool, place: Place) -> bool:
-    flag = torch.tensor(int(asked), device=place.device)
+def _any_process(asked: bool, process: Process) -> bool:
+    flag = torch.tensor(int(asked), device=process.device)
     torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
     return bool(flag)

@@ -1,7 +1,7 @@
 """Contrastive losses over the global batch, by name.
 
-Each takes the features of this process and of all; its mean over the processes is the loss of the
-global batch, so the gradients that DDP averages are those of one process with all of it.
+A loss gets the features of this process and of all processes. Its mean over the processes is the loss of the
+global batch, so the gradients that DDP averages are those of one process with the whole batch.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,9 +10,34 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# loss(images, texts, all_images, all_texts, scale, bias, first): features of unit length, (n, r) here and
-# (N, r) everywhere; scale the factor of the cosines; first the place of this process's first example.
+from clipfair.core.errors import UserError
+from clipfair.core.functions import load_function
+from clipfair.core.schema import unknown
+
+# loss(images, texts, all_images, all_texts, scale, bias, first): features of unit length, (n, r) of this
+# process and (N, r) of all; scale, the factor of the cosines, exp(logit_scale); bias, added to the logits, or
+# None; first, the row of this process's first example among all.
 Loss = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | None, int], Tensor]
+
+
+def symmetric_cross_entropy(
+    by_image: Tensor, by_text: Tensor, *, first: int = 0, label_smoothing: float = 0.0
+) -> Tensor:
+    """Return the mean of the cross-entropies of images among texts and of texts among images.
+
+    Parameters
+    ----------
+    by_image, by_text
+        (n, N) logits: rows are images and columns texts, and the reverse.
+    first
+        The column of the first row's pair; the pair of row i is column ``first`` + i.
+    """
+    target = torch.arange(first, first + len(by_image), device=by_image.device)
+    losses = [
+        functional.cross_entropy(logits, target, label_smoothing=label_smoothing)
+        for logits in (by_image, by_text)
+    ]
+    return (losses[0] + losses[1]) / 2
 
 
 def softmax_loss(
@@ -24,14 +49,9 @@ def softmax_loss(
     bias: Tensor | None,
     first: int,
 ) -> Tensor:
-    """Half the cross-entropy of each image's text among all texts, half that of each text's image.
-
-    CLIP's: (CE over rows + CE over columns) / 2 of the logits scale * images texts'.
-    """
-    target = torch.arange(first, first + len(images), device=images.device)
-    by_image = functional.cross_entropy(scale * images @ all_texts.T, target)
-    by_text = functional.cross_entropy(scale * texts @ all_images.T, target)
-    return (by_image + by_text) / 2
+    """CLIP's loss: the symmetric cross-entropy of the logits scale * images texts'."""
+    by_image, by_text = scale * images @ all_texts.T, scale * texts @ all_images.T
+    return symmetric_cross_entropy(by_image, by_text, first=first)
 
 
 def sigmoid_loss(
@@ -43,7 +63,7 @@ def sigmoid_loss(
     bias: Tensor | None,
     first: int,
 ) -> Tensor:
-    """SigLIP's: - mean over i of the sum over j of log sigmoid(y_ij (scale <image_i, text_j> + bias)).
+    """SigLIP's loss: - mean over i of the sum over j of log sigmoid(y_ij (scale <image_i, text_j> + bias)).
 
     y is 1 for a pair, -1 for all others.
     """
@@ -53,3 +73,18 @@ def sigmoid_loss(
 
 
 LOSSES: Mapping[str, Loss] = {"softmax": softmax_loss, "sigmoid": sigmoid_loss}
+
+
+def find_loss(name: str) -> Loss:
+    """Return the loss of a method: a name of :data:`LOSSES`, or ``module:function``.
+
+    Raises
+    ------
+    UserError
+        If there is no such loss.
+    """
+    if ":" in name:
+        return load_function(name, where="config.methods: loss")
+    if name not in LOSSES:
+        raise UserError(f"config.methods: {unknown('loss', name, LOSSES)}, or module:function of your own")
+    return LOSSES[name]

@@ -1,7 +1,9 @@
 """Optimisers by name: Adam, AdamW, and big_vision's variant of Adafactor.
 
-They are written out, over all parameters at once, rather than torch's: those import torch's compiler,
-which takes seconds. A test holds Adam and AdamW against them.
+Adam and AdamW are torch's functional ``adam``. The classes of ``torch.optim`` would import torch's compiler,
+which takes more than a second; the function does not. Adafactor is our own, for two reasons: timm's
+``AdafactorBigVision`` rounds the momentum to bfloat16 before it applies it, where big_vision only stores it
+so; and importing timm costs as much as importing torch. A test compares the two with a momentum of 32 bits.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,11 +11,12 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
 
 from clipfair.core.errors import UserError
 from clipfair.core.schema import unknown
 
-# What flax calls a kernel is decayed: weights of linear layers and convolutions, projections.
+# Weight decay applies to what flax calls a kernel: weights of linear layers and convolutions, projections.
 _NOT_KERNELS = ("embedding", "words", "pos_embed", "cls", "latent")
 
 Named = Sequence[tuple[str, nn.Parameter]]
@@ -23,27 +26,20 @@ class Optimiser(Protocol):
     """Updates parameters from their gradients; its state is of plain values and tensors."""
 
     def step(self, factor: float) -> None:
-        """One update; ``factor`` is the schedule's."""
+        """Update once; ``factor`` is the schedule's."""
 
     def state_dict(self) -> dict:
-        """All that it needs to go on."""
+        """Return the state."""
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Restore it."""
+        """Restore the state."""
 
 
 class Adam:
-    """Adam (Kingma and Ba, 2015), with the weight decay in the gradient or beside it (AdamW).
+    """Adam (Kingma and Ba, 2015), or AdamW (Loshchilov and Hutter, 2019) with ``decoupled`` weight decay.
 
-    With g the gradient (plus weight_decay theta, if it is not ``decoupled``), t = 1, 2, ... the step:
-
-        m     = beta1 m + (1 - beta1) g
-        v     = beta2 v + (1 - beta2) g^2
-        theta = theta - lr weight_decay theta                             if it is decoupled
-        theta = theta - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
-
-    Decoupled decay is of kernels alone (:func:`is_kernel`), the other of all. A parameter without a
-    gradient is left alone from the first step on.
+    Decoupled decay applies to kernels only (:func:`is_kernel`), the other to all parameters. A parameter
+    without a gradient is not updated.
     """
 
     def __init__(
@@ -57,47 +53,47 @@ class Adam:
         decoupled: bool,
     ):
         self.parameters = [parameter for _, parameter in named]
-        self.decayed = [p for name, p in named if is_kernel(name, p)] if decoupled else self.parameters
-        self.rate, self.weight_decay, self.betas, self.eps = rate, weight_decay, tuple(betas), eps
-        self.decoupled = decoupled
-        self.steps = 0
+        self.decays = [weight_decay if not decoupled or is_kernel(name, p) else 0.0 for name, p in named]
+        self.rate, self.betas, self.eps, self.decoupled = rate, tuple(betas), eps, decoupled
+        self.steps = [torch.zeros(()) for _ in named]
         self.first = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.second = [torch.zeros_like(parameter) for parameter in self.parameters]
 
     @torch.no_grad()
     def step(self, factor: float) -> None:
-        """One update with the learning rate ``factor`` times the rate; the gradients are used up."""
-        self.steps += 1
-        rate = self.rate * factor
-        live = [place for place, parameter in enumerate(self.parameters) if parameter.grad is not None]
-        parameters, first, second = (
-            [values[place] for place in live] for values in (self.parameters, self.first, self.second)
-        )
-        gradients = [parameter.grad for parameter in parameters]
-        if self.decoupled and self.weight_decay:
-            torch._foreach_mul_(self.decayed, 1 - rate * self.weight_decay)
-        elif self.weight_decay:
-            torch._foreach_add_(gradients, parameters, alpha=self.weight_decay)
-        beta1, beta2 = self.betas
-        torch._foreach_lerp_(first, gradients, 1 - beta1)
-        torch._foreach_mul_(second, beta2)
-        torch._foreach_addcmul_(second, gradients, gradients, value=1 - beta2)
-        scale = gradients  # read for the last time: their memory is free
-        torch._foreach_copy_(scale, second)
-        torch._foreach_sqrt_(scale)
-        torch._foreach_div_(scale, (1 - beta2**self.steps) ** 0.5)
-        torch._foreach_add_(scale, self.eps)
-        torch._foreach_addcdiv_(parameters, first, scale, value=-rate / (1 - beta1**self.steps))
+        """Update once, with ``factor`` times the learning rate."""
+        for decay in dict.fromkeys(self.decays):
+            rows = [
+                row
+                for row, parameter in enumerate(self.parameters)
+                if parameter.grad is not None and self.decays[row] == decay
+            ]
+            adam(
+                [self.parameters[row] for row in rows],
+                [self.parameters[row].grad for row in rows],
+                [self.first[row] for row in rows],
+                [self.second[row] for row in rows],
+                [],
+                [self.steps[row] for row in rows],
+                foreach=True,
+                decoupled_weight_decay=self.decoupled,
+                amsgrad=False,
+                beta1=self.betas[0],
+                beta2=self.betas[1],
+                lr=self.rate * factor,
+                weight_decay=decay,
+                eps=self.eps,
+                maximize=False,
+            )
 
     def state_dict(self) -> dict:
-        """Steps and both moments."""
+        """Return the steps and both moments of every parameter."""
         return {"steps": self.steps, "first": self.first, "second": self.second}
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Restore them."""
-        self.steps = state["steps"]
-        _copy(state["first"], self.first)
-        _copy(state["second"], self.second)
+        """Restore the state."""
+        for name, values in self.state_dict().items():
+            _copy(state[name], values)
 
 
 class Adafactor:
@@ -108,8 +104,8 @@ class Adafactor:
         beta_t = min(0.999, 1 - (t + 1)^-0.8)
         v      = beta_t v + (1 - beta_t) (g^2 + 1e-30)           or its two means, if it is factored
         u      = g / sqrt(v)                                     or g / sqrt(row col / mean(row))
-        m      = 0.9 m + 0.1 u                                   kept in bfloat16, not debiased
-        theta  = theta - factor (lr m + weight_decay theta)      the last term for kernels alone
+        m      = 0.9 m + 0.1 u                                   stored in bfloat16, not debiased
+        theta  = theta - factor (lr m + weight_decay theta)      the last term for kernels only
 
     v is factored over the two largest dimensions if both are at least 32. The weight decay is not
     multiplied by the learning rate, only by the schedule's factor: 1e-4 here with a learning rate of
@@ -124,7 +120,7 @@ class Adafactor:
 
     @torch.no_grad()
     def step(self, factor: float) -> None:
-        """One update."""
+        """Update once."""
         self.steps += 1
         beta = min(0.999, 1 - self.steps**-0.8)
         for parameter, decay, moments in zip(self.parameters, self.decays, self.moments, strict=True):
@@ -135,14 +131,14 @@ class Adafactor:
                 parameter.sub_(self.rate * momentum + decay * parameter, alpha=factor)
 
     def state_dict(self) -> dict:
-        """Steps and moments."""
+        """Return the steps and moments."""
         return {"steps": self.steps, "moments": self.moments}
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Restore them."""
+        """Restore the state."""
         self.steps = state["steps"]
-        for mine, saved in zip(self.moments, state["moments"], strict=True):
-            _copy([saved[name] for name in mine], list(mine.values()))
+        for current, saved in zip(self.moments, state["moments"], strict=True):
+            _copy([saved[name] for name in current], list(current.values()))
 
 
 def _zero_moments(parameter: Tensor) -> dict[str, Tensor]:
@@ -157,7 +153,7 @@ def _zero_moments(parameter: Tensor) -> dict[str, Tensor]:
 
 
 def _scaled(gradient: Tensor, moments: Mapping[str, Tensor], beta: float) -> Tensor:
-    """The gradient over the root of its second moment, which is updated."""
+    """Update the second moment; return the gradient over its root."""
     square = gradient.square() + 1e-30
     dimensions = _factored(gradient.shape)
     if dimensions is None:
@@ -169,15 +165,15 @@ def _scaled(gradient: Tensor, moments: Mapping[str, Tensor], beta: float) -> Ten
 
 
 def _factored(shape: torch.Size) -> tuple[int, int] | None:
-    """The second largest dimension and the largest, None if the second is too small."""
-    order = sorted(range(len(shape)), key=lambda place: shape[place])
+    """Return the second largest dimension and the largest, None if the second largest is below 32."""
+    order = sorted(range(len(shape)), key=lambda dimension: shape[dimension])
     if len(shape) < 2 or shape[order[-2]] < 32:
         return None
     return order[-2], order[-1]
 
 
-def _copy(saved: Sequence[Tensor], mine: Sequence[Tensor]) -> None:
-    for source, target in zip(saved, mine, strict=True):
+def _copy(saved: Sequence[Tensor], current: Sequence[Tensor]) -> None:
+    for source, target in zip(saved, current, strict=True):
         target.copy_(source)
 
 
@@ -185,9 +181,19 @@ OPTIMISERS = ("adafactor", "adamw", "adam")
 
 
 def make_optimiser(recipe: Mapping, named: Iterable[tuple[str, nn.Parameter]]) -> Optimiser:
-    """The optimiser of a recipe.
+    """Return the optimiser of a recipe.
 
-    ``optimiser``, ``learning_rate``, ``weight_decay``, and of Adam and AdamW ``betas`` and ``eps``.
+    Parameters
+    ----------
+    recipe
+        ``optimiser``, ``learning_rate``, ``weight_decay``; for Adam and AdamW also ``betas`` and ``eps``.
+    named
+        The parameters to train, with their names.
+
+    Raises
+    ------
+    UserError
+        If there is no optimiser of that name.
     """
     name = recipe["optimiser"]
     if name not in OPTIMISERS:
@@ -205,5 +211,5 @@ def make_optimiser(recipe: Mapping, named: Iterable[tuple[str, nn.Parameter]]) -
 
 
 def is_kernel(name: str, parameter: Tensor) -> bool:
-    """Whether a parameter is decayed: a matrix that is multiplied with, no embedding, bias or scale."""
+    """Return True for a matrix of a linear map, False for an embedding, a bias or a scale."""
     return parameter.ndim >= 2 and not any(word in name for word in _NOT_KERNELS)

@@ -1,8 +1,8 @@
-"""Which examples make which step: decided by the seed alone, whoever reads them.
+"""The order of the training examples, decided by the seed alone, whatever reads them.
 
-The examples of a stage are passed over again and again. In each pass the shards are shuffled, and the
-examples within each few shards, so that a reader has few shards open and sees all of them once before
-any twice. Any step can be asked for, so a stopped run goes on at once.
+A stage goes over its examples again and again. In each pass the shards are shuffled, and the examples within
+each few shards, so that a reader has few shards open, and reads every example once before any example twice.
+The examples of any step can be computed directly, so a stopped run continues at once.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from clipfair.core.errors import UserError
 
 
 @dataclass
-class Passes:
+class ShuffledPasses:
     """The endless order of one stage's examples.
 
     Parameters
@@ -22,7 +22,7 @@ class Passes:
     shards
         (n,) the shard of each example.
     open_shards
-        How many shards are shuffled together.
+        The number of shards that are shuffled together.
     seed
         A sequence of non-negative numbers.
     """
@@ -33,11 +33,11 @@ class Passes:
     _passes: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
 
     def take(self, start: int, count: int) -> np.ndarray:
-        """The examples number ``start`` to ``start + count`` of the order; (count,) positions."""
+        """Return the examples number ``start`` to ``start + count`` of the order; (count,) positions."""
         n, parts = len(self.shards), []
         while count:
-            number, place = divmod(start, n)
-            part = self._pass(number)[place : place + count]
+            number, offset = divmod(start, n)
+            part = self._pass(number)[offset : offset + count]
             parts.append(part)
             start, count = start + len(part), count - len(part)
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
@@ -48,35 +48,41 @@ class Passes:
         return self._passes[number]
 
     def _shuffle(self, rng: np.random.Generator) -> np.ndarray:
-        names, place_of = np.unique(self.shards, return_inverse=True)
-        group_of = rng.permutation(len(names))[place_of] // self.open_shards
+        names, index_of = np.unique(self.shards, return_inverse=True)
+        group_of = rng.permutation(len(names))[index_of] // self.open_shards
         shuffled = rng.permutation(len(self.shards))
         return shuffled[np.argsort(group_of[shuffled], kind="stable")]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One data condition of a training: its examples as rows of the dataset, and how many steps it gets.
+    """One stage of a training: a data condition and its number of steps.
 
-    ``texts`` are new captions for the rows, None where they keep the dataset's.
+    Attributes
+    ----------
+    name : of the condition.
+    rows : (n,) the rows of its examples in the dataset.
+    passes : the order of the n examples.
+    steps : of the stage.
+    texts : n captions that replace the dataset's, None to keep the dataset's.
     """
 
     name: str
     rows: np.ndarray
-    passes: Passes
+    passes: ShuffledPasses
     steps: int
     texts: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
-class Order:
-    """All stages in turn."""
+class ExampleOrder:
+    """The order of the examples of all stages."""
 
     stages: Sequence[Stage]
     batch_size: int
 
     def at(self, step: int) -> tuple[Stage, np.ndarray]:
-        """The stage of a step (from 0), and its examples; (batch_size,) positions in the stage's rows."""
+        """Return the stage of a step (from 0), and (batch_size,) positions in the stage's rows."""
         for stage in self.stages[:-1]:
             if step < stage.steps:
                 break
@@ -87,7 +93,7 @@ class Order:
 
 
 def share_steps(shares: Sequence[float], total: int) -> list[int]:
-    """The steps of each stage; they add up to ``total``.
+    """Return the steps of each stage; their sum is ``total``.
 
     >>> share_steps([0.1, 0.9], 600)
     [60, 540]
@@ -97,7 +103,7 @@ def share_steps(shares: Sequence[float], total: int) -> list[int]:
 
 
 def check_size(name: str, examples: int, batch_size: int) -> None:
-    """Raise if a batch would hold an example twice."""
+    """Raise a UserError if a batch would contain an example twice."""
     if examples < batch_size:
         raise UserError(
             f"{name} has {examples:,} examples, fewer than a batch of {batch_size:,}: "

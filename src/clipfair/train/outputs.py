@@ -1,4 +1,4 @@
-"""What a run leaves: weights, spec, log, curves, model card, snapshots."""
+"""The files of a finished training: weights, spec, log, snapshots."""
 
 import platform
 import shutil
@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-import pandas as pd
 import torch
 from torch import Tensor
 
 from clipfair.core.io import atomic_folder, atomic_path, sha256_of, write_json, write_text
 from clipfair.core.provenance import environment
-from clipfair.train.card import model_card
-from clipfair.train.curves import draw_curves
-from clipfair.train.log import Log
-from clipfair.train.protocols import Parts, Place
+from clipfair.train.interfaces import Process, TrainingParts
+from clipfair.train.log import TrainingLog
 
 PACKAGES = ("torch", "open_clip_torch", "safetensors", "pillow")
 
@@ -32,15 +29,23 @@ def save_weights(path: str | Path, state: Mapping[str, Tensor]) -> None:
 
 def make_spec(
     settings: Mapping,
-    parts: Parts,
+    parts: TrainingParts,
     *,
     code: str,
     inputs: Mapping[str, str],
     steps: int,
-    place: Place,
+    process: Process,
     parameters: int,
 ) -> dict:
-    """Everything that made a model, and nothing that did not; ``inputs`` are files by name."""
+    """Return the content of spec.json: everything that decides a model, and the hardware.
+
+    Parameters
+    ----------
+    inputs
+        The input files by name; the spec has their sha256.
+    parameters
+        The number of parameters of the model.
+    """
     packages = {name: metadata.version(name) for name in PACKAGES}
     known = environment()
     return {
@@ -53,32 +58,26 @@ def make_spec(
         "steps": steps,
         "parameters": parameters,
         "environment": known | {"packages": known["packages"] | packages},
-        "hardware": _hardware(place),
+        "hardware": _hardware(process),
     }
 
 
 def write_outputs(
-    out: Mapping[str, str], state: Mapping[str, Tensor], spec: Mapping, log: Log, snapshots: Path
+    out: Mapping[str, str], state: Mapping[str, Tensor], spec: Mapping, log: TrainingLog, snapshots: Path
 ) -> None:
-    """Write all files of a run that has ended; the weights last, for they say that it has."""
+    """Write all files of a finished training, the weights last: if they exist, all other files do."""
     write_json(out["spec"], spec)
     log.write(out["log"])
-    draw_curves(pd.DataFrame(log.rows), out["curves"], title=_title(spec["settings"]["run"]))
-    write_text(out["card"], model_card(spec))
     with atomic_folder(out["snapshots"]) as folder:
         for file in sorted(snapshots.glob("*.safetensors")):
             shutil.copyfile(file, folder / file.name)
     if "epochs" in out and not Path(out["epochs"]).exists():
-        write_text(out["epochs"], "epoch\n")  # none was measured
+        write_text(out["epochs"], "epoch\n")  # a kind of method without validation
     save_weights(out["model"], state)
 
 
-def _title(run: Mapping) -> str:
-    return ", ".join(f"{level} {value}" for level, value in run.items() if value != "none")
-
-
-def _hardware(place: Place) -> dict:
-    found = {"processes": place.world, "processor": platform.machine(), "threads": torch.get_num_threads()}
-    if torch.device(place.device).type == "cuda":
-        found["gpu"] = torch.cuda.get_device_name(place.device)
+def _hardware(process: Process) -> dict:
+    found = {"processes": process.world, "processor": platform.machine(), "threads": torch.get_num_threads()}
+    if torch.device(process.device).type == "cuda":
+        found["gpu"] = torch.cuda.get_device_name(process.device)
     return found

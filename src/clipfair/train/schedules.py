@@ -17,20 +17,22 @@ def rsqrt(step: int, *, total: int, warmup: int, timescale: int, cooldown: int, 
     ----------
     step
         From 0.
-    warmup, timescale, cooldown
-        Steps; the paper has 5000, 5000 and no cool-down (Appendix A.4), so that any point on the way
-        is a run of its own.
+    total, warmup, timescale, cooldown
+        Steps. CLIP the Bias has a warm-up and a timescale of 5000 and no cool-down (Appendix A.4), so that
+        the model at any step equals the result of a shorter training.
+    floor
+        Not used.
     """
     after = max(0, step - warmup)
     return _ramp(step, warmup) / math.sqrt(1 + after / timescale) * _ramp(total - step, cooldown)
 
 
 def cosine(step: int, *, total: int, warmup: int, timescale: int, cooldown: int, floor: float) -> float:
-    """Linear warm-up, then half a cosine to ``floor`` at ``total``."""
+    """Linear warm-up, then half a cosine down to ``floor`` at ``total``."""
     if step < warmup:
         return _ramp(step, warmup)
-    left = (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup))) / 2
-    return floor + (1 - floor) * left
+    remaining = (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup))) / 2
+    return floor + (1 - floor) * remaining
 
 
 def constant(step: int, *, total: int, warmup: int, timescale: int, cooldown: int, floor: float) -> float:
@@ -42,9 +44,19 @@ SCHEDULES = {"rsqrt": rsqrt, "cosine": cosine, "constant": constant}
 
 
 def make_schedule(recipe: Mapping, total: int) -> Schedule:
-    """The schedule of a recipe: ``schedule``; in steps ``warmup``, ``timescale``, ``cooldown``; ``floor``.
+    """Return the schedule of a recipe over the whole training, all stages together.
 
-    It is of the whole training: a second stage goes on where the first one ended.
+    Parameters
+    ----------
+    recipe
+        ``schedule``; in steps ``warmup``, ``timescale``, ``cooldown``; ``floor``.
+    total
+        The number of steps.
+
+    Raises
+    ------
+    UserError
+        If there is no schedule of that name.
     """
     name = recipe["schedule"]
     if name not in SCHEDULES:

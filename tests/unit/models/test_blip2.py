@@ -106,7 +106,7 @@ def test_a_small_tower_gives_its_map():
     model, _ = make_blip2(line(tokens=None), tower)
     seen = model.visual.trunk.image_tokens
     images = torch.randn(2, 3, 32, 32)
-    pooled = seen.see(images).amax(dim=1)
+    pooled = seen.tokens_of(images).amax(dim=1)
     assert torch.allclose(tower.norm(pooled) @ tower.proj, tower(images), atol=1e-6)
 
 
@@ -157,7 +157,7 @@ def test_a_word_is_generated_from_the_image_and_what_stands_before_it():
     changed = texts.clone()
     changed[0, 3] = 1
     logits, again = model.generate(seen, texts), model.generate(seen, changed)
-    assert logits.shape == (1, 7, model.vocabulary.size)
+    assert logits.shape == (1, 7, model.tokens.vocabulary_size)
     assert torch.allclose(logits[:, :3], again[:, :3], atol=1e-6)
     assert not torch.allclose(logits[:, 3], again[:, 3], atol=1e-4)
     (gradient,) = torch.autograd.grad(model.generate(seen.requires_grad_(), texts)[0, 0, 0], seen)
@@ -202,23 +202,23 @@ def test_it_starts_from_the_tower_of_a_clip():
 
 
 def test_words_between_start_and_end():
-    tokenize, vocabulary = make_tokenizer({"kind": "words", "words": "tiny"}, 6)
-    start, end = vocabulary.start, vocabulary.end
+    tokenize, tokens = make_tokenizer({"kind": "words", "words": "tiny"}, 6)
+    start, end = tokens.start, tokens.end
     assert tokenize(["no disc", "a clear disc of no sign", ""]).tolist() == [
         [start, 5, 3, end, 0, 0],
         [start, 1, 2, 3, 6, end],
         [start, end, 0, 0, 0, 0],
     ]
-    assert len({vocabulary.pad, start, end, vocabulary.decode, *range(1, 8)}) == vocabulary.size == 11
+    assert len({tokens.pad, start, end, tokens.decode, *range(1, 8)}) == tokens.vocabulary_size == 11
 
 
 def test_bert_pieces(tmp_path):
     path = tmp_path / "vocab.txt"
     path.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "no", "sign", "##s"]))
-    tokenize, vocabulary = make_tokenizer({"kind": "bert", "vocabulary": str(path)}, 6)
+    tokenize, tokens = make_tokenizer({"kind": "bert", "vocabulary": str(path)}, 6)
     assert tokenize(["No signs", "no no no no no no"]).tolist() == [[2, 5, 6, 7, 3, 0], [2, 5, 5, 5, 5, 3]]
-    assert vocabulary == blip2.Vocabulary(size=9, pad=0, start=2, end=3, decode=8)
-    with pytest.raises(UserError, match=r"no such vocabulary; put the vocab.txt of bert-base-uncased there"):
+    assert tokens == blip2.SpecialTokens(vocabulary_size=9, pad=0, start=2, end=3, decode=8)
+    with pytest.raises(UserError, match=r"no such vocabulary; copy the vocab.txt of bert-base-uncased there"):
         make_tokenizer({"kind": "bert", "vocabulary": str(tmp_path / "none.txt")}, 6)
 
 
@@ -252,7 +252,7 @@ def test_another_checkpoint_is_refused(tmp_path):
 
 
 def test_a_tower_without_tokens_is_refused():
-    with pytest.raises(UserError, match="Linear gives no tokens"):
+    with pytest.raises(UserError, match="Linear has no tokens"):
         make_blip2(line(), torch.nn.Linear(1, 1))
     with pytest.raises(UserError, match="tokens: 4; expected a block from 1 to 3"):
         made(tokens=4)

@@ -44,5 +44,5 @@ def test_words_are_distinct_and_in_order():
 
 
 def test_an_unknown_list():
-    with pytest.raises(UserError, match=r"config\.models: tokenizer: no list of words 'x'; known: embedded"):
+    with pytest.raises(UserError, match=r"config\.models: tokenizer: no word list 'x'; known: embedded"):
         tokenizers.read_words("x")

@@ -86,7 +86,7 @@ class Evil:
 def test_code_in_an_archive_is_not_run(tmp_path):
     with zipfile.ZipFile(tmp_path / "evil.pt", "w") as made:
         made.writestr("evil/data.pkl", pickle.dumps(Evil(tmp_path / "ran"), protocol=2))
-    with pytest.raises(UserError, match=r"evil\.pt: holds no weights"):
+    with pytest.raises(UserError, match=r"evil\.pt: contains no weights"):
         read_weights(tmp_path / "evil.pt")
     torch.save({"model": Evil(tmp_path / "ran")}, tmp_path / "evil.pth")
     with pytest.raises(UserError, match=r"evil\.pth: neither"):

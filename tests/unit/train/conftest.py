@@ -96,8 +96,8 @@ def request_of(tmp_path, raw, keep):
             "attr": "none",
             "lam": "0",
         }
-        out = {"model": "model.safetensors", "spec": "spec.json", "log": "log.csv", "curves": "curves.png"}
-        out |= {"card": "card.md", "snapshots": "snapshots", "epochs": "epochs.csv"}
+        out = {"model": "model.safetensors", "spec": "spec.json", "log": "log.csv"}
+        out |= {"snapshots": "snapshots", "epochs": "epochs.csv"}
         return {
             "settings": {
                 "run": run | {"seed": seed},

@@ -93,8 +93,8 @@ def make_settings(switches, *, attr="none", lam="0", seed=0, recipe=None):
 
 def outputs(folder):
     """Where a run leaves its files."""
-    names = {"model": "model.safetensors", "curves": "curves.png", "log": "log.csv", "epochs": "epochs.csv"}
-    names |= {"spec": "spec.json", "card": "card.md", "snapshots": "snapshots"}
+    names = {"model": "model.safetensors", "log": "log.csv", "epochs": "epochs.csv"}
+    names |= {"spec": "spec.json", "snapshots": "snapshots"}
     return {name: str(folder / file) for name, file in names.items()}
 
 

@@ -45,7 +45,7 @@ def test_a_torn_one_falls_back_to_the_one_before(checkpoints, capsys, damage):
     newest = checkpoints.folder / files(checkpoints)[-1]
     newest.write_bytes(damage(newest.read_bytes()))
     assert checkpoints.load()["step"] == 1
-    assert f"{newest}: torn; the checkpoint before it is taken" in capsys.readouterr().err
+    assert f"{newest}: damaged; using the checkpoint before it" in capsys.readouterr().err
 
 
 def test_all_torn_is_none(checkpoints):
@@ -70,7 +70,7 @@ def test_another_spec_is_refused(checkpoints):
     checkpoints.save(1, {})
     other = Checkpoints(checkpoints.folder, "another", minutes=10)
     with pytest.raises(
-        UserError, match=r"a checkpoint of another spec .*; remove .*/checkpoints to train anew, or"
+        UserError, match=r"a checkpoint of other settings, data or code; remove .*/checkpoints to start again"
     ):
         other.load()
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from clipfair.train.losses import LOSSES, sigmoid_loss, softmax_loss
+from clipfair.core.errors import UserError
+from clipfair.train.losses import LOSSES, find_loss, sigmoid_loss, softmax_loss, symmetric_cross_entropy
 
 
 def features(n=6, dim=4, seed=0):
@@ -60,3 +61,28 @@ def test_mean_over_processes_is_the_loss_of_the_global_batch(name):
         for rows in np.split(np.arange(6), 3)
     ]
     assert float(torch.stack(parts).mean()) == pytest.approx(float(whole), rel=1e-9)
+
+
+def test_symmetric_cross_entropy_with_smoothed_labels():
+    similarity = torch.tensor([[2.0, 0.0], [0.0, 3.0]])
+    losses = []
+    for logits in (similarity, similarity.T):
+        log_p = logits.log_softmax(dim=1)
+        losses.append(-(0.95 * log_p.diagonal() + 0.05 * log_p.fliplr().diagonal()).mean())
+    smoothed = symmetric_cross_entropy(similarity, similarity.T, label_smoothing=0.1)
+    assert smoothed.item() == pytest.approx((sum(losses) / 2).item())
+
+
+def test_the_pairs_of_another_process_are_further_columns():
+    by_image, by_text = torch.randn(2, 2, 6, generator=torch.Generator().manual_seed(0)).unbind()
+    expected = -sum(logits.log_softmax(dim=1)[[0, 1], [4, 5]].mean() for logits in (by_image, by_text)) / 2
+    assert symmetric_cross_entropy(by_image, by_text, first=4).item() == pytest.approx(expected.item())
+
+
+def test_a_loss_is_found_by_name_or_as_a_function_of_a_module():
+    assert find_loss("softmax") is softmax_loss
+    assert find_loss("clipfair.train.losses:sigmoid_loss") is sigmoid_loss
+    with pytest.raises(
+        UserError, match=r"^config\.methods: unknown loss 'softmex' \(did you mean 'softmax'\?\)"
+    ):
+        find_loss("softmex")

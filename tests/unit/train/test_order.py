@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipfair.core.errors import UserError
-from clipfair.train.order import Order, Passes, Stage, check_size, share_steps
+from clipfair.train.order import ExampleOrder, ShuffledPasses, Stage, check_size, share_steps
 
 SHARDS = np.repeat(np.arange(4), [5, 3, 7, 6])
 
 
 def test_each_pass_sees_every_example_once():
-    passes = Passes(SHARDS, 2, (0, 0))
+    passes = ShuffledPasses(SHARDS, 2, (0, 0))
     n = len(SHARDS)
     first, second = passes.take(0, n), passes.take(n, n)
     assert sorted(first) == sorted(second) == list(range(n))
@@ -18,7 +18,7 @@ def test_each_pass_sees_every_example_once():
 
 
 def test_few_shards_are_open_at_once():
-    order = SHARDS[Passes(SHARDS, 2, (3, 0)).take(0, len(SHARDS))]
+    order = SHARDS[ShuffledPasses(SHARDS, 2, (3, 0)).take(0, len(SHARDS))]
     groups = [
         set(order[:split]) for split in range(1, len(order)) if not set(order[:split]) & set(order[split:])
     ]
@@ -28,21 +28,23 @@ def test_few_shards_are_open_at_once():
 
 @given(start=st.integers(0, 100), count=st.integers(0, 60), seed=st.integers(0, 5))
 def test_any_place_can_be_asked_for(start, count, seed):
-    whole = Passes(SHARDS, 2, (seed, 1)).take(0, 200)
-    assert np.array_equal(Passes(SHARDS, 2, (seed, 1)).take(start, count), whole[start : start + count])
+    whole = ShuffledPasses(SHARDS, 2, (seed, 1)).take(0, 200)
+    assert np.array_equal(
+        ShuffledPasses(SHARDS, 2, (seed, 1)).take(start, count), whole[start : start + count]
+    )
 
 
 def test_seeds_and_stages_differ():
-    takes = [tuple(Passes(SHARDS, 4, seed).take(0, 21)) for seed in ((0, 0), (0, 1), (1, 0))]
+    takes = [tuple(ShuffledPasses(SHARDS, 4, seed).take(0, 21)) for seed in ((0, 0), (0, 1), (1, 0))]
     assert len(set(takes)) == 3
 
 
 def order_of(steps):
     stages = [
-        Stage(name, np.arange(n), Passes(np.zeros(n, dtype=int), 1, (0, number)), count)
+        Stage(name, np.arange(n), ShuffledPasses(np.zeros(n, dtype=int), 1, (0, number)), count)
         for number, (name, n, count) in enumerate(zip("ab", (10, 6), steps, strict=True))
     ]
-    return Order(stages, 4)
+    return ExampleOrder(stages, 4)
 
 
 def test_stages_follow_one_another():

@@ -23,7 +23,7 @@ from clipfair.evaluate.probe.crops import Pictures
 from clipfair.evaluate.probe.head import Fitted, ProbeSettings, Split, fit_probe
 from clipfair.metrics import labels_of, make_scores, measure_scores
 from clipfair.models.build import build
-from clipfair.models.interface import Built
+from clipfair.models.interface import BuiltModel
 
 AT_ONCE = 64
 
@@ -96,7 +96,7 @@ def split_rows(line: Mapping, table: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def fit(
-    built: Built,
+    built: BuiltModel,
     pictures: Mapping[str, Pictures],
     labels: Mapping[str, np.ndarray],
     line: Mapping,

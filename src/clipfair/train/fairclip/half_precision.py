@@ -1,10 +1,13 @@
-"""16-bit weights as the released code has them, on any device.
+"""Weights of 16 bits as in the released FairCLIP code, on any device.
 
-There the weights of convolutions, linear layers, attention and projections are 16-bit; for a step of the
-optimiser they and their gradients become 32-bit, and afterwards 16-bit again: no 32-bit copy is kept, so an
-update of less than half the distance to the next 16-bit number is lost. Here all stay 32-bit tensors whose
-values are rounded to 16 bits. Scores are rounded too, and their gradients with them; what lies between
-(activations) is not.
+In the released code the weights of convolutions, linear layers, attention and projections have 16 bits. For a
+step of the optimiser they and their gradients are converted to 32 bits, and back to 16 bits after it. There
+is no 32-bit copy, so an update of less than half the distance to the next 16-bit number is lost. Here all
+tensors have 32 bits, and their values are rounded to 16 bits. Scores and their gradients are rounded, too;
+activations are not.
+
+This is our own code, because torch's automatic mixed precision keeps 32-bit weights and so does not lose
+updates, and because 16-bit arithmetic is slow or missing on CPUs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +24,7 @@ ADVICE = "set precision: fp32 in config.methods, or choose a smaller lam"
 
 
 def half_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """What is 16-bit in the released code, by name: all but norms, embeddings and the temperature."""
+    """Yield the parameters that have 16 bits in the released code: all but norms, embeddings, temperature."""
     for prefix, module in model.named_modules():
         for name, parameter in module.named_parameters(recurse=False):
             in_attention = isinstance(module, nn.MultiheadAttention) and name.startswith(("in_", "bias_"))
@@ -31,12 +34,12 @@ def half_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 @torch.no_grad()
 def round_weights(model: nn.Module) -> None:
-    """Round them to 16 bits, in place.
+    """Round the weights of :func:`half_parameters` to 16 bits, in place.
 
     Raises
     ------
     UserError
-        If one is beyond the range of 16 bits.
+        If a weight is beyond the range of 16 bits.
     """
     for name, parameter in half_parameters(model):
         rounded = parameter.half()
@@ -48,7 +51,7 @@ def round_weights(model: nn.Module) -> None:
 
 
 def to_half(scores: Tensor, keys: Sequence[str]) -> Tensor:
-    """Scores rounded to 16 bits; so are their gradients on the way back.
+    """Round scores to 16 bits; autograd rounds their gradients, too.
 
     Parameters
     ----------
@@ -58,7 +61,7 @@ def to_half(scores: Tensor, keys: Sequence[str]) -> Tensor:
     Raises
     ------
     UserError
-        If one overflows; it names the score and its example.
+        If a score is beyond the range of 16 bits; the message has the score and the key of its example.
     """
     rounded = scores.half().float()
     over = ~rounded.isfinite()
@@ -69,10 +72,10 @@ def to_half(scores: Tensor, keys: Sequence[str]) -> Tensor:
     return rounded
 
 
-class HalfGradients:
-    """Gradients of the 16-bit weights, rounded as they come.
+class GradientRounding:
+    """Rounds the gradients of the 16-bit weights as they are accumulated.
 
-    ``largest`` is told of the scores of each batch, so that an overflow can be reported with its cause.
+    It records the largest score of each batch, so that an overflow is reported with its probable cause.
     """
 
     def __init__(self, model: nn.Module):
@@ -80,10 +83,10 @@ class HalfGradients:
         for name, parameter in half_parameters(model):
             parameter.register_post_accumulate_grad_hook(self._rounder(name))
 
-    def see(self, scores: Tensor, keys: Sequence[str]) -> None:
-        """Keep the largest score of a batch, with its example."""
-        place = int(scores.detach().abs().argmax())
-        self.largest = (float(scores.detach()[place]), keys[place])
+    def record_scores(self, scores: Tensor, keys: Sequence[str]) -> None:
+        """Record the largest score of a batch with the key of its example."""
+        row = int(scores.detach().abs().argmax())
+        self.largest = (float(scores.detach()[row]), keys[row])
 
     def _rounder(self, name: str):
         def round_gradient(parameter: Tensor) -> None:
@@ -99,19 +102,19 @@ class HalfGradients:
         return round_gradient
 
 
-class RoundTrip:
-    """After each step of the optimiser: the weights are 16-bit again."""
+class WeightRounding:
+    """A hook that rounds the weights to 16 bits after each step of the optimiser."""
 
     def after_step(self, step: int, model: nn.Module) -> None:
-        """Round them."""
+        """Round the weights."""
         round_weights(model)
 
     def best(self) -> None:
-        """It chooses nothing."""
+        """Return None: the hook selects no epoch."""
 
     def state_dict(self) -> dict:
-        """It has none."""
+        """Return an empty state."""
         return {}
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Nothing."""
+        """Do nothing."""

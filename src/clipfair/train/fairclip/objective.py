@@ -1,27 +1,27 @@
 """FairCLIP's loss, in every form of :class:`clipfair.plan.fairclip_switches.Switches`.
 
-    CE(L) + lam * sum over attributes of weight * sum over groups of D(batch's scores, group's scores)
+    loss = CE(L) + lam * sum over attributes of weight * sum over groups of D(batch scores, group scores)
 
-CE is CLIP's contrastive loss of the batch's logits L. Gradients flow through the batch alone; the group
-batches are embedded without.
+CE is CLIP's contrastive loss of the batch's logits L, D the distance of the method. The gradient is that of
+the batch alone: the group batches are embedded without gradients. See docs/fairclip-protocol.md, section 1.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from clipfair.metrics.distances import measure
-from clipfair.models.interface import Built
+from clipfair.models.interface import BuiltModel
 from clipfair.plan.fairclip_switches import Fairness, Switches
-from clipfair.train.fairclip.half_precision import HalfGradients, round_weights, to_half
+from clipfair.train.fairclip.half_precision import GradientRounding, round_weights, to_half
 from clipfair.train.fairclip.scores import normalise, pair_scores, square_scores
 from clipfair.train.finetuning.batches import GROUP_KEYS, GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS
+from clipfair.train.interfaces import Batch
+from clipfair.train.losses import symmetric_cross_entropy
 from clipfair.train.pretraining.contrastive import embed
-from clipfair.train.protocols import Batch
 
-# The parts of a text tower outside its blocks, which the released code never trains, and the temperature.
+# Names of a text tower outside its blocks, which the released code does not train, and the temperature.
 OUTSIDE_TOWERS = (
     "token_embedding",
     "positional_embedding",
@@ -35,37 +35,37 @@ OUTSIDE_TOWERS = (
 TEMPERATURE = "logit_scale"
 
 
-class FairObjective:
-    """The contrastive loss of a batch and, if there is ``fairness``, that of its groups.
+class FairclipObjective:
+    """The contrastive loss of a batch and, if there is ``fairness``, the fairness loss of its groups.
 
     Parameters
     ----------
     switches
-        Of the method.
+        The settings of the method.
     fairness
         λ and the weights of the attributes; None for the contrastive loss alone.
     attribute_of
-        The attribute of each of the group batches, in their order.
+        The attribute of each group batch, in their order.
     built
-        Prepares the pictures of the groups.
+        The model; it normalises the images of the groups.
     """
 
     def __init__(
-        self, switches: Switches, fairness: Fairness | None, attribute_of: Sequence[str], built: Built
+        self, switches: Switches, fairness: Fairness | None, attribute_of: Sequence[str], built: BuiltModel
     ):
         self.switches, self.fairness, self.built = switches, fairness, built
         self.attribute_of = list(attribute_of)
         self.is_half = switches.precision == "fp16_roundtrip"
-        self.gradients: HalfGradients | None = None
+        self.gradients: GradientRounding | None = None
 
     def prepare(self, model: nn.Module) -> None:
-        """Round the weights, and their gradients as they come, if they are 16-bit."""
+        """Round the weights, and install the rounding of their gradients, if the precision is 16 bits."""
         if self.is_half:
             round_weights(model)
-            self.gradients = HalfGradients(model)
+            self.gradients = GradientRounding(model)
 
     def parameters(self, model: nn.Module) -> Iterable[tuple[str, nn.Parameter]]:
-        """Those of the towers, or all; the temperature has a switch of its own."""
+        """Return the parameters of the towers, or all; a switch decides on the temperature."""
         for name, parameter in model.named_parameters():
             if name == TEMPERATURE:
                 is_trained = self.switches.logit_scale == "trained"
@@ -75,41 +75,41 @@ class FairObjective:
                 yield name, parameter
 
     def terms(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """``loss``; ``contrastive`` and ``fairness`` (without λ), its parts; ``score``, their mean."""
+        """Return ``loss``, its parts ``contrastive`` and ``fairness`` (without λ), and the mean ``score``."""
         is_training = self.switches.mode == "train"
         if model.training != is_training:
             model.train(is_training)
         images, texts = embed(model, batch)
         logits = self._rounded(model.logit_scale.exp() * images @ texts.T, batch.keys)
-        contrastive = contrastive_loss(logits)
+        contrastive = symmetric_cross_entropy(logits, logits.T)
         if self.fairness is None:
-            self._see(logits.diagonal(), batch.keys)
+            self._record_scores(logits.diagonal(), batch.keys)
             return {"loss": contrastive, "contrastive": contrastive.detach()}
         scores = logits.diagonal() if self.switches.score == "diag" else square_scores(logits)
         scores = self._rounded(scores, batch.keys)
-        self._see(scores, batch.keys)
+        self._record_scores(scores, batch.keys)
         fairness = self._fairness(scores, self._group_scores(model, batch))
         loss = contrastive if self.switches.overwritten else contrastive + self.fairness.lam * fairness
-        told = {"contrastive": contrastive, "fairness": fairness, "score": scores.mean()}
-        return {"loss": loss, **{name: value.detach() for name, value in told.items()}}
+        logged = {"contrastive": contrastive, "fairness": fairness, "score": scores.mean()}
+        return {"loss": loss, **{name: value.detach() for name, value in logged.items()}}
 
     def _rounded(self, scores: Tensor, keys: Sequence[str]) -> Tensor:
         return to_half(scores, keys) if self.is_half else scores
 
-    def _see(self, scores: Tensor, keys: Sequence[str]) -> None:
+    def _record_scores(self, scores: Tensor, keys: Sequence[str]) -> None:
         if self.gradients is not None:
-            self.gradients.see(scores, keys)
+            self.gradients.record_scores(scores, keys)
 
     @torch.no_grad()
     def _group_scores(self, model: nn.Module, batch: Batch) -> list[Tensor]:
-        """The scores of every group's batch: one pass through the model, if it treats each example alone."""
+        """Return the scores of every group batch: in one pass if the examples do not depend on each other."""
         sizes, keys = batch.extra[GROUP_SIZES], batch.extra[GROUP_KEYS]
         images = self.built.normalise(batch.extra[GROUP_PIXELS])
-        together = Batch(images, batch.extra[GROUP_TEXTS], keys)
+        joined = Batch(images, batch.extra[GROUP_TEXTS], keys)
         if mixes_examples(model):
-            parts = [embed(model, part) for part in _split(together, sizes)]
+            parts = [embed(model, part) for part in _split(joined, sizes)]
         else:
-            parts = list(zip(*(side.split(sizes) for side in embed(model, together)), strict=True))
+            parts = list(zip(*(side.split(sizes) for side in embed(model, joined)), strict=True))
         scale = model.logit_scale.exp()
         scores = [self._pair_scores(images, texts, scale) for images, texts in parts]
         return list(self._rounded(torch.cat(scores), keys).split(sizes))
@@ -131,7 +131,7 @@ class FairObjective:
         return values @ self._group_weights(values)
 
     def _group_weights(self, like: Tensor) -> Tensor:
-        """What each group's distance counts: (G,)."""
+        """Return the weight of each group's distance: (G,)."""
         weights = []
         for attribute in self.attribute_of:
             weight = self.fairness.weights[attribute]
@@ -143,21 +143,15 @@ class FairObjective:
         return torch.tensor(weights, dtype=like.dtype, device=like.device)
 
     def state_dict(self) -> dict:
-        """Nothing: the batches draw, it does not."""
+        """Return an empty state: the objective draws no random numbers."""
         return {}
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Nothing."""
-
-
-def contrastive_loss(logits: Tensor) -> Tensor:
-    """[CE over rows + CE over columns] / 2, the pairs on the diagonal."""
-    target = torch.arange(len(logits), device=logits.device)
-    return (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
+        """Do nothing."""
 
 
 def in_towers(name: str) -> bool:
-    """Whether a parameter is of the image tower or of the blocks of the text tower.
+    """Return True for a parameter of the image tower or of the blocks of the text tower.
 
     >>> in_towers("visual.proj"), in_towers("transformer.resblocks.0.ln_1.bias"), in_towers("text_projection")
     (True, True, False)
@@ -166,7 +160,7 @@ def in_towers(name: str) -> bool:
 
 
 def mixes_examples(model: nn.Module) -> bool:
-    """Whether an example's embedding depends on the others of its batch: batch norm that is training."""
+    """Return True if an embedding depends on the other examples of its batch: batch norm in training mode."""
     kinds = nn.modules.batchnorm._BatchNorm
     return any(isinstance(module, kinds) and module.training for module in model.modules())
 

@@ -1,13 +1,13 @@
-"""The score of an image with its own text, in both forms that FairCLIP and its reproduction have given it.
+"""The score of an image with its own text, in the two forms of FairCLIP and its reproduction.
 
-L are the logits of a batch: exp(logit_scale) times the cosines of its n images (rows) and n texts.
+L are the logits of a batch: exp(logit_scale) times the cosines of its n images (rows) and n texts (columns).
 """
 
 from torch import Tensor
 
 
 def pair_scores(images: Tensor, texts: Tensor, scale: Tensor) -> Tensor:
-    """L_ii (the paper's mathematics), without the rest of L.
+    """Return the diagonal L_ii, the score in the paper's mathematics, without computing the rest of L.
 
     Parameters
     ----------
@@ -24,13 +24,13 @@ def pair_scores(images: Tensor, texts: Tensor, scale: Tensor) -> Tensor:
 
 
 def square_scores(logits: Tensor) -> Tensor:
-    """(L L)_ii = sum over j of L_ij L_ji, without the product of the matrices; (n, n) -> (n,).
+    """Return (L L)_ii = sum over j of L_ij L_ji, without the matrix product; (n, n) -> (n,).
 
-    The released code takes it for the score. It grows with the batch, and with the square of the logits.
+    This is the score in the released code. It grows with the batch size, and with the square of the logits.
     """
     return (logits * logits.T).sum(dim=1)
 
 
 def normalise(scores: Tensor) -> Tensor:
-    """Divided by their sum, as the released code does before it takes the distance."""
+    """Divide scores by their sum, as the released code does before it computes the distance."""
     return scores / scores.sum()

@@ -1,1 +1,1 @@
-"""What all fine-tunings share: examples, batches, validation after each epoch."""
+"""Code that all fine-tunings share: examples, batches, and the validation after each epoch."""

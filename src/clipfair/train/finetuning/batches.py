@@ -1,4 +1,4 @@
-"""The batches of a fine-tuning: one of everybody and, for a fairness loss, one of every group beside it."""
+"""The batches of a fine-tuning: one of all examples and, for a fairness loss, one of each group with it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clipfair.models.interface import Built
+from clipfair.models.interface import BuiltModel
 from clipfair.train.finetuning.examples import Examples
-from clipfair.train.protocols import Batch
+from clipfair.train.interfaces import Batch
 
-# In `extra` of a batch: what its groups' batches are, one after the other.
+# Keys of `extra` of a batch: the batches of its groups, concatenated.
 GROUP_PIXELS, GROUP_TEXTS, GROUP_SIZES, GROUP_KEYS = (
     "group_pixels",
     "group_texts",
@@ -19,33 +19,33 @@ GROUP_PIXELS, GROUP_TEXTS, GROUP_SIZES, GROUP_KEYS = (
 )
 
 
-class FairBatches:
-    """Batches without end, pass after pass over the shuffled training split.
+class GroupedBatches:
+    """Endless batches, pass after pass over the shuffled training split.
 
     Parameters
     ----------
     examples
         The training split.
     built
-        Prepares the pictures.
+        The model; it normalises the images.
     groups
-        The positions of each group, in the order of the loss; none without a fairness loss.
+        The positions of each group, in the order of the loss; empty without a fairness loss.
     batch_size, group_batch_size
-        Of everybody and of every group; the last of a pass is smaller.
+        Examples of a batch and of a group batch; the last batch of a pass is smaller.
     seed
-        Of the run. Methods that differ only in their fairness loss get the same batches of it.
+        The seed of the run. Methods that differ only in their fairness loss get the same batches.
     shared
-        One generator shuffles all, as in the released code, so that the groups change the batches.
+        Shuffle everything with one generator, as in the released code, so that the groups change the batches.
     drop_last
-        Leave out the last, smaller batch of everybody.
+        Leave out the last, smaller batch of each pass.
     mismatched
-        The texts of a group's batch are taken by place from the whole split.
+        Take the texts of a group batch from the whole split, by their positions within the group.
     """
 
     def __init__(
         self,
         examples: Examples,
-        built: Built,
+        built: BuiltModel,
         groups: Sequence[np.ndarray],
         *,
         batch_size: int,
@@ -63,21 +63,21 @@ class FairBatches:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches of one pass."""
+        """The number of batches of one pass."""
         whole, rest = divmod(len(self.examples), self.batch_size)
         return whole + bool(rest and not self.drop_last)
 
     def positions(self) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-        """The examples of each step from the first on: of everybody, of each group."""
-        batches, *of_groups = self._generators()
-        everybody = np.arange(len(self.examples))
-        main = _passes(everybody, self.batch_size, batches, drop_last=self.drop_last)
-        beside = [
+        """Yield the positions of each step from the first on: of the batch, and of each group batch."""
+        generator, *of_groups = self._generators()
+        everyone = np.arange(len(self.examples))
+        main = _passes(everyone, self.batch_size, generator, drop_last=self.drop_last)
+        group_batches = [
             _passes(members, self.group_batch_size, rng, drop_last=False)
             for members, rng in zip(self.groups, of_groups, strict=True)
         ]
         while True:
-            yield next(main), [next(batch) for batch in beside]
+            yield next(main), [next(batches) for batches in group_batches]
 
     def _generators(self) -> list[np.random.Generator]:
         if self.shared:
@@ -86,7 +86,7 @@ class FairBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         positions = self.positions()
-        for _ in range(self.step):  # only numbers are drawn again
+        for _ in range(self.step):  # repeats only the random draws
             next(positions)
         for chosen, of_groups in positions:
             self.step += 1
@@ -111,18 +111,18 @@ class FairBatches:
     def _group_texts(self, of_groups: list[np.ndarray]) -> Tensor:
         texts = of_groups
         if self.mismatched:
-            # The place within the group, read as a row of the whole split.
+            # The position within the group is used as a row of the whole split.
             texts = [
                 np.searchsorted(members, batch) for members, batch in zip(self.groups, of_groups, strict=True)
             ]
         return self.examples.tokens[torch.from_numpy(np.concatenate(texts))]
 
     def state_dict(self) -> dict:
-        """The step."""
+        """Return the step."""
         return {"step": self.step}
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Go there."""
+        """Restore the step."""
         self.step = state["step"]
 
 

@@ -1,8 +1,9 @@
-"""What a fine-tuning is measured by after each epoch, and which epoch's weights are kept.
+"""The validation of a fine-tuning after each epoch, and the selection of the epoch whose weights are saved.
 
-``epochs.csv`` has the measures of metrics.json, a row each, by epoch and split: ``auc`` of both splits; on
+``epochs.csv`` has the measures of metrics.json, one per row, by epoch and split: ``auc`` of both splits; on
 the test split also accuracy, selection rate, DPD, DEOdds, ES-AUC and the distance of every group's scores to
-everybody's. Epoch 0 is the model before. The score is the paired logit, diag(L).
+all scores. Epoch 0 is the model before the fine-tuning. The score is the paired logit, diag(L).
+See docs/fairclip-protocol.md, sections 2 and 4.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from clipfair.core.errors import UserError
 from clipfair.core.io import write_csv, write_json
 from clipfair.core.schema import unknown
 from clipfair.metrics import distances
-from clipfair.models.interface import Built
+from clipfair.models.interface import BuiltModel
 from clipfair.train.fairclip.half_precision import round_weights
 from clipfair.train.fairclip.scores import pair_scores
 from clipfair.train.finetuning.examples import Examples
@@ -29,35 +30,35 @@ COLUMNS = ("epoch", "examples", "split", "metric", "label", "group", "value", "n
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a model makes of examples: the probability of label 1, and the score of each pair; (n,) each."""
+class Predictions:
+    """The predictions for n examples: the probability of label 1, and the score of each pair; (n,) each."""
 
     probability: np.ndarray
     score: np.ndarray
 
 
-def see(
+def predict_split(
     model: nn.Module,
     examples: Examples,
-    built: Built,
+    built: BuiltModel,
     prompts: Tensor,
     *,
     device: object,
     unit_length: bool = True,
     with_score: bool = True,
-) -> Seen:
-    """Probabilities from two prompts, as the papers have them, and paired scores.
+) -> Predictions:
+    """Return the probabilities from two prompts, as in the papers, and the paired scores.
 
-    The probability is the softmax of the two plain cosines, without the temperature, of the second prompt.
+    The probability is the softmax over the two cosines, without the temperature, at the second prompt.
 
     Parameters
     ----------
     prompts
         (2, length) tokens: of label 0, of label 1.
     unit_length
-        False compares embeddings as they come (a slip of the reproduction's).
+        False compares embeddings that are not normalised (an error of the reproduction's code).
     with_score
-        False leaves the scores out, (0,): they need every example's own text.
+        False leaves the scores out, (0,), because they need the embedding of every text.
     """
     was_training = model.training
     model.eval()
@@ -74,7 +75,7 @@ def see(
                 scores.append(pair_scores(unit, own, model.logit_scale.exp()))
     model.train(was_training)
     joined = [torch.cat(parts).cpu().numpy() if parts else np.zeros(0) for parts in (probabilities, scores)]
-    return Seen(*joined)
+    return Predictions(*joined)
 
 
 def _chunks(examples: Examples) -> Iterator[tuple[Tensor, Tensor]]:
@@ -83,23 +84,23 @@ def _chunks(examples: Examples) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def measure_groups(
-    examples: Examples, seen: Seen, *, attributes: Sequence[str], tracked: Sequence[str]
+    examples: Examples, predictions: Predictions, *, attributes: Sequence[str], tracked: Sequence[str]
 ) -> list[dict]:
-    """The measures of one split, as rows of ``epochs.csv`` less its first columns.
+    """Return the measures of one split: rows of ``epochs.csv`` without its first columns.
 
     Parameters
     ----------
     tracked
         Names in :data:`clipfair.metrics.distances.EVALUATED`.
     """
-    y, p = examples.labels, seen.probability
+    y, p = examples.labels, predictions.probability
     prediction = fairness.predict(p)
     rows = [
         _row("auc", fairness.auc(y, p), len(y), reason=_one_label(y)),
         _row("accuracy", fairness.accuracy(y, prediction), len(y)),
         _row("selection_rate", prediction.mean(), len(y)),
     ]
-    scores = torch.from_numpy(seen.score)
+    scores = torch.from_numpy(predictions.score)
     for attribute in attributes:
         members = examples.members(attribute)
         rows += _compare(attribute, list(members.values()), y, p)
@@ -146,36 +147,39 @@ def _row(
     metric: str, value: float, n: int, *, label: str = "", group: str = "", reason: str | None = None
 ) -> dict:
     undefined = bool(np.isnan(value))
-    told = {"metric": metric, "label": label, "group": group, "n": n}
     return {
-        **told,
+        "metric": metric,
+        "label": label,
+        "group": group,
+        "n": n,
         "value": None if undefined else float(value),
         "reason": (reason or "undefined") if undefined else None,
     }
 
 
 @dataclass
-class Tracking:
-    """Measures every epoch, and keeps the weights of the best.
+class EpochTracker:
+    """A hook that measures every epoch, and keeps the weights of the best.
 
     Attributes
     ----------
     splits : the examples of ``validation`` and ``test``.
     prompts : (2, length) tokens.
-    attributes : those whose groups are measured.
+    attributes : the attributes whose groups are measured.
     tracked : the distances that are, names in :data:`clipfair.metrics.distances.EVALUATED`.
-    steps_per_epoch, batch_size : after how many steps an epoch ends; examples a step.
-    selection : ``validation`` or ``test``, the split whose AUC is the largest (ties: the later epoch), or
-        ``last``.
-    unit_length, drop_last : how examples are compared where epochs are (see
-        :class:`clipfair.plan.fairclip_switches.Switches`).
-    saved_as_half : whether the weights that are kept are rounded to 16 bits.
-    path : of epochs.csv.
-    failure : of the file that is left if the model diverged; a search goes on with its next trial then.
+    steps_per_epoch, batch_size : the steps of an epoch, the examples of a step.
+    selection : ``validation`` or ``test``, the split on which the AUC of the selected epoch is the largest
+        (ties: the later epoch), or ``last``.
+    unit_length, drop_last : for the AUC that selects the epoch: normalise embeddings, leave out the last
+        batch if it is smaller.
+    saved_as_half : round the saved weights to 16 bits.
+    path : the path of epochs.csv.
+    failure : the path of the file that is written if the model diverged; a search reads it as a trial without
+        a value.
     """
 
     splits: Mapping[str, Examples]
-    built: Built
+    built: BuiltModel
     prompts: Tensor
     attributes: Sequence[str]
     tracked: Sequence[str]
@@ -193,7 +197,7 @@ class Tracking:
     weights: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be measured, before training."""
+        """Check before training that everything can be measured."""
         for name in self.tracked:
             if name not in distances.EVALUATED:
                 known = distances.EVALUATED
@@ -202,21 +206,21 @@ class Tracking:
             reason = _one_label(self.splits[self.selection].labels)
             if reason is not None:
                 raise UserError(
-                    f"the {self.selection} split: {reason}, so its AUC is undefined and chooses no epoch; "
+                    f"the {self.selection} split: {reason}, so its AUC is undefined and selects no epoch; "
                     "set selection: last in config.methods, or use other examples"
                 )
 
     def measure_epoch(self, epoch: int, model: nn.Module) -> float | None:
-        """Append the rows of an epoch; the AUC that epochs are compared by, None if the last is kept.
+        """Append the rows of an epoch; return the AUC that selects the epoch, None if the last epoch is kept.
 
         Raises
         ------
         UserError
             If a probability is not finite.
         """
-        test = self._see(epoch, model, "test", with_score=True)
-        seen = {"test": test, "validation": self._see(epoch, model, "validation")}
-        y, p = self.splits["validation"].labels, seen["validation"].probability
+        test = self._predict(epoch, model, "test", with_score=True)
+        predictions = {"test": test, "validation": self._predict(epoch, model, "validation")}
+        y, p = self.splits["validation"].labels, predictions["validation"].probability
         rows = {
             "test": measure_groups(
                 self.splits["test"], test, attributes=self.attributes, tracked=self.tracked
@@ -227,19 +231,34 @@ class Tracking:
         self.rows += [{**kept, "split": name, **row} for name, part in rows.items() for row in part]
         if self.selection == "last":
             return None
-        chosen = seen[self.selection]
+        chosen = predictions[self.selection]
         if not self.unit_length:
-            chosen = self._see(epoch, model, self.selection, unit_length=False)
-        return self._compared_by(chosen.probability)
+            chosen = self._predict(epoch, model, self.selection, unit_length=False)
+        return self._selection_auc(chosen.probability)
 
-    def _see(self, epoch: int, model: nn.Module, split: str, **how: bool) -> Seen:
-        how = {"with_score": False, **how}
-        seen = see(model, self.splits[split], self.built, self.prompts, device=self.device, **how)
-        self._check_finite(epoch, split, seen.probability)
-        return seen
+    def _predict(
+        self,
+        epoch: int,
+        model: nn.Module,
+        split: str,
+        *,
+        unit_length: bool = True,
+        with_score: bool = False,
+    ) -> Predictions:
+        predictions = predict_split(
+            model,
+            self.splits[split],
+            self.built,
+            self.prompts,
+            device=self.device,
+            unit_length=unit_length,
+            with_score=with_score,
+        )
+        self._check_finite(epoch, split, predictions.probability)
+        return predictions
 
     def _check_finite(self, epoch: int, split: str, p: np.ndarray) -> None:
-        """The loop sees no loss after the last step of an epoch: it can be the one that diverged."""
+        """Detect a model that diverged in the last step of an epoch, where no loss follows."""
         lost = int(np.sum(~np.isfinite(p)))
         if lost:
             write_json(self.failure, {"epoch": epoch, "split": split, "lost": lost})
@@ -248,12 +267,12 @@ class Tracking:
                 "model diverged; set a smaller learning_rate in config.recipes, or a smaller lam"
             )
 
-    def _compared_by(self, p: np.ndarray) -> float:
+    def _selection_auc(self, p: np.ndarray) -> float:
         end = len(p) - len(p) % self.batch_size if self.drop_last else len(p)
         return fairness.auc(self.splits[self.selection].labels[:end], p[:end])
 
     def after_step(self, step: int, model: nn.Module) -> None:
-        """At the end of an epoch: measure, keep the weights if they are the best, write epochs.csv."""
+        """At the end of an epoch measure it, keep the weights if they are the best, write epochs.csv."""
         if step % self.steps_per_epoch:
             return
         auc = self.measure_epoch(step // self.steps_per_epoch, model)
@@ -264,17 +283,17 @@ class Tracking:
         write_csv(self.path, pd.DataFrame(self.rows, columns=list(COLUMNS)))
 
     def best(self) -> Mapping[str, Tensor] | None:
-        """The weights of the chosen epoch; None for the last as it is."""
+        """Return the weights of the selected epoch, None for those of the last step."""
         if not self.weights:
             return None
         return half_state(self.weights, self.built.model) if self.saved_as_half else self.weights
 
     def state_dict(self) -> dict:
-        """The rows, and the best weights so far."""
+        """Return the rows, and the best weights so far."""
         return {"rows": self.rows, "best_auc": self.best_auc, "weights": self.weights}
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Restore them."""
+        """Restore the state."""
         self.rows = [dict(row) for row in state["rows"]]
         self.best_auc, self.weights = state["best_auc"], dict(state["weights"])
 
@@ -284,7 +303,7 @@ def _copy(model: nn.Module) -> dict[str, Tensor]:
 
 
 def half_state(weights: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """``weights`` as a 16-bit model holds them, in 32 bits; they are put into ``model``."""
+    """Load ``weights`` into ``model`` and round them to 16 bits; return them in 32 bits."""
     model.load_state_dict(weights)
     round_weights(model)
     return _copy(model)

@@ -1,7 +1,7 @@
-"""The examples of a fine-tuning: pictures decoded once, texts as tokens, labels and groups.
+"""The examples of a fine-tuning: images decoded once, texts as tokens, labels and groups.
 
-A recipe says which: ``label`` (with ``positive``), ``attributes``, ``prompts``, ``max_characters`` of a text,
-``splits`` (``train``, ``validation``, ``test``, each ``split`` and ``where`` as an evaluation has them).
+The recipe has ``label`` (with ``positive``), ``attributes``, ``max_characters`` of a text, and ``splits``
+(``train``, ``validation``, ``test``, each with ``split`` and ``where`` as in an evaluation).
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from clipfair.data.captions import cut
 from clipfair.data.images import open_image
 from clipfair.data.rows import read_table, test_rows
 from clipfair.metrics import labels_of
-from clipfair.models.interface import Built, pixels_of
+from clipfair.models.interface import BuiltModel, pixels_of
 
 SPLITS = ("train", "validation", "test")
 
@@ -35,50 +35,56 @@ class Examples:
     ----------
     table : n rows of the prepared table, indexed from 0.
     labels : (n,) 0 or 1.
-    tokens : (n, length) int64, of each one's own text.
-    stored, places : the pictures of all splits, (N, 3, size, size) uint8, resized for the model, in a mapped
-        file; which of them are these, (n,).
+    tokens : (n, length) int64, the text of each example.
+    stored : the images of all splits, (N, 3, size, size) uint8, resized for the model, in a memory-mapped
+    file. positions : (n,) the positions of these examples in ``stored``.
     """
 
     table: pd.DataFrame
     labels: np.ndarray
     tokens: Tensor
     stored: Tensor
-    places: Tensor
+    positions: Tensor
 
     def __len__(self) -> int:
         return len(self.table)
 
     def pixels(self, rows: Tensor) -> Tensor:
-        """The pictures of some rows; (len(rows), 3, size, size) uint8."""
-        return self.stored[self.places[rows]]
+        """Return the images of some rows; (len(rows), 3, size, size) uint8."""
+        return self.stored[self.positions[rows]]
 
     def members(self, attribute: str) -> dict[str, np.ndarray]:
-        """The positions of each group of an attribute; who is of unknown group is in none."""
+        """Return the rows of each group of an attribute; examples of unknown group are left out."""
         column = self.table[attribute].astype("category")
         return {str(name): np.flatnonzero(column == name) for name in column.cat.categories}
 
 
 def read_splits(
-    recipe: Mapping, data: Mapping, built: Built, *, subsample: Mapping | None, seed: int, cache: str | Path
+    recipe: Mapping,
+    data: Mapping,
+    built: BuiltModel,
+    *,
+    subsample: Mapping | None,
+    seed: int,
+    cache: str | Path,
 ) -> dict[str, Examples]:
-    """The examples of each split of a recipe.
+    """Return the examples of each split of a recipe.
 
     Parameters
     ----------
     data
         ``raw`` (the dataset's folder) and ``table`` (its prepared table).
     subsample
-        Which part of the training split is trained on (:func:`choose_part`); None for all.
+        The part of the training split to train on (:func:`choose_part`); None for all.
     seed
-        Of the run; decides the part.
+        Of the run; it decides the part.
     cache
-        A folder, where the decoded pictures are kept for the next run.
+        The folder where the decoded images are stored for the next run.
 
     Raises
     ------
     UserError
-        If a column or value is missing, a split is empty, a text is empty once it is cut, or a picture does
+        If a column or value is missing, a split is empty, a text is empty after cutting, or an image does
         not open.
     """
     table = read_table(data["table"])
@@ -94,43 +100,43 @@ def read_splits(
         rows["train"] = rows["train"][choose_part(subsample, table.iloc[rows["train"]], seed)]
     found = {}
     for name, chosen in rows.items():
-        places = torch.from_numpy(np.searchsorted(needed, chosen))
+        positions = torch.from_numpy(np.searchsorted(needed, chosen))
         part = table.iloc[chosen].reset_index(drop=True)
-        found[name] = Examples(part, labels[chosen], tokens[places], stored, places)
+        found[name] = Examples(part, labels[chosen], tokens[positions], stored, positions)
     return found
 
 
 def _rows(recipe: Mapping, name: str, table: pd.DataFrame) -> np.ndarray:
-    line = {"dataset": f"the {name} split", **recipe["splits"][name]}
-    return np.flatnonzero(test_rows(line, table))
+    entry = {"dataset": f"the {name} split", **recipe["splits"][name]}
+    return np.flatnonzero(test_rows(entry, table))
 
 
-def cut_texts(table: pd.DataFrame, most: int | None) -> list[str]:
-    """The first caption of each row, cut at ``most`` characters; whole if it is None.
+def cut_texts(table: pd.DataFrame, max_characters: int | None) -> list[str]:
+    """Return the first caption of each row, cut at ``max_characters`` unless that is None.
 
     Raises
     ------
     UserError
-        If nothing is left of one.
+        If a text is empty after cutting.
     """
     texts = []
     for key, captions in zip(table["key"], table["captions"], strict=True):
         text = captions[0] if len(captions) else ""
-        text = text if most is None else cut(text, most)
+        text = text if max_characters is None else cut(text, max_characters)
         if not text.strip():
             raise UserError(
-                f"the text of {key} is empty after cutting at {most} characters; mend the note, or raise "
-                "max_characters in config.recipes"
+                f"the text of {key} is empty after cutting at {max_characters} characters; correct the note, "
+                "or raise max_characters in config.recipes"
             )
         texts.append(text)
     return texts
 
 
-# --- pictures, decoded once -------------------------------------------------------------------
+# --- decoded images ---------------------------------------------------------------------------
 
 
-def _read_pixels(table: pd.DataFrame, data: Mapping, built: Built, cache: Path) -> Tensor:
-    """The pictures of the rows, resized; (n, 3, size, size) uint8, from a file that is mapped, not read."""
+def _read_pixels(table: pd.DataFrame, data: Mapping, built: BuiltModel, cache: Path) -> Tensor:
+    """Return the images of the rows, resized; (n, 3, size, size) uint8, memory-mapped."""
     resized = built.resize.__qualname__.split(".")[0].strip("_")
     state = hashlib.sha256(sha256_of(data["table"]).encode())
     state.update("\n".join(table["key"]).encode())
@@ -141,16 +147,16 @@ def _read_pixels(table: pd.DataFrame, data: Mapping, built: Built, cache: Path) 
             pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
             _decode(table, data["raw"], built, pixels)
             pixels.flush()
-    # Copy on write: torch wants an array that it may write to.
+    # Copy on write, because torch needs a writable array.
     return torch.from_numpy(np.load(path, mmap_mode="c"))
 
 
-def _decode(table: pd.DataFrame, folder: str, built: Built, pixels: np.ndarray) -> None:
+def _decode(table: pd.DataFrame, folder: str, built: BuiltModel, pixels: np.ndarray) -> None:
     columns = [name for name in ("key", "image", "image_bytes", "offset", "size") if name in table]
     examples = table[columns].to_dict("records")
 
-    def decode(place: int) -> None:
-        pixels[place] = pixels_of(built.resize(open_image(examples[place], folder=folder))).numpy()
+    def decode(row: int) -> None:
+        pixels[row] = pixels_of(built.resize(open_image(examples[row], folder=folder))).numpy()
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         done = pool.map(decode, range(len(examples)))
@@ -162,15 +168,15 @@ def _decode(table: pd.DataFrame, folder: str, built: Built, pixels: np.ndarray) 
 
 
 def choose_part(subsample: Mapping, table: pd.DataFrame, seed: int) -> np.ndarray:
-    """The positions of a part of the rows, ascending.
+    """Return the positions of a part of the rows, ascending.
 
-    It depends on the keys and the seed alone, and of one seed a smaller part is within a larger one.
+    The part depends only on the keys and the seed. For one seed, a smaller part is a subset of a larger one.
 
     Parameters
     ----------
     subsample
-        ``share`` in (0, 1] of the rows; with ``attribute`` and ``shares`` (group -> share, sum 1) that
-        many in all, of the groups in these shares (forced imbalance), else drawn from all alike (natural).
+        ``share`` in (0, 1] of the rows, drawn uniformly. With ``attribute`` and ``shares`` (group -> share,
+        sum 1) the same number of rows, from the groups in these shares (forced imbalance).
 
     Raises
     ------
@@ -219,7 +225,7 @@ def _draw(key: str, seed: int) -> bytes:
 
 
 def check_groups(splits: Mapping[str, Examples], attributes: Sequence[str]) -> None:
-    """That the attributes of a fairness loss have groups to compare.
+    """Check that the attributes of a fairness loss have groups to compare.
 
     Raises
     ------
@@ -232,11 +238,11 @@ def check_groups(splits: Mapping[str, Examples], attributes: Sequence[str]) -> N
             if len(members) < 2:
                 raise UserError(
                     f"attribute {attribute!r} has {len(members)} group ({', '.join(members)}); a fairness "
-                    "loss compares at least two: choose another attr in config.training"
+                    "loss needs at least two: choose another attr in config.training"
                 )
-            empty = [group for group, places in members.items() if not len(places)]
+            empty = [group for group, rows in members.items() if not len(rows)]
             if empty:
                 raise UserError(
-                    f"attribute {attribute!r}: group {empty[0]!r} has no example in the {name} split; get "
+                    f"attribute {attribute!r}: group {empty[0]!r} has no example in the {name} split; add "
                     "examples of it, or choose another attr in config.training"
                 )

@@ -1,1 +1,1 @@
-"""One module per kind of method, imported by name: it provides the parts that the loop needs."""
+"""One module per kind of method, imported by name: its ``make_parts`` returns the parts of a training."""

@@ -1,36 +1,48 @@
-"""Fine-tuning a CLIP on pictures with texts, with or without a fairness loss (the FairCLIP papers)."""
+"""Fine-tuning a CLIP on images with texts, with or without a fairness loss (the FairCLIP papers).
+
+See docs/fairclip-protocol.md, sections 1 and 2.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from clipfair.core import paths
 from clipfair.core.errors import UserError
 from clipfair.core.paths import Run
 from clipfair.metrics import distances
-from clipfair.models.interface import Built
+from clipfair.models.interface import BuiltModel
 from clipfair.plan.fairclip_switches import Switches, read_fairness, read_switches
-from clipfair.train.fairclip.half_precision import RoundTrip
-from clipfair.train.fairclip.objective import FairObjective
-from clipfair.train.finetuning.batches import FairBatches
-from clipfair.train.finetuning.epochs import Tracking
+from clipfair.train.fairclip.half_precision import WeightRounding
+from clipfair.train.fairclip.objective import FairclipObjective
+from clipfair.train.finetuning.batches import GroupedBatches
+from clipfair.train.finetuning.epochs import EpochTracker
 from clipfair.train.finetuning.examples import Examples, check_groups, read_splits
+from clipfair.train.interfaces import Process, TrainingParts
 from clipfair.train.order import check_size
-from clipfair.train.protocols import Parts, Place
 
 
 def make_parts(
-    settings: Mapping, data: Mapping, built: Built, *, place: Place, out: Mapping[str, str], scratch: str
-) -> Parts:
-    """What the loop needs to fine-tune a model.
+    settings: Mapping,
+    data: Mapping,
+    built: BuiltModel,
+    *,
+    process: Process,
+    out: Mapping[str, str],
+    scratch: str,
+) -> TrainingParts:
+    """Return the parts of a fine-tuning. The model before it is measured as epoch 0.
+
+    The parameters are those of :func:`clipfair.train.kinds.pretrain.make_parts`, with these differences:
 
     Parameters
     ----------
     settings
-        Of the run. Its method has a ``variant`` and switches (:mod:`clipfair.plan.fairclip_switches`); its
-        recipe ``batch_size``, ``group_batch_size``, ``epochs``, ``prompts`` (of label 0, of label 1),
-        ``tracked`` (distances measured each epoch), and what :mod:`clipfair.train.finetuning.examples` reads.
+        The method has a ``variant`` and switches (:mod:`clipfair.plan.fairclip_switches`). The recipe has
+        ``batch_size``, ``group_batch_size``, ``epochs``, ``prompts`` (of label 0, of label 1), ``tracked``
+        (distances measured each epoch), and the entries that :mod:`clipfair.train.finetuning.examples` reads.
     data
-        ``raw`` and ``table``; ``cache``: a folder that runs share.
+        ``raw``, ``table`` and ``cache``.
     out
         ``epochs``: the path of epochs.csv.
 
@@ -40,7 +52,7 @@ def make_parts(
         On anything wrong in method, recipe or data that can be known before training.
     """
     run, recipe = Run(**settings["run"]), settings["recipe"]
-    _check_recipe(recipe, place)
+    _check_recipe(recipe, process)
     switches = _read_method(settings["method"]["settings"])
     fairness = read_fairness(switches, run, recipe["attributes"])
     attributes = [] if fairness is None else list(fairness.weights)
@@ -49,32 +61,17 @@ def make_parts(
     check_size("training split", len(splits["train"]), recipe["batch_size"])
     check_groups(splits, attributes)
     source, attribute_of = _make_source(switches, recipe, splits["train"], built, attributes, run.seed)
-    tracking = Tracking(
-        splits,
-        built,
-        built.tokenizer(recipe["prompts"]),
-        attributes=recipe["attributes"],
-        tracked=recipe["tracked"],
-        steps_per_epoch=source.steps_per_epoch,
-        batch_size=recipe["batch_size"],
-        selection=switches.selection,
-        unit_length=switches.selection_scores == "cosine",
-        drop_last=switches.drop_last_validation,
-        saved_as_half=switches.saved == "fp16",
-        path=out["epochs"],
-        # Where the loop leaves its own.
-        failure=str(Path(scratch, "checkpoints", "failure-0.json")),
-        device=place.device,
-    )
-    built.model.to(place.device)
-    tracking.measure_epoch(0, built.model)
-    return Parts(
+    tracker = _make_tracker(switches, recipe, splits, built, source.steps_per_epoch, process, out, scratch)
+    built.model.to(process.device)
+    tracker.measure_epoch(0, built.model)
+    # The weights are rounded before they are measured.
+    rounding = [WeightRounding()] if switches.precision == "fp16_roundtrip" else []
+    return TrainingParts(
         source=source,
-        objective=FairObjective(switches, fairness, attribute_of, built),
+        objective=FairclipObjective(switches, fairness, attribute_of, built),
         batch_size=recipe["batch_size"],
         examples=recipe["epochs"] * source.steps_per_epoch * recipe["batch_size"],
-        # The weights are rounded before they are measured.
-        hooks=[*([RoundTrip()] if switches.precision == "fp16_roundtrip" else []), tracking],
+        hooks=[*rounding, tracker],
         facts={
             "raw": str(data["raw"]),
             "splits": {name: len(examples) for name, examples in splits.items()},
@@ -83,11 +80,11 @@ def make_parts(
     )
 
 
-def _read_method(line: Mapping) -> Switches:
-    """The switches of a line of ``methods``, its distance one that can be measured."""
-    switches = read_switches(line)
+def _read_method(entry: Mapping) -> Switches:
+    """Return the switches of an entry of ``methods``, and check its distance."""
+    switches = read_switches(entry)
     if switches.distance is not None:
-        distances.check(switches.distance, where=f"config.methods: variant {line['variant']}: distance")
+        distances.check(switches.distance, where=f"config.methods: variant {entry['variant']}: distance")
     return switches
 
 
@@ -95,16 +92,16 @@ def _make_source(
     switches: Switches,
     recipe: Mapping,
     train: Examples,
-    built: Built,
+    built: BuiltModel,
     attributes: Sequence[str],
     seed: int,
-) -> tuple[FairBatches, list[str]]:
-    """The batches, and the attribute of each group's."""
-    groups = [(name, places) for name in attributes for places in train.members(name).values()]
-    source = FairBatches(
+) -> tuple[GroupedBatches, list[str]]:
+    """Return the batches, and the attribute of each group batch."""
+    groups = [(name, rows) for name in attributes for rows in train.members(name).values()]
+    source = GroupedBatches(
         train,
         built,
-        [places for _, places in groups],
+        [rows for _, rows in groups],
         batch_size=recipe["batch_size"],
         group_batch_size=recipe["group_batch_size"],
         seed=seed,
@@ -115,8 +112,36 @@ def _make_source(
     return source, [name for name, _ in groups]
 
 
-def _check_recipe(recipe: Mapping, place: Place) -> None:
-    if place.world > 1 or recipe.get("accumulate", 1) != 1:
+def _make_tracker(
+    switches: Switches,
+    recipe: Mapping,
+    splits: Mapping[str, Examples],
+    built: BuiltModel,
+    steps_per_epoch: int,
+    process: Process,
+    out: Mapping[str, str],
+    scratch: str,
+) -> EpochTracker:
+    return EpochTracker(
+        splits,
+        built,
+        built.tokenizer(recipe["prompts"]),
+        attributes=recipe["attributes"],
+        tracked=recipe["tracked"],
+        steps_per_epoch=steps_per_epoch,
+        batch_size=recipe["batch_size"],
+        selection=switches.selection,
+        unit_length=switches.selection_scores == "cosine",
+        drop_last=switches.drop_last_validation,
+        saved_as_half=switches.saved == "fp16",
+        path=out["epochs"],
+        failure=str(Path(scratch, paths.FAILURE.format(rank=process.rank))),
+        device=process.device,
+    )
+
+
+def _check_recipe(recipe: Mapping, process: Process) -> None:
+    if process.world > 1 or recipe.get("accumulate", 1) != 1:
         raise UserError(
             "config.recipes: fine-tuning takes one process and one batch a step; set accumulate: 1, and gpus "
             "to 1 or 0"

@@ -1,1 +1,1 @@
-"""Contrastive pretraining: pairs, losses over large batches."""
+"""Contrastive pretraining: pairs of images and texts, batches, the contrastive objective."""

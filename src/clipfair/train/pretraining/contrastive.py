@@ -1,8 +1,9 @@
-"""The objective of pretraining: a contrastive loss over the global batch, also in parts.
+"""The objective of pretraining: a contrastive loss over the global batch, also with gradient accumulation.
 
-In parts (gradient accumulation) all features are computed first, without their graphs; the loss of the
-whole batch gives their gradients; then each part is computed again and these are handed back through it.
-The gradient is that of the whole batch, and only one part's graph is held at once.
+With accumulation (gradient caching, Gao et al. 2021) the features of all parts are computed first, without
+their graphs. The loss of the whole batch gives the gradients of the features. Then each part is computed
+again, and its cached gradients are propagated through it. The result is the gradient of the whole batch, and
+only one part's graph is in memory at a time.
 """
 
 import math
@@ -15,14 +16,13 @@ from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 from clipfair.core.errors import UserError
-from clipfair.core.schema import unknown
-from clipfair.train.losses import LOSSES
-from clipfair.train.protocols import Batch, Place
+from clipfair.train.interfaces import Batch, Process
+from clipfair.train.losses import find_loss
 
 
 @dataclass(frozen=True)
-class Handed:
-    """The gradients of the global loss: of one part's features, and of the temperature and bias."""
+class CachedGradients:
+    """The gradients of the global loss: of one part's features, of the temperature and of the bias."""
 
     images: Tensor
     texts: Tensor
@@ -30,30 +30,34 @@ class Handed:
     bias: Tensor | None
 
 
-class Contrastive:
+class ContrastiveObjective:
     """A contrastive loss over all processes.
 
     Parameters
     ----------
     loss
-        A name of :data:`clipfair.train.losses.LOSSES`.
+        A name of :data:`clipfair.train.losses.LOSSES`, or ``module:function``.
     temperature
-        The factor of the cosines to start from, t = exp(logit_scale); None keeps the model's.
+        The initial factor of the cosines, exp(logit_scale); None keeps the model's.
     bias
-        The bias of the logits to start from; None for none.
-    place
-        Which of the processes this is.
+        The initial bias of the logits; None for no bias.
+    process
+        The rank of this process among all.
+
+    Raises
+    ------
+    UserError
+        If there is no such loss, or a bias is given to softmax or not given to sigmoid.
     """
 
-    def __init__(self, *, loss: str, temperature: float | None, bias: float | None, place: Place):
-        if loss not in LOSSES:
-            raise UserError(f"config.methods: {unknown('loss', loss, LOSSES)}")
-        if (loss == "sigmoid") != (bias is not None):
-            raise UserError(f"config.methods: loss {loss!r}: a bias belongs to sigmoid, which needs one")
-        self.loss, self.temperature, self.bias, self.place = loss, temperature, bias, place
+    def __init__(self, *, loss: str, temperature: float | None, bias: float | None, process: Process):
+        self.loss = find_loss(loss)
+        if loss in ("softmax", "sigmoid") and (loss == "sigmoid") != (bias is not None):
+            raise UserError(f"config.methods: loss {loss!r}: sigmoid needs a bias, softmax takes none")
+        self.temperature, self.bias, self.process = temperature, bias, process
 
     def prepare(self, model: nn.Module) -> None:
-        """Set the temperature and the bias; they are trained with the rest."""
+        """Set the initial temperature and bias; both are trained with the other parameters."""
         with torch.no_grad():
             if self.temperature is not None:
                 model.logit_scale.fill_(math.log(self.temperature))
@@ -61,16 +65,18 @@ class Contrastive:
                 model.logit_bias = nn.Parameter(torch.full_like(model.logit_scale, self.bias))
 
     def parameters(self, model: nn.Module) -> Iterable[tuple[str, nn.Parameter]]:
-        """All."""
+        """Return all parameters."""
         return model.named_parameters()
 
     def terms(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """The loss of the global batch, if this process's part of it is ``batch``."""
+        """Return the loss of the global batch, of which ``batch`` is this process's share."""
         images, texts = embed(model, batch)
         return {"loss": self._global_loss(images, texts, model.logit_scale, model.logit_bias)}
 
-    def hand_back(self, model: nn.Module, batches: Sequence[Batch]) -> tuple[dict[str, Tensor], list[Handed]]:
-        """The terms of the parts together, and the gradients to hand back through each."""
+    def cache_gradients(
+        self, model: nn.Module, batches: Sequence[Batch]
+    ) -> tuple[dict[str, Tensor], list[CachedGradients]]:
+        """Return the terms of all parts together, and the gradients to propagate through each part."""
         with torch.no_grad():
             features = [embed(model, batch) for batch in batches]
         images, texts = (torch.cat(parts).requires_grad_() for parts in zip(*features, strict=True))
@@ -78,53 +84,55 @@ class Contrastive:
         loss = self._global_loss(images, texts, scale, bias)
         loss.backward()
         sizes = [len(batch.images) for batch in batches]
-        handed = [
-            # The temperature and the bias are in every part's graph: once is enough.
-            Handed(i, t, scale.grad / len(sizes), None if bias is None else bias.grad / len(sizes))
-            for i, t in zip(images.grad.split(sizes), texts.grad.split(sizes), strict=True)
+        cached = [
+            # Temperature and bias are in the graph of every part, so each part gets its share.
+            CachedGradients(
+                of_images, of_texts, scale.grad / len(sizes), None if bias is None else bias.grad / len(sizes)
+            )
+            for of_images, of_texts in zip(images.grad.split(sizes), texts.grad.split(sizes), strict=True)
         ]
-        return {"loss": loss.detach()}, handed
+        return {"loss": loss.detach()}, cached
 
-    def surrogate(self, model: nn.Module, batch: Batch, handed: Handed) -> Tensor:
-        """What has the gradients that were handed back."""
+    def surrogate_loss(self, model: nn.Module, batch: Batch, cached: CachedGradients) -> Tensor:
+        """Return a scalar whose gradients are the cached ones, propagated to the parameters."""
         images, texts = embed(model, batch)
-        total = (images * handed.images).sum() + (texts * handed.texts).sum()
-        total = total + model.logit_scale * handed.scale
-        return total if handed.bias is None else total + model.logit_bias * handed.bias
+        total = (images * cached.images).sum() + (texts * cached.texts).sum()
+        total = total + model.logit_scale * cached.scale
+        return total if cached.bias is None else total + model.logit_bias * cached.bias
 
     def state_dict(self) -> dict:
-        """Nothing: it draws nothing."""
+        """Return an empty state: the objective draws no random numbers."""
         return {}
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def _global_loss(self, images: Tensor, texts: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
-        all_images, all_texts = gather(images, self.place), gather(texts, self.place)
-        first = self.place.rank * len(images)
-        # The features are float32 already; their products shall be, too.
+        all_images, all_texts = gather(images, self.process), gather(texts, self.process)
+        first = self.process.rank * len(images)
+        # The features are float32; the logits must be float32, too, also under autocast.
         with torch.autocast(images.device.type, enabled=False):
-            return LOSSES[self.loss](images, texts, all_images, all_texts, scale.exp(), bias, first)
+            return self.loss(images, texts, all_images, all_texts, scale.exp(), bias, first)
 
 
 def embed(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Features of unit length, (n, r) float32 each."""
+    """Return image and text features of unit length, (n, r) float32 each."""
     images, texts = model.encode_image(batch.images), model.encode_text(batch.texts)
     return functional.normalize(images.float(), dim=-1), functional.normalize(texts.float(), dim=-1)
 
 
-def gather(features: Tensor, place: Place) -> Tensor:
-    """Those of all processes in their order, (n * world, r); gradients go back to where they belong."""
-    return features if place.world == 1 else _Gather.apply(features, place)
+def gather(features: Tensor, process: Process) -> Tensor:
+    """Concatenate the features of all processes by rank, (n * world, r), with gradients to each process."""
+    return features if process.world == 1 else _Gather.apply(features, process)
 
 
 class _Gather(torch.autograd.Function):
-    """All processes' features; backward, a process gets what the losses of all say of its own."""
+    """All-gather of features; backward sums the gradients of a process's features over all processes."""
 
     @staticmethod
-    def forward(context: FunctionCtx, features: Tensor, place: Place) -> Tensor:
-        context.place = place
-        parts = [torch.empty_like(features) for _ in range(place.world)]
+    def forward(context: FunctionCtx, features: Tensor, process: Process) -> Tensor:
+        context.process = process
+        parts = [torch.empty_like(features) for _ in range(process.world)]
         torch.distributed.all_gather(parts, features.contiguous())
         return torch.cat(parts)
 
@@ -132,7 +140,7 @@ class _Gather(torch.autograd.Function):
     def backward(context: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None]:
         gradient = gradient.contiguous()
         torch.distributed.all_reduce(gradient)
-        return gradient.chunk(context.place.world)[context.place.rank], None
+        return gradient.chunk(context.process.world)[context.process.rank], None
 
 
 def _leaf(parameter: Tensor | None) -> Tensor | None:

@@ -1,7 +1,7 @@
-"""The pairs that pretraining reads: a small dataset decoded in memory, or a large one from its shards.
+"""The image-text pairs of pretraining: a small dataset decoded in memory, or a large one read from shards.
 
-Both give the same batches in the same order (:mod:`clipfair.train.order`), so that which of them reads,
-and with how many workers, changes no number.
+Both give the same batches in the same order (:mod:`clipfair.train.order`). Which of them is used, and with
+how many workers, changes no number.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,18 +15,18 @@ from torch import Tensor
 from clipfair.core.errors import UserError, progress
 from clipfair.core.io import atomic_path
 from clipfair.data.shards import PairIndex, files_digest, find_shards, read_index
-from clipfair.models.interface import Built, pixels_of
-from clipfair.train.order import Order, Stage
-from clipfair.train.protocols import Batch, Place
+from clipfair.models.interface import BuiltModel, pixels_of
+from clipfair.train.interfaces import Batch, Process
+from clipfair.train.order import ExampleOrder, Stage
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedPairs:
     """All pairs of a small dataset.
 
     Attributes
     ----------
-    key, shard : (n,) of each pair; its shard by number.
+    key, shard : (n,) the key of each pair, and the number of its shard.
     pixels : (n, 3, size, size) uint8.
     text : (n,) captions.
     """
@@ -37,27 +37,27 @@ class Decoded:
     text: np.ndarray
 
 
-def read_decoded(folder: str | Path, cache: str | Path, built: Built) -> Decoded:
-    """All pairs of a dataset's shards, resized for a model; kept in the cache for the next one."""
+def read_decoded(folder: str | Path, cache: str | Path, built: BuiltModel) -> DecodedPairs:
+    """Return all pairs of a dataset's shards, resized for a model; the cache keeps them for the next run."""
     paths = find_shards(folder)
-    how = f"{built.size}-{'crop' if built.crop else 'squash'}"
-    kept = Path(cache, "decoded", f"{how}-{files_digest(paths)}.npz")
-    if not kept.is_file():
+    resized = f"{built.size}-{'crop' if built.crop else 'squash'}"
+    cached = Path(cache, "decoded", f"{resized}-{files_digest(paths)}.npz")
+    if not cached.is_file():
         decoded = _decode(read_index(paths, cache), built)
-        with atomic_path(kept) as temporary, temporary.open("wb") as stream:
+        with atomic_path(cached) as temporary, temporary.open("wb") as stream:
             np.savez(stream, **vars(decoded))
-    with np.load(kept, allow_pickle=False) as arrays:
-        return Decoded(**arrays)
+    with np.load(cached, allow_pickle=False) as arrays:
+        return DecodedPairs(**arrays)
 
 
-def _decode(index: PairIndex, built: Built) -> Decoded:
+def _decode(index: PairIndex, built: BuiltModel) -> DecodedPairs:
     pixels = np.empty((len(index), 3, built.size, built.size), dtype=np.uint8)
     texts = []
     for row in progress(range(len(index)), unit="image", what="decoding"):
         content, text = index.read(row)
         pixels[row] = pixels_of(built.resize(index.decode(row, content)))
         texts.append(text)
-    return Decoded(index.key, index.shard, pixels, np.array(texts, dtype=str))
+    return DecodedPairs(index.key, index.shard, pixels, np.array(texts, dtype=str))
 
 
 class MemorySource:
@@ -66,14 +66,22 @@ class MemorySource:
     Parameters
     ----------
     order
-        Of all processes' batches.
-    place, accumulate
-        This process gets its part of each, in ``accumulate`` batches.
+        The order of the global batches.
+    process, accumulate
+        This process yields its share of each global batch, in ``accumulate`` batches.
     """
 
-    def __init__(self, decoded: Decoded, order: Order, built: Built, *, place: Place, accumulate: int):
+    def __init__(
+        self,
+        decoded: DecodedPairs,
+        order: ExampleOrder,
+        built: BuiltModel,
+        *,
+        process: Process,
+        accumulate: int,
+    ):
         self.decoded, self.order, self.built = decoded, order, built
-        self.place, self.accumulate, self.step = place, accumulate, 0
+        self.process, self.accumulate, self.step = process, accumulate, 0
         self._tokens: dict[str, Tensor] = {}
         self._pixels = torch.from_numpy(decoded.pixels)
 
@@ -82,113 +90,124 @@ class MemorySource:
             stage, positions = self.order.at(self.step)
             tokens = self._tokens_of(stage)
             self.step += 1
-            for part in split(positions, self.place, self.accumulate):
+            for part in split(positions, self.process, self.accumulate):
                 rows = stage.rows[part]
                 images = self.built.normalise(self._pixels.index_select(0, torch.from_numpy(rows)))
                 texts = tokens.index_select(0, torch.from_numpy(part))
                 yield Batch(images, texts, self.decoded.key[rows].tolist())
 
     def _tokens_of(self, stage: Stage) -> Tensor:
+        """Return the tokens of a stage's texts; each distinct text is tokenised once."""
         if stage.name not in self._tokens:
             texts = self.decoded.text[stage.rows].tolist() if stage.texts is None else stage.texts
             number_of: dict[str, int] = {}
-            places = [number_of.setdefault(text, len(number_of)) for text in texts]
-            self._tokens = {stage.name: self.built.tokenizer(list(number_of))[torch.tensor(places)]}
+            numbers = [number_of.setdefault(text, len(number_of)) for text in texts]
+            self._tokens = {stage.name: self.built.tokenizer(list(number_of))[torch.tensor(numbers)]}
         return self._tokens[stage.name]
 
     def state_dict(self) -> dict:
-        """The step."""
+        """Return the step."""
         return {"step": self.step}
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Go there."""
+        """Restore the step."""
         self.step = state["step"]
 
 
 class ShardSource:
-    """Batches read from shards, decoded ahead by ``workers`` processes.
+    """Batches read from shards, decoded in advance by ``workers`` processes.
 
-    A worker makes whole batches, whose examples the order has named: so the order is the same for any
-    number of workers.
+    A worker makes whole batches, and the order says which examples they contain. So the batches are the same
+    for any number of workers.
     """
 
     def __init__(
-        self, index: PairIndex, order: Order, built: Built, *, place: Place, accumulate: int, workers: int
+        self,
+        index: PairIndex,
+        order: ExampleOrder,
+        built: BuiltModel,
+        *,
+        process: Process,
+        accumulate: int,
+        workers: int,
     ):
         self.index, self.order, self.built = index, order, built
-        self.place, self.accumulate, self.workers, self.step = place, accumulate, workers, 0
+        self.process, self.accumulate, self.workers, self.step = process, accumulate, workers, 0
 
     def __iter__(self) -> Iterator[Batch]:
         from torch.utils.data import DataLoader
 
         loader = DataLoader(
-            _Reader(self.index, self.built),
+            _BatchReader(self.index, self.built),
             batch_size=None,
-            sampler=_Requests(self.order, self.step, self.place, self.accumulate),
+            sampler=_BatchSampler(self.order, self.step, self.process, self.accumulate),
             num_workers=self.workers,
             prefetch_factor=2 if self.workers else None,
-            collate_fn=_same,
-            generator=torch.Generator(),  # else it would draw from the global one
+            collate_fn=_identity,
+            generator=torch.Generator(),  # without it, the loader draws from the global generator
         )
-        for number, made in enumerate(loader, start=1):
-            if isinstance(made, str):
-                raise UserError(made)
+        for number, read in enumerate(loader, start=1):
+            if isinstance(read, str):
+                raise UserError(read)
             self.step += number % self.accumulate == 0
-            images, texts, keys = made
+            images, texts, keys = read
             yield Batch(self.built.normalise(images), texts, keys)
 
     def state_dict(self) -> dict:
-        """The step."""
+        """Return the step."""
         return {"step": self.step}
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Go there."""
+        """Restore the step."""
         self.step = state["step"]
 
 
-class _Requests:
-    """The rows, and their texts where they are new, of this process's batches from a step on."""
+class _BatchSampler:
+    """The rows of this process's batches from a step on, with their texts if the stage replaces them."""
 
-    def __init__(self, order: Order, step: int, place: Place, accumulate: int):
-        self.order, self.step, self.place, self.accumulate = order, step, place, accumulate
+    def __init__(self, order: ExampleOrder, step: int, process: Process, accumulate: int):
+        self.order, self.step, self.process, self.accumulate = order, step, process, accumulate
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, Sequence[str] | None]]:
         step = self.step
         while True:
             stage, positions = self.order.at(step)
             step += 1
-            for part in split(positions, self.place, self.accumulate):
-                texts = None if stage.texts is None else [stage.texts[place] for place in part]
+            for part in split(positions, self.process, self.accumulate):
+                texts = None if stage.texts is None else [stage.texts[position] for position in part]
                 yield stage.rows[part], texts
 
 
-class _Reader:
-    """Reads and decodes the batches asked for, in a worker."""
+class _BatchReader:
+    """Reads and decodes batches in a worker process."""
 
-    def __init__(self, index: PairIndex, built: Built):
+    def __init__(self, index: PairIndex, built: BuiltModel):
         self.index, self.resize, self.tokenizer = index, built.resize, built.tokenizer
 
     def __getitem__(self, request: tuple[np.ndarray, Sequence[str] | None]) -> tuple | str:
-        """Pixels (n, 3, H, W) uint8, tokens, keys; or what is wrong: errors lose their words on the way."""
+        """Return pixels (n, 3, H, W) uint8, tokens and keys; or an error message.
+
+        A message, because the loader would replace the error by one with a traceback in its text.
+        """
         rows, texts = request
         try:
             read = [self.index.read(row) for row in rows]
-            pictures = [
+            images = [
                 pixels_of(self.resize(self.index.decode(row, content)))
                 for row, (content, _) in zip(rows, read, strict=True)
             ]
         except UserError as error:
             return str(error)
-        words = [text for _, text in read] if texts is None else texts
-        return torch.stack(pictures), self.tokenizer(words), self.index.key[rows].tolist()
+        captions = [text for _, text in read] if texts is None else texts
+        return torch.stack(images), self.tokenizer(captions), self.index.key[rows].tolist()
 
 
-def _same(made: object) -> object:
-    return made
+def _identity(batch: object) -> object:
+    return batch
 
 
-def split(positions: np.ndarray, place: Place, accumulate: int) -> list[np.ndarray]:
-    """This process's part of a global batch, in ``accumulate`` parts."""
-    each = len(positions) // place.world
-    mine = positions[place.rank * each : (place.rank + 1) * each]
-    return np.split(mine, accumulate)
+def split(positions: np.ndarray, process: Process, accumulate: int) -> list[np.ndarray]:
+    """Return this process's share of a global batch, in ``accumulate`` parts."""
+    share = len(positions) // process.world
+    own = positions[process.rank * share : (process.rank + 1) * share]
+    return np.split(own, accumulate)

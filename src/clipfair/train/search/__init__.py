@@ -1,1 +1,1 @@
-"""Search for settings with Optuna: any objective, trials kept in a file that jobs share and go on from."""
+"""Hyperparameter search with Optuna: trials are stored in a file that jobs share and continue from."""

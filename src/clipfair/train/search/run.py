@@ -1,7 +1,7 @@
 """A search for the settings of a fine-tuning: each trial is one training, its value the best validation AUC.
 
-The names of the space say what of the training's settings they set: ``recipe.learning_rate``, ``run.lam``,
-``method.settings.<switch>``. Training is handed in as a function, so that this phase knows no other.
+The names of the search space are paths in the settings of a training: ``recipe.learning_rate``, ``run.lam``,
+``method.settings.<switch>``. See docs/fairclip-protocol.md, section 7.
 """
 
 import copy
@@ -11,14 +11,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from clipfair.core import paths
 from clipfair.core.errors import UserError
 from clipfair.core.provenance import settings_digest
 from clipfair.train.search.study import UndefinedError, best_of, check_space, read_trials, search
 
-OUTPUTS = {"model": "model.safetensors", "spec": "spec.json", "log": "log.csv", "curves": "curves.png"}
-OUTPUTS |= {"card": "card.md", "snapshots": "snapshots", "epochs": "epochs.csv"}
-# What the loop leaves where a loss was not finite.
-FAILURE = "failure-*.json"
+OUTPUTS = {
+    "model": "model.safetensors",
+    "spec": "spec.json",
+    "log": "log.csv",
+    "snapshots": "snapshots",
+    "epochs": "epochs.csv",
+}
 
 
 def search_settings(
@@ -36,44 +40,34 @@ def search_settings(
     Parameters
     ----------
     train
-        :func:`clipfair.train.run.train`, or what is called like it.
+        :func:`clipfair.train.run.train`, or a function with the same parameters.
     settings
         ``training`` (the settings of the run that is varied), ``space``, ``trials``, ``seed``, ``parts``.
     data, weights
-        Of each training.
+        As for each training.
     storage
         The journal that all parts share.
     scratch
-        A folder of this part's own: its trainings, removed one after the other.
+        A folder of this part, for one training at a time.
 
     Returns
     -------
-    The study's name: a digest of ``settings`` less what divides the work, so that other settings are another
-    study.
+    The study's name, a digest of the settings that decide the value of a trial.
 
     Raises
     ------
     UserError
-        As training does, but for a loss that is not finite: that is a trial without a value.
+        As training does, except for a loss that is not finite: that is a trial without a value.
     """
     name = study_name(settings)
     for setting in settings["space"]:
-        put(settings["training"], setting, 0.0)
+        replace_setting(settings["training"], setting, 0.0)
     folder = Path(scratch)
 
     def objective(chosen: Mapping[str, float]) -> float:
         shutil.rmtree(folder, ignore_errors=True)
-        training = copy.deepcopy(dict(settings["training"]))
-        for setting, value in chosen.items():
-            training = put(training, setting, value)
-        out = {key: str(folder / file) for key, file in OUTPUTS.items()}
         try:
-            train(training, data=data, weights=weights, out=out, scratch=str(folder / "scratch"))
-            return best_validation(out["epochs"])
-        except UserError as error:
-            if not list(folder.rglob(FAILURE)):
-                raise
-            raise UndefinedError(str(error).partition(";")[0]) from None
+            return _run_trial(train, settings["training"], chosen, data, weights, folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -90,38 +84,61 @@ def search_settings(
     return name
 
 
+def _run_trial(
+    train: Callable[..., None],
+    training: Mapping,
+    chosen: Mapping[str, float],
+    data: Mapping,
+    weights: str | None,
+    folder: Path,
+) -> float:
+    """Train with the chosen settings; return the best validation AUC."""
+    training = copy.deepcopy(dict(training))
+    for setting, value in chosen.items():
+        training = replace_setting(training, setting, value)
+    out = {key: str(folder / file) for key, file in OUTPUTS.items()}
+    scratch = folder / "scratch"
+    try:
+        train(training, data=data, weights=weights, out=out, scratch=str(scratch))
+    except UserError as error:
+        if not list(scratch.glob(paths.FAILURE.format(rank="*"))):
+            raise
+        raise UndefinedError(str(error).partition(";")[0]) from None
+    return best_validation(out["epochs"])
+
+
 def study_name(settings: Mapping) -> str:
-    """The digest of what decides a trial's value."""
+    """Return the digest of the settings that decide the value of a trial."""
     check_space(settings["space"], where="config.searches")
     return settings_digest({name: settings[name] for name in ("training", "space", "seed")})
 
 
-def put(settings: Mapping, name: str, value: float) -> dict:
-    """``settings`` with ``value`` at the place that ``name`` spells with dots, as text where text was.
+def replace_setting(settings: Mapping, name: str, value: float) -> dict:
+    """Return ``settings`` with another value of the setting ``name``, a path with dots; text stays text.
 
     Raises
     ------
     UserError
-        If there is no such place.
+        If there is no such setting.
     """
     first, _, rest = name.partition(".")
     if first not in settings or (rest and not isinstance(settings[first], Mapping)):
         known = ", ".join(settings)
         raise UserError(f"config.searches: space: no setting {name!r} in a training; known: {known}")
     if rest:
-        return {**settings, first: put(settings[first], rest, value)}
+        return {**settings, first: replace_setting(settings[first], rest, value)}
     return {**settings, first: repr(value) if isinstance(settings[first], str) else value}
 
 
 def best_validation(epochs: str) -> float:
-    """The largest AUC on the validation split after any epoch of training."""
+    """Return the largest AUC on the validation split after any epoch of training."""
     table = pd.read_csv(epochs)
     chosen = table[(table["split"] == "validation") & (table["metric"] == "auc") & (table["epoch"] > 0)]
     return float(chosen["value"].max())
 
 
 def gather_trials(settings: Mapping, *, storage: str) -> tuple[pd.DataFrame, dict]:
-    """The trials of a search that has ended, a row each, and the best of them.
+    """Return the trials of a finished search, one per row, and the best of them.
 
     Raises
     ------

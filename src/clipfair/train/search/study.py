@@ -1,10 +1,10 @@
-"""A search with Optuna whose trials are in a journal file.
+"""A search with Optuna whose trials are stored in a journal file.
 
 Trials are numbered slots, 0 to n - 1. Parallel jobs share the journal: part k of K has the slots k, k + K and
-so on, and every one learns from the trials of all. A slot that has ended, with a value or without, is never
-run again; one that was cut off is. The sampler (TPE, Optuna's default, maximising) is seeded anew for each
-slot: a search by one job that was stopped and goes on chooses what it would have chosen; what parallel jobs
-choose depends on which of their trials have ended.
+so on, and the sampler uses the trials of all parts. A finished slot, with a value or without, is never run
+again; an interrupted one is. The sampler (TPE, Optuna's default, maximising) has a seed for each slot. So a
+search by one job that was stopped and continued chooses the same settings as one that was not. With parallel
+jobs the choice depends on which of their trials have finished.
 """
 
 import math
@@ -25,7 +25,7 @@ KEYS = {"low", "high", "log", "step"}
 
 
 class UndefinedError(Exception):
-    """Raised by an objective that has no value for these settings, e.g. since training diverged."""
+    """An objective has no value for these settings, e.g. because the training diverged."""
 
 
 def search(
@@ -39,37 +39,37 @@ def search(
     part: int = 0,
     parts: int = 1,
 ) -> None:
-    """Run the trials of one part that have not ended yet.
+    """Run the unfinished trials of one part.
 
     Parameters
     ----------
     objective
-        Settings by name -> what is maximised. NaN or :class:`UndefinedError` is a trial without a value.
+        Settings by name -> the value to maximise. NaN or :class:`UndefinedError` is a trial without a value.
     space
         Name -> ``low``, ``high``, and ``log`` (log-uniform) or ``step``.
     storage
-        The journal; made if it is not there.
+        The journal; created if it does not exist.
     study_name
-        Trials of another name in the same journal do not count.
+        Trials of other studies in the same journal are ignored.
     trials
-        In all parts together.
+        The number of trials of all parts together.
     part, parts
-        Which of how many.
+        The number of this part, and of all parts.
 
     Raises
     ------
     UserError
-        If a range is not one, or the journal is not a journal.
+        If an entry of the space is not a range, or the file is not a journal.
     """
     check_space(space, where=f"search {study_name}")
     study = open_study(storage, study_name)
-    waiting = [slot for slot in range(part, trials, parts) if slot not in _ended(study)]
-    _close_cut_off(study, waiting)
-    for slot in progress(waiting, unit="trial", what="search"):
+    unfinished = [slot for slot in range(part, trials, parts) if slot not in _finished(study)]
+    _close_interrupted(study, unfinished)
+    for slot in progress(unfinished, unit="trial", what="search"):
         study.sampler = optuna.samplers.TPESampler(seed=_seed_of(seed, slot))
         trial = study.ask()
         trial.set_user_attr(SLOT, slot)
-        chosen = {name: _suggest(trial, name, line) for name, line in space.items()}
+        chosen = {name: _suggest(trial, name, entry) for name, entry in space.items()}
         try:
             value, reason = objective(chosen), "not a number"
         except UndefinedError as error:
@@ -82,19 +82,19 @@ def search(
 
 
 def check_space(space: Mapping[str, Mapping], *, where: str) -> None:
-    """That every line of a space is a range.
+    """Check that every entry of a space is a range.
 
     Raises
     ------
     UserError
-        If it is not; the message begins with ``where``.
+        If one is not; the message begins with ``where``.
     """
     if not space:
-        raise UserError(f"{where}: no setting to search; name at least one")
-    for name, line in space.items():
-        low, high, log, step = (line.get(key) for key in ("low", "high", "log", "step"))
-        if not {"low", "high"} <= set(line) <= KEYS or not low < high:
-            raise UserError(f"{where}: {name}: {dict(line)}; expected low < high, and log: true or a step")
+        raise UserError(f"{where}: the space is empty; add at least one setting")
+    for name, entry in space.items():
+        low, high, log, step = (entry.get(key) for key in ("low", "high", "log", "step"))
+        if not {"low", "high"} <= set(entry) <= KEYS or not low < high:
+            raise UserError(f"{where}: {name}: {dict(entry)}; expected low < high, and log: true or a step")
         if log and (step is not None or low <= 0):
             raise UserError(f"{where}: {name}: a log-uniform range has low > 0 and no step")
         if step is not None and not math.isclose((high - low) / step, round((high - low) / step)):
@@ -102,7 +102,7 @@ def check_space(space: Mapping[str, Mapping], *, where: str) -> None:
 
 
 def open_study(storage: str | Path, study_name: str) -> optuna.Study:
-    """A study in a journal, made if it is not there.
+    """Open a study in a journal; create both if they do not exist.
 
     Raises
     ------
@@ -118,26 +118,28 @@ def open_study(storage: str | Path, study_name: str) -> optuna.Study:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:100]
-        raise UserError(f"{storage}: not a journal of Optuna ({reason}); delete it to begin anew") from None
+        raise UserError(
+            f"{storage}: not a journal of Optuna ({reason}); delete it to start the search again"
+        ) from None
 
 
 def read_trials(storage: str | Path, study_name: str) -> pd.DataFrame:
-    """All trials that have ended: ``trial`` (its slot), the settings, ``value``, ``reason`` if none."""
+    """Return the finished trials: ``trial`` (its slot), the settings, ``value``, or ``reason`` for none."""
     study = open_study(storage, study_name)
     rows = [
         {SLOT: slot, **trial.params, "value": trial.value, REASON: trial.user_attrs.get(REASON)}
-        for slot, trial in sorted(_ended(study).items())
+        for slot, trial in sorted(_finished(study).items())
     ]
     return pd.DataFrame(rows).rename(columns={SLOT: "trial"})
 
 
 def best_of(trials: pd.DataFrame) -> dict:
-    """The trial with the largest value, of equal ones the first: ``trial``, ``settings``, ``value``; counts.
+    """Return the first trial with the largest value, and counts of trials.
 
     Raises
     ------
     UserError
-        If none has a value.
+        If no trial has a value.
     """
     valued = trials.dropna(subset=["value"]) if len(trials) else trials
     if valued.empty:
@@ -153,8 +155,8 @@ def best_of(trials: pd.DataFrame) -> dict:
     }
 
 
-def _ended(study: optuna.Study) -> dict[int, FrozenTrial]:
-    """Slot -> its trial: with a value, or told to have none."""
+def _finished(study: optuna.Study) -> dict[int, FrozenTrial]:
+    """Return slot -> its trial, with a value or with a reason for not having one."""
     found = {}
     for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.FAIL)):
         if trial.state == TrialState.COMPLETE or REASON in trial.user_attrs:
@@ -162,8 +164,8 @@ def _ended(study: optuna.Study) -> dict[int, FrozenTrial]:
     return found
 
 
-def _close_cut_off(study: optuna.Study, slots: list[int]) -> None:
-    """Trials of these slots that still run were cut off with the job before: nobody else has them."""
+def _close_interrupted(study: optuna.Study, slots: list[int]) -> None:
+    """Mark trials of these slots that are still running as failed: the job that ran them was interrupted."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if trial.user_attrs.get(SLOT) in slots:
             study.tell(trial.number, state=TrialState.FAIL)
@@ -173,7 +175,7 @@ def _seed_of(seed: int, slot: int) -> int:
     return int(np.random.SeedSequence([seed, slot]).generate_state(1)[0])
 
 
-def _suggest(trial: optuna.Trial, name: str, line: Mapping) -> float:
+def _suggest(trial: optuna.Trial, name: str, entry: Mapping) -> float:
     return trial.suggest_float(
-        name, line["low"], line["high"], log=line.get("log", False), step=line.get("step")
+        name, entry["low"], entry["high"], log=entry.get("log", False), step=entry.get("step")
     )

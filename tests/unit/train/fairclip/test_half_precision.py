@@ -7,7 +7,7 @@ from open_clip.model import CLIPTextCfg, CLIPVisionCfg, convert_weights_to_lp
 from torch import nn
 
 from clipfair.core.errors import UserError
-from clipfair.train.fairclip.half_precision import HalfGradients, half_parameters, round_weights, to_half
+from clipfair.train.fairclip.half_precision import GradientRounding, half_parameters, round_weights, to_half
 
 
 def make_clip(vision):
@@ -69,14 +69,14 @@ def test_a_weight_that_overflows_is_named():
 
 def test_gradients_are_rounded_as_they_come():
     layer = nn.Linear(1, 1, bias=False)
-    HalfGradients(layer)
+    GradientRounding(layer)
     (0.1 * layer.weight.sum()).backward()
     assert layer.weight.grad.item() == torch.tensor(0.1).half().item()
 
 
 def test_a_gradient_that_overflows_is_told_with_the_largest_score():
     layer = nn.Linear(1, 1, bias=False)
-    gradients = HalfGradients(layer)
-    gradients.see(torch.tensor([3.0, -40000.0]), ["data_1", "data_2"])
+    gradients = GradientRounding(layer)
+    gradients.record_scores(torch.tensor([3.0, -40000.0]), ["data_1", "data_2"])
     with pytest.raises(UserError, match=r"gradient of weight is 1e\+06, .* score .* is -40000, of data_2"):
         (1e6 * layer.weight.sum()).backward()

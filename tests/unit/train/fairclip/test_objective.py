@@ -12,10 +12,10 @@ from benchmarks.fairclip.reference import released_loss
 from clipfair.core.errors import UserError
 from clipfair.plan.fairclip_switches import VARIANTS, Fairness, Switches, read_switches
 from clipfair.train.fairclip import objective as objective_module
-from clipfair.train.fairclip.objective import FairObjective, in_towers
-from clipfair.train.finetuning.batches import GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS, FairBatches
+from clipfair.train.fairclip.objective import FairclipObjective, in_towers
+from clipfair.train.finetuning.batches import GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS, GroupedBatches
 from clipfair.train.finetuning.examples import read_splits
-from clipfair.train.protocols import Batch
+from clipfair.train.interfaces import Batch
 from tests.unit.train.fair_world import GROUPS, RECIPE, make_model, make_table, write_data
 
 EXACT = {"kind": "wasserstein", "p": 2}
@@ -35,12 +35,12 @@ def batch(tmp_path_factory, built):
     data = write_data(tmp_path_factory.mktemp("world"), make_table())
     train = read_splits(RECIPE, data, built, subsample=None, seed=0, cache=data["cache"])["train"]
     groups = [places for name in GROUPS for places in train.members(name).values()]
-    source = FairBatches(train, built, groups, batch_size=16, group_batch_size=8, seed=0)
+    source = GroupedBatches(train, built, groups, batch_size=16, group_batch_size=8, seed=0)
     return next(iter(islice(source, 1)))
 
 
 def make(switches, built, lam=0.5, weights=BOTH):
-    return FairObjective(switches, Fairness(lam, weights), ATTRIBUTE_OF, built)
+    return FairclipObjective(switches, Fairness(lam, weights), ATTRIBUTE_OF, built)
 
 
 def run(objective, batch, model=None):
@@ -72,7 +72,7 @@ BLURS = {"fairclip-released": 20, "fairclip-corrected": 0.01, "a-fairclip": 0.5}
 def test_loss_and_gradients_are_those_of_the_step_as_released(variant, built, batch):
     sinkhorn = {"p": 2, "blur": BLURS[variant], "scaling": 0.5, "diameter": None}
     line = {"variant": variant, "distance": {"kind": "sinkhorn", **sinkhorn}, "precision": "fp32"}
-    objective = FairObjective(read_switches(line), Fairness(0.01, {"race": 1}), ["race"] * 3, built)
+    objective = FairclipObjective(read_switches(line), Fairness(0.01, {"race": 1}), ["race"] * 3, built)
     three = batch.extra[GROUP_SIZES][:3]
     extra = {
         GROUP_SIZES: three,
@@ -159,7 +159,7 @@ def test_the_mean_over_groups_is_the_sum_over_their_number(built, batch):
 
 def test_an_overwritten_loss_is_computed_and_not_trained_on(built, batch):
     terms, gradients = run(make(replace(BASE, overwritten=True), built), batch)
-    plain, of_contrastive = run(FairObjective(BASE, None, [], built), batch)
+    plain, of_contrastive = run(FairclipObjective(BASE, None, [], built), batch)
     kept, _ = run(make(BASE, built), batch)
     assert terms["loss"] == plain["loss"]
     assert terms["fairness"] == kept["fairness"]
@@ -168,7 +168,7 @@ def test_an_overwritten_loss_is_computed_and_not_trained_on(built, batch):
 
 def test_lam_0_trains_on_the_contrastive_loss(built, batch):
     _, gradients = run(make(BASE, built, lam=0.0), batch)
-    _, of_contrastive = run(FairObjective(BASE, None, [], built), batch)
+    _, of_contrastive = run(FairclipObjective(BASE, None, [], built), batch)
     for name, gradient in of_contrastive.items():
         torch.testing.assert_close(gradients[name], gradient)
 
@@ -212,7 +212,7 @@ def test_a_score_beyond_16_bits_is_told(built, batch):
 
 
 def trained(model, **change):
-    objective = FairObjective(replace(BASE, **change), None, [], make_model())
+    objective = FairclipObjective(replace(BASE, **change), None, [], make_model())
     return {name for name, _ in objective.parameters(model)}
 
 

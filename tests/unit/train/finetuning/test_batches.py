@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from clipfair.train.finetuning.batches import GROUP_KEYS, GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS, FairBatches
+from clipfair.train.finetuning.batches import (
+    GROUP_KEYS,
+    GROUP_PIXELS,
+    GROUP_SIZES,
+    GROUP_TEXTS,
+    GroupedBatches,
+)
 from clipfair.train.finetuning.examples import read_splits
 from tests.unit.train.fair_world import RECIPE, make_model, make_table, write_data
 
@@ -28,7 +34,7 @@ def make(examples, built):
 
     def batches(*, groups=True, seed=0, **how):
         of_groups = list(examples.members("race").values()) if groups else []
-        return FairBatches(examples, built, of_groups, batch_size=16, group_batch_size=8, seed=seed, **how)
+        return GroupedBatches(examples, built, of_groups, batch_size=16, group_batch_size=8, seed=seed, **how)
 
     return batches
 

@@ -10,7 +10,7 @@ from clipfair.core.errors import UserError
 from clipfair.core.io import read_json
 from clipfair.metrics.distances import EVALUATED, measure
 from clipfair.train.finetuning import epochs
-from clipfair.train.finetuning.epochs import Seen, Tracking, measure_groups, see
+from clipfair.train.finetuning.epochs import EpochTracker, Predictions, measure_groups, predict_split
 from clipfair.train.finetuning.examples import read_splits
 from tests.unit.train.fair_world import RECIPE, make_model, make_table, write_data
 
@@ -48,7 +48,7 @@ def make(splits, built, tmp_path):
             "path": str(tmp_path / "epochs.csv"),
             "failure": str(tmp_path / "failure-0.json"),
         }
-        return Tracking(**{**arguments, **change})
+        return EpochTracker(**{**arguments, **change})
 
     return tracking
 
@@ -56,7 +56,7 @@ def make(splits, built, tmp_path):
 def seen(n, seed=0):
     rng = np.random.default_rng(seed)
     p = rng.uniform(0.3, 0.7, n).round(2)
-    return Seen(p, rng.normal(20, 3, n).astype(np.float32))
+    return Predictions(p, rng.normal(20, 3, n).astype(np.float32))
 
 
 # --- measures ---------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ def test_distances_are_of_every_group_to_everybody(splits):
 
 def test_what_is_undefined_has_a_reason(splits):
     one_label = epochs.Examples(**{**vars(splits["test"]), "labels": np.ones(40, dtype=np.int64)})
-    constant = Seen(np.full(40, 0.6), np.full(40, 20.0, dtype=np.float32))
+    constant = Predictions(np.full(40, 0.6), np.full(40, 20.0, dtype=np.float32))
     rows = measure_groups(one_label, constant, attributes=["race"], tracked=TRACKED)
     undefined = {row["metric"]: row["reason"] for row in rows if row["value"] is None}
     assert undefined["auc"] == "all labels are 1"
@@ -104,7 +104,7 @@ def test_what_is_undefined_has_a_reason(splits):
 
 def test_probabilities_are_the_softmax_of_plain_cosines(splits, built):
     prompts = built.tokenizer(RECIPE["prompts"])
-    found = see(built.model, splits["test"], built, prompts, device="cpu")
+    found = predict_split(built.model, splits["test"], built, prompts, device="cpu")
     with torch.no_grad():
         images = built.model.encode_image(
             built.normalise(splits["test"].pixels(torch.arange(40))), normalize=True
@@ -120,7 +120,7 @@ def test_probabilities_are_the_softmax_of_plain_cosines(splits, built):
 def test_embeddings_that_are_not_normalised_compare_otherwise(splits, built):
     prompts = built.tokenizer(RECIPE["prompts"])
     unit, raw = (
-        see(built.model, splits["test"], built, prompts, device="cpu", unit_length=unit)
+        predict_split(built.model, splits["test"], built, prompts, device="cpu", unit_length=unit)
         for unit in (True, False)
     )
     assert not np.allclose(unit.probability, raw.probability)
@@ -129,7 +129,7 @@ def test_embeddings_that_are_not_normalised_compare_otherwise(splits, built):
 
 def test_a_model_that_trains_goes_on_training(splits, built):
     built.model.train()
-    see(built.model, splits["test"], built, built.tokenizer(RECIPE["prompts"]), device="cpu")
+    predict_split(built.model, splits["test"], built, built.tokenizer(RECIPE["prompts"]), device="cpu")
     assert built.model.training
 
 
@@ -161,13 +161,15 @@ def test_the_last_is_the_model_as_it_is(make, monkeypatch):
 @pytest.mark.parametrize("selection", ["validation", "test"])
 def test_the_choice_is_by_the_auc_of_its_split(make, splits, built, selection):
     prompts = built.tokenizer(RECIPE["prompts"])
-    p = see(built.model, splits[selection], built, prompts, device="cpu").probability
+    p = predict_split(built.model, splits[selection], built, prompts, device="cpu").probability
     expected = fairness.auc(splits[selection].labels, p)
     assert make(selection=selection).measure_epoch(1, built.model) == pytest.approx(expected)
 
 
 def test_a_dropped_last_batch_is_not_counted(make, splits, built):
-    p = see(built.model, splits["validation"], built, built.tokenizer(RECIPE["prompts"]), device="cpu")
+    p = predict_split(
+        built.model, splits["validation"], built, built.tokenizer(RECIPE["prompts"]), device="cpu"
+    )
     expected = fairness.auc(splits["validation"].labels[:16], p.probability[:16])
     assert make(drop_last=True).measure_epoch(1, built.model) == pytest.approx(expected)
 

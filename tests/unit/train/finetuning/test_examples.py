@@ -200,7 +200,7 @@ def test_an_impossible_part_is_refused(subsample, told):
 def test_an_attribute_with_one_group_is_refused(tmp_path, built):
     table = make_table()
     table["race"] = pd.Categorical(["white"] * len(table))
-    with pytest.raises(UserError, match=r"attribute 'race' has 1 group \(white\); a fairness loss compares"):
+    with pytest.raises(UserError, match=r"attribute 'race' has 1 group \(white\); a fairness loss needs"):
         check_groups(read(tmp_path, table, built), ["race"])
 
 

@@ -15,8 +15,8 @@ from clipfair.evaluate.embed.towers import encode_images, temperature
 from clipfair.models import tokenizers
 from clipfair.models.blip2 import make_blip2
 from clipfair.models.build import build
-from clipfair.train.kinds.blip2 import Blip2Stage1, contrast, generate, similarities
-from clipfair.train.protocols import Batch
+from clipfair.train.interfaces import Batch
+from clipfair.train.kinds.blip2 import Blip2Stage1, generate, similarities
 from clipfair.train.run import train
 
 TEXTS = ["no sign of glaucoma", "a clear disc", "glaucoma", "a sign of a disc"]
@@ -83,27 +83,14 @@ def test_similarity_is_that_of_the_best_query(model):
             assert found[i, j].item() == pytest.approx(best / 0.07, abs=1e-4)
 
 
-def test_contrast_of_what_tells_nothing_is_log_n():
-    assert contrast(torch.zeros(4, 4)).item() == pytest.approx(math.log(4))
-
-
-def test_contrast_by_hand():
-    similarity = torch.tensor([[2.0, 0.0], [0.0, 3.0]])
-    losses = []
-    for logits in (similarity, similarity.T):
-        log_p = logits.log_softmax(dim=1)
-        losses.append(-(0.95 * log_p.diagonal() + 0.05 * log_p.fliplr().diagonal()).mean())
-    assert contrast(similarity).item() == pytest.approx((sum(losses) / 2).item())
-
-
 def test_generation_counts_words_and_the_end_but_not_what_fills_up(model):
     given = batch(model, 1)
     seen = model.visual.trunk.image_tokens(given.images)
     decoded = given.texts.clone()
-    decoded[:, 0] = model.vocabulary.decode
+    decoded[:, 0] = model.tokens.decode
     log_p = model.generate(seen, decoded).detach().log_softmax(dim=-1)[0]
     words = given.texts[0].tolist()
-    assert words == [model.vocabulary.start, 5, 7, 6, 4, model.vocabulary.end, 0]
+    assert words == [model.tokens.start, 5, 7, 6, 4, model.tokens.end, 0]
     losses = [-(0.9 * log_p[i, words[i + 1]] + 0.1 * log_p[i].mean()) for i in range(5)]
     assert generate(model, seen, given.texts).item() == pytest.approx((sum(losses) / 5).item(), rel=1e-5)
 
@@ -238,8 +225,8 @@ def train_tiny(folder, table, weights=None, **recipe):
         "method": {"kind": "blip2", "settings": {}},
         "stages": [],
     }
-    names = {"model": "model.safetensors", "spec": "spec.json", "log": "log.csv", "curves": "curves.png"}
-    names |= {"card": "card.md", "snapshots": "snapshots", "epochs": "epochs.csv"}
+    names = {"model": "model.safetensors", "spec": "spec.json", "log": "log.csv"}
+    names |= {"snapshots": "snapshots", "epochs": "epochs.csv"}
     out = {name: str(folder / file) for name, file in names.items()}
     data = {"raw": str(folder), "table": table}
     train(settings, data=data, weights=weights, out=out, scratch=str(folder / "scratch"))

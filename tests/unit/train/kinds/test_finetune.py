@@ -16,11 +16,11 @@ from clipfair.core.io import read_json
 from clipfair.data.images import open_image
 from clipfair.metrics import auc
 from clipfair.plan.fairclip_switches import Switches
-from clipfair.train.fairclip.objective import FairObjective
+from clipfair.train.fairclip.objective import FairclipObjective
 from clipfair.train.finetuning.batches import GROUP_KEYS, GROUP_TEXTS
-from clipfair.train.finetuning.epochs import see
+from clipfair.train.finetuning.epochs import predict_split
+from clipfair.train.interfaces import Process
 from clipfair.train.kinds.finetune import make_parts
-from clipfair.train.protocols import Place
 from clipfair.train.run import train
 from tests.unit.train.fair_world import (
     RECIPE,
@@ -69,7 +69,7 @@ def test_the_same_run_gives_the_same_bytes(finetune):
 def test_an_interrupted_run_ends_with_the_same_bytes(finetune, variant, monkeypatch):
     line = {"variant": variant, "distance": EXACT}
     whole = finetune("whole", line, attr="race", lam="1e-4")
-    terms, calls = FairObjective.terms, []
+    terms, calls = FairclipObjective.terms, []
 
     def interrupted(self, model, batch):
         calls.append(1)
@@ -77,7 +77,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(finetune, variant, monkeypa
             signal.raise_signal(signal.SIGTERM)
         return terms(self, model, batch)
 
-    monkeypatch.setattr(FairObjective, "terms", interrupted)
+    monkeypatch.setattr(FairclipObjective, "terms", interrupted)
     with pytest.raises(UserError, match="stopped by SIGTERM after step 8"):
         finetune("parts", line, attr="race", lam="1e-4")
     parts = finetune("parts", line, attr="race", lam="1e-4")
@@ -192,7 +192,7 @@ def effects(folder, line):
         make_settings(line, attr="race", lam="1e-4"),
         write_data(folder, chance()),
         built,
-        place=Place(),
+        process=Process(),
         out=out,
         scratch=str(folder),
     )
@@ -218,7 +218,7 @@ def compared_by(tracking, built):
     examples = tracking.splits["validation"]
     found = {}
     for scores in ("cosine", "dot"):
-        seen = see(
+        seen = predict_split(
             built.model, examples, built, tracking.prompts, device="cpu", unit_length=scores == "cosine"
         )
         for drops, end in ((False, 24), (True, 16)):

@@ -4,13 +4,15 @@ import pytest
 import torch
 
 from clipfair.core.errors import UserError
-from clipfair.train.pretraining.contrastive import Contrastive
-from clipfair.train.protocols import Batch, Place
+from clipfair.train.interfaces import Batch, Process
+from clipfair.train.pretraining.contrastive import ContrastiveObjective
 from tests.unit.train.conftest import WORDS
 
 
 def objective_of(loss="softmax"):
-    return Contrastive(loss=loss, temperature=10, bias=-10 if loss == "sigmoid" else None, place=Place())
+    return ContrastiveObjective(
+        loss=loss, temperature=10, bias=-10 if loss == "sigmoid" else None, process=Process()
+    )
 
 
 def batch_of(built, n=12):
@@ -34,9 +36,9 @@ def test_in_parts_the_gradient_is_that_of_the_whole_batch(built, loss):
     terms["loss"].backward()
 
     batches = [part(batch, slice(start, start + 4)) for start in (0, 4, 8)]
-    in_parts, handed = objective.hand_back(built.model, batches)
-    for one, gradients in zip(batches, handed, strict=True):
-        objective.surrogate(built.model, one, gradients).backward()
+    in_parts, cached = objective.cache_gradients(built.model, batches)
+    for one, gradients in zip(batches, cached, strict=True):
+        objective.surrogate_loss(built.model, one, gradients).backward()
 
     assert float(in_parts["loss"]) == pytest.approx(terms["loss"].item(), rel=1e-6)
     for (name, left), right in zip(whole.named_parameters(), built.model.parameters(), strict=True):
@@ -63,7 +65,7 @@ def test_prepare_sets_temperature_and_bias(built):
 
 def test_temperature_of_the_model_is_kept(built):
     before = built.model.logit_scale.item()
-    Contrastive(loss="softmax", temperature=None, bias=None, place=Place()).prepare(built.model)
+    ContrastiveObjective(loss="softmax", temperature=None, bias=None, process=Process()).prepare(built.model)
     assert built.model.logit_scale.item() == before
 
 
@@ -71,10 +73,10 @@ def test_temperature_of_the_model_is_kept(built):
     ("loss", "bias", "message"),
     [
         ("hinge", None, "config.methods: unknown loss 'hinge'; known: sigmoid, softmax"),
-        ("softmax", -10, "loss 'softmax': a bias belongs to sigmoid, which needs one"),
-        ("sigmoid", None, "loss 'sigmoid': a bias belongs to sigmoid, which needs one"),
+        ("softmax", -10, "loss 'softmax': sigmoid needs a bias, softmax takes none"),
+        ("sigmoid", None, "loss 'sigmoid': sigmoid needs a bias, softmax takes none"),
     ],
 )
 def test_bad_settings(loss, bias, message):
     with pytest.raises(UserError, match=message):
-        Contrastive(loss=loss, temperature=10, bias=bias, place=Place())
+        ContrastiveObjective(loss=loss, temperature=10, bias=bias, process=Process())

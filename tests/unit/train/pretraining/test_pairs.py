@@ -7,16 +7,18 @@ import torch
 
 from clipfair.core.errors import UserError
 from clipfair.data.shards import find_shards, read_index
+from clipfair.train.interfaces import Process
 from clipfair.train.kinds.pretrain import make_parts
-from clipfair.train.order import Order, Passes, Stage
+from clipfair.train.order import ExampleOrder, ShuffledPasses, Stage
 from clipfair.train.pretraining.pairs import MemorySource, ShardSource, read_decoded, split
-from clipfair.train.protocols import Place
 
 
 def order_of(pairs, *, texts=None, batch_size=12):
     rows = np.arange(len(pairs.key))[::2]
     new = None if texts is None else texts[: len(rows)]
-    return Order([Stage("all", rows, Passes(pairs.shard[rows], 2, (0, 0)), 10, new)], batch_size)
+    return ExampleOrder(
+        [Stage("all", rows, ShuffledPasses(pairs.shard[rows], 2, (0, 0)), 10, new)], batch_size
+    )
 
 
 def take(source, count):
@@ -39,8 +41,8 @@ def assert_same(left, right):
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_shards_give_what_memory_gives(raw, index, built, tmp_path, workers):
     decoded = read_decoded(raw, tmp_path, built)
-    memory = MemorySource(decoded, order_of(decoded), built, place=Place(), accumulate=2)
-    shards = ShardSource(index, order_of(index), built, place=Place(), accumulate=2, workers=workers)
+    memory = MemorySource(decoded, order_of(decoded), built, process=Process(), accumulate=2)
+    shards = ShardSource(index, order_of(index), built, process=Process(), accumulate=2, workers=workers)
     assert_same(take(memory, 10), take(shards, 10))
 
 
@@ -50,7 +52,7 @@ def test_from_a_state_it_goes_on(raw, index, built, tmp_path, kind):
     how = {"workers": 0} if kind is ShardSource else {}
 
     def source():
-        return kind(pairs, order_of(pairs), built, place=Place(), accumulate=2, **how)
+        return kind(pairs, order_of(pairs), built, process=Process(), accumulate=2, **how)
 
     whole = take(source(), 12)
     first = source()
@@ -62,7 +64,7 @@ def test_from_a_state_it_goes_on(raw, index, built, tmp_path, kind):
 
 def test_processes_and_parts_divide_the_same_batch():
     positions = np.arange(24)
-    parts = [split(positions, Place(rank, 2), 3) for rank in range(2)]
+    parts = [split(positions, Process(rank, 2), 3) for rank in range(2)]
     assert [list(part) for rank in parts for part in rank] == [list(range(s, s + 4)) for s in range(0, 24, 4)]
 
 
@@ -70,15 +72,15 @@ def test_new_texts_replace_the_captions(raw, index, built, tmp_path):
     texts = ["nurse"] * 30
     decoded = read_decoded(raw, tmp_path, built)
     sources = (
-        MemorySource(decoded, order_of(decoded, texts=texts), built, place=Place(), accumulate=1),
-        ShardSource(index, order_of(index, texts=texts), built, place=Place(), accumulate=1, workers=0),
+        MemorySource(decoded, order_of(decoded, texts=texts), built, process=Process(), accumulate=1),
+        ShardSource(index, order_of(index, texts=texts), built, process=Process(), accumulate=1, workers=0),
     )
     for source in sources:
         assert torch.equal(take(source, 1)[0].texts, built.tokenizer(["nurse"] * 12))
 
 
 def test_images_are_those_of_the_shards(raw, index, built, keys):
-    source = ShardSource(index, order_of(index), built, place=Place(), accumulate=1, workers=0)
+    source = ShardSource(index, order_of(index), built, process=Process(), accumulate=1, workers=0)
     [batch] = take(source, 1)
     row = keys.index(batch.keys[0])
     picture = index.decode(row, index.read(row)[0])
@@ -122,7 +124,7 @@ def test_a_damaged_picture(raw, tmp_path, built, workers):
     content[512:600] = bytes(88)  # the first picture's header
     path.write_bytes(content)
     index = read_index(find_shards(tmp_path / "raw"), tmp_path)
-    source = ShardSource(index, order_of(index), built, place=Place(), accumulate=1, workers=workers)
+    source = ShardSource(index, order_of(index), built, process=Process(), accumulate=1, workers=workers)
     with pytest.raises(UserError, match=r"00000\.tar: pair 000000000: damaged .*; fetch the shard again"):
         take(source, 5)
 
@@ -145,7 +147,7 @@ def parts_of(request, built, rank=0, world=1):
         request["settings"],
         request["data"],
         built,
-        place=Place(rank, world),
+        process=Process(rank, world),
         out=request["out"],
         scratch=request["scratch"],
     )
@@ -156,7 +158,8 @@ def test_keep_list_of_another_dataset(request_of, built, tmp_path):
     pd.DataFrame({"key": ["000000001", "zzz"]}).to_parquet(tmp_path / "other.parquet")
     request["data"]["keep"] = [str(tmp_path / "other.parquet")]
     with pytest.raises(
-        UserError, match=r"other\.parquet: 1 of 2 keys \(first zzz\) are not in .*/shards: they do not"
+        UserError,
+        match=r"other\.parquet: 1 of 2 keys \(first zzz\) are not in .*/shards; make the condition again",
     ):
         parts_of(request, built)
 
@@ -167,12 +170,12 @@ def test_a_batch_larger_than_the_data(request_of, built):
 
 
 def test_more_readers_than_shards(request_of, built):
-    with pytest.raises(UserError, match="2 workers x 2 processes for 3 shards: more readers than shards"):
+    with pytest.raises(UserError, match="2 workers x 2 processes are more readers than 3 shards"):
         parts_of(request_of(in_memory=False, workers=2), built, world=2)
 
 
 def test_a_batch_that_does_not_divide(request_of, built):
-    with pytest.raises(UserError, match="a batch of 8 does not divide into 1 processes x 3 parts"):
+    with pytest.raises(UserError, match="a batch of 8 cannot be divided into 1 processes x 3 parts"):
         parts_of(request_of(accumulate=3), built)
 
 

@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from clipfair.core.errors import UserError
-from clipfair.train.search.run import best_validation, gather_trials, put, search_settings, study_name
+from clipfair.train.search.run import (
+    best_validation,
+    gather_trials,
+    replace_setting,
+    search_settings,
+    study_name,
+)
 from clipfair.train.search.study import read_trials
 
 SETTINGS = {
@@ -114,20 +120,20 @@ def test_gathered_when_all_parts_have_ended(tmp_path):
 def test_a_study_is_known_by_what_decides_its_trials():
     assert study_name({**SETTINGS, "parts": 7, "trials": 9}) == study_name(SETTINGS)
     assert study_name({**SETTINGS, "seed": 1}) != study_name(SETTINGS)
-    other = put(SETTINGS["training"], "recipe.batch_size", 64)
+    other = replace_setting(SETTINGS["training"], "recipe.batch_size", 64)
     assert study_name({**SETTINGS, "training": other}) != study_name(SETTINGS)
 
 
-def test_put_changes_one_setting_and_keeps_text_text():
+def test_replacing_changes_one_setting_and_keeps_text_text():
     training = SETTINGS["training"]
-    changed = put(training, "method.settings.blur", 0.5)
+    changed = replace_setting(training, "method.settings.blur", 0.5)
     assert changed["method"] == {"kind": "finetune", "settings": {"blur": 0.5}}
     assert changed["recipe"] == training["recipe"]
-    assert put(training, "run.lam", 0.5)["run"] == {"lam": "0.5", "seed": 42}
+    assert replace_setting(training, "run.lam", 0.5)["run"] == {"lam": "0.5", "seed": 42}
     assert training["run"]["lam"] == "1e-5"
     for name in ("recipe.rate", "rate", "recipe.learning_rate.base"):
         with pytest.raises(UserError, match="no setting"):
-            put(training, name, 1.0)
+            replace_setting(training, name, 1.0)
 
 
 def test_a_setting_that_is_none_is_told_before_training(tmp_path):

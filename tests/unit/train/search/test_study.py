@@ -146,5 +146,5 @@ def test_a_file_that_is_no_journal_is_told(tmp_path):
     path.write_text("not a journal\n")
     with pytest.raises(UserError, match="not a journal of Optuna"):
         read_trials(path, "s")
-    with pytest.raises(UserError, match="no setting to search"):
+    with pytest.raises(UserError, match="the space is empty; add at least one setting"):
         search(bowl, {}, path, "s", 1, 0)

@@ -1,0 +1,44 @@
+"""Functions that the configuration names as ``module:function``."""
+
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+
+from clipfair.core.errors import UserError
+
+
+def load_function(name: str, *, where: str) -> Callable:
+    """Import the function ``module:function``.
+
+    Parameters
+    ----------
+    name
+        ``module`` is importable, or a file below ``src/clipfair`` by its dotted path in that folder.
+    where
+        The key of the configuration, for the error message.
+
+    Raises
+    ------
+    UserError
+        If the module cannot be found or has no such function.
+    """
+    module_name, _, function_name = name.partition(":")
+    module = _load_module(module_name, where)
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise UserError(f"{where}: {name!r}: {module.__file__} defines no function {function_name!r}")
+    return function
+
+
+def _load_module(name: str, where: str) -> ModuleType:
+    for candidate in (name, f"clipfair.{name}"):
+        try:
+            return import_module(candidate)
+        except ModuleNotFoundError as error:
+            # A module that exists, but imports one that does not, is an error of its own.
+            if not f"{candidate}.".startswith(f"{error.name}."):
+                raise
+    raise UserError(
+        f"{where}: no module {name!r}; expected module:function of an installed module or of a file below "
+        "src/clipfair"
+    )

@@ -1,0 +1,50 @@
+import sys
+
+import pytest
+
+from clipfair.core.errors import UserError
+from clipfair.core.functions import load_function
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Returns a function that writes an importable module of the test and gives its name."""
+    monkeypatch.syspath_prepend(tmp_path)
+    name = "module_of_a_user"
+
+    def write(source):
+        (tmp_path / f"{name}.py").write_text(source)
+        return name
+
+    yield write
+    sys.modules.pop(name, None)
+
+
+def test_a_function_of_an_importable_module(module):
+    name = module("def double(x):\n    return 2 * x\n")
+    assert load_function(f"{name}:double", where="config.methods: loss")(4) == 8
+
+
+def test_a_function_of_a_file_below_the_package_by_its_path():
+    from clipfair.core.io import read_json
+
+    assert load_function("core.io:read_json", where="x") is read_json
+    assert load_function("clipfair.core.io:read_json", where="x") is read_json
+
+
+def test_what_does_not_exist_is_one_line(module):
+    with pytest.raises(
+        UserError, match=r"^config\.methods: loss: no module 'nowhere'; expected module:function"
+    ):
+        load_function("nowhere:f", where="config.methods: loss")
+    name = module("x = 1\n")
+    with pytest.raises(
+        UserError, match=rf"^where: '{name}:x': .*module_of_a_user\.py defines no function 'x'$"
+    ):
+        load_function(f"{name}:x", where="where")
+
+
+def test_a_missing_import_of_the_module_is_not_hidden(module):
+    name = module("import another_module_that_is_missing\n")
+    with pytest.raises(ModuleNotFoundError, match="another_module_that_is_missing"):
+        load_function(f"{name}:f", where="where")
