@@ -24,7 +24,7 @@ rule fit_encoder:
         runtime=per_attempt(60),
     params:
         annotation=get_annotation,
-        code=code_digest("clipfair.annotate.encoders"),
+        code=code_digest("clipfair.annotate.encoders.linear"),
     script:
         "../scripts/fit_encoder.py"
 
@@ -49,11 +49,7 @@ rule fit_annotator:
         gpu=get_annotation_gpus,
     params:
         annotation=get_annotation,
-        code=code_digest(
-            "clipfair.annotate.fit",
-            "clipfair.annotate.labels",
-            "clipfair.annotate.encoders",
-        ),
+        code=get_annotator_code,
     script:
         "../scripts/fit_annotator.py"
 
@@ -80,7 +76,7 @@ rule annotate_shard:
         gpu=get_annotation_gpus,
     params:
         annotation=get_annotation,
-        code=code_digest("clipfair.annotate.shards", "clipfair.annotate.encoders"),
+        code=get_annotation_code,
     script:
         "../scripts/annotate_shard.py"
 
@@ -123,7 +119,7 @@ rule rewrite_shard:
         runtime=per_attempt(30),
     params:
         annotation=get_annotation,
-        code=code_digest("clipfair.annotate.captions"),
+        code=code_digest("clipfair.annotate.neutral"),
     script:
         "../scripts/rewrite_shard.py"
 

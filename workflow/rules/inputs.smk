@@ -85,6 +85,22 @@ def get_annotation_gpus(wildcards):
     return REGISTRY.annotation_gpus(wildcards.dataset)
 
 
+def get_encoder_module(wildcards):
+    return f"clipfair.annotate.encoders.{get_annotation(wildcards)['encoder']['kind']}"
+
+
+def get_annotator_code(wildcards):
+    labels = get_annotation(wildcards)["annotator"]["labels"]
+    reader = "caption_labels" if labels == "captions" else "labels"
+    return code_digest(
+        "clipfair.annotate.fit", f"clipfair.annotate.{reader}", get_encoder_module(wildcards)
+    )
+
+
+def get_annotation_code(wildcards):
+    return code_digest("clipfair.annotate.shards", get_encoder_module(wildcards))
+
+
 def get_raw(wildcards):
     return REGISTRY.raw_of(wildcards.dataset)
 

@@ -1,8 +1,8 @@
 """fit_annotator: classifiers of image attributes, fitted to the labelled pairs of the first shards."""
 
+from clipfair.annotate.caption_labels import CAPTIONS, load_labels
 from clipfair.annotate.encoders import load_encoder
 from clipfair.annotate.fit import FitSettings, fit_annotator
-from clipfair.annotate.labels import CAPTIONS, load_labels
 from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.core.errors import job_log
 from clipfair.data.shards import find_shards

@@ -1,6 +1,6 @@
 """fit_encoder: the linear encoder of an annotation, from the pairs of its first shards."""
 
-from clipfair.annotate.encoders import fit_encoder
+from clipfair.annotate.encoders.linear import fit_encoder
 from clipfair.core.errors import job_log
 from clipfair.data.shards import find_shards
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from clipfair.annotate.captions import rewrite_shard
+from clipfair.annotate.neutral import rewrite_shard
 from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.core.errors import job_log
 

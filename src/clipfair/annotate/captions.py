@@ -1,4 +1,4 @@
-"""Text annotations of captions without images, and neutral rewritings of captions, as files."""
+"""Text annotations of captions without images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +7,9 @@ import numpy as np
 import pandas as pd
 from pyarrow import parquet as pq
 
-from clipfair.annotate.neutral import neutralise
-from clipfair.annotate.shards import read_shards
 from clipfair.annotate.text import annotate_captions
 from clipfair.annotate.vocabulary import Vocabulary
-from clipfair.core.errors import UserError, progress
+from clipfair.core.errors import UserError
 from clipfair.core.io import write_parquet
 
 # The columns that may contain an image's text, in the order of preference, and how reports call them.
@@ -54,12 +52,3 @@ def annotate_table(table: str | Path, out_path: str | Path, *, vocabularies: Seq
     annotated = pd.concat([head, attributes], axis=1).assign(human=human)
     annotated.attrs["captions"] = _TEXTS[column]
     write_parquet(out_path, annotated)
-
-
-def rewrite_shard(
-    shard: str | Path, out_path: str | Path, *, replacements: Vocabulary, max_bad_share: float
-) -> None:
-    """Write ``key`` and the gender-neutral ``text`` of every good example of a shard (Appendix A.6)."""
-    examples = progress(read_shards([shard], max_bad_share=max_bad_share), what=Path(shard).name)
-    rows = [(example.key, neutralise(example.caption, replacements)) for example in examples]
-    write_parquet(out_path, pd.DataFrame(rows, columns=["key", "text"], dtype="str"))

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from clipfair.annotate.encoders.interface import Encoder
+from clipfair.annotate.examples import read_shards
 from clipfair.annotate.image import (
-    Encoder,
     ImageAnnotator,
     calibrate,
     fit_probe,
@@ -16,7 +17,6 @@ from clipfair.annotate.image import (
     save_annotator,
     zero_shot,
 )
-from clipfair.annotate.shards import read_shards
 from clipfair.core.errors import UserError, progress
 from clipfair.core.io import write_json
 from clipfair.core.keys import hash_keys

@@ -3,36 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_curve
 from sklearn.preprocessing import StandardScaler
 
+from clipfair.annotate.encoders.interface import Encoder
 from clipfair.core.errors import UserError
 from clipfair.core.io import atomic_path
 
 TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "{}")
-
-
-class Encoder(Protocol):
-    """An encoder of images and texts into one space; :mod:`clipfair.annotate.encoders` has two.
-
-    The inner product of an image and a text embedding is their cosine similarity, in [-1, 1].
-    """
-
-    @property
-    def batch_size(self) -> int:
-        """The number of examples that are encoded at once."""
-
-    def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Embeddings, (n, d) float32."""
-
-    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """Embeddings of unit length, (n, d) float32."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,15 @@
 """Gender-neutral rewriting of captions (Appendix A.6)."""
 
 import re
+from pathlib import Path
 
+import pandas as pd
+
+from clipfair.annotate.examples import read_shards
 from clipfair.annotate.vocabulary import Vocabulary
 from clipfair.annotate.words import normalise, split_hyphens, split_words
+from clipfair.core.errors import progress
+from clipfair.core.io import write_parquet
 
 # "her" is an object before these words and before any sign ("with her and", "near her."), and a possessive
 # before all others ("her dog").
@@ -16,6 +22,15 @@ _AFTER_OBJECT = re.compile(
 _POSSESSIVE = "the person's"
 _OBJECT = "the person"
 _ARTICLES = ("a", "an")
+
+
+def rewrite_shard(
+    shard: str | Path, out_path: str | Path, *, replacements: Vocabulary, max_bad_share: float
+) -> None:
+    """Write ``key`` and the gender-neutral ``text`` of every good example of a shard (Appendix A.6)."""
+    examples = progress(read_shards([shard], max_bad_share=max_bad_share), what=Path(shard).name)
+    rows = [(example.key, neutralise(example.caption, replacements)) for example in examples]
+    write_parquet(out_path, pd.DataFrame(rows, columns=["key", "text"], dtype="str"))
 
 
 def neutralise(caption: str, replacements: Vocabulary) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from clipfair.annotate.encoders import ClipEncoder
+from clipfair.annotate.encoders.clip import ClipEncoder
 
 
 class ColourModel(torch.nn.Module):

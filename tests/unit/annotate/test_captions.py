@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clipfair.annotate.captions import annotate_table, rewrite_shard
+from clipfair.annotate.captions import annotate_table
+from clipfair.annotate.neutral import rewrite_shard
 from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.core.errors import UserError
 

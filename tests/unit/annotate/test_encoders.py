@@ -11,7 +11,9 @@ from safetensors.torch import save_file
 from scipy.signal import correlate
 from sklearn.metrics import roc_auc_score
 
-from clipfair.annotate.encoders import LinearEncoder, fit_encoder, load_clip, load_encoder, load_linear
+from clipfair.annotate.encoders import clip, load_encoder
+from clipfair.annotate.encoders import linear as linear_module
+from clipfair.annotate.encoders.linear import LinearEncoder, fit_encoder
 from clipfair.annotate.image import prompts_for, zero_shot
 from clipfair.core.errors import UserError
 from clipfair.models.build import build
@@ -43,7 +45,7 @@ def shards(pairs, write_shard):
 @pytest.fixture
 def linear(shards, tmp_path):
     fit_encoder(shards, tmp_path / "encoder.npz", **SMALL)
-    return load_linear(tmp_path / "encoder.npz", batch_size=16)
+    return linear_module.load_encoder({"batch_size": 16}, tmp_path / "encoder.npz")
 
 
 def features_by_scipy(encoder, image):
@@ -136,14 +138,14 @@ def test_encoder_counts_bad_examples(pairs, write_shard, tmp_path):
 
 def test_files_that_are_no_linear_encoder(tmp_path):
     with pytest.raises(UserError, match="no such file"):
-        load_linear(tmp_path / "none.npz")
+        linear_module.load_encoder({}, tmp_path / "none.npz")
     path = tmp_path / "bad.npz"
     path.write_bytes(b"no archive")
     with pytest.raises(UserError, match="not a linear encoder"):
-        load_linear(path)
+        linear_module.load_encoder({}, path)
     np.savez(path, words=np.array(["a"]))
     with pytest.raises(UserError, match="not a linear encoder"):
-        load_linear(path)
+        linear_module.load_encoder({}, path)
 
 
 # A model of the catalogue, small enough to be tested.
@@ -185,7 +187,7 @@ def test_open_clips_models_are_in_the_catalogue(monkeypatch):
         "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
     }
     monkeypatch.setattr(open_clip, "get_model_config", lambda name: {"tiny": config}[name])
-    encoder = load_clip({"kind": "open_clip", "name": "tiny"}, None)
+    encoder = clip.load_encoder({"model": {"kind": "open_clip", "name": "tiny"}}, None)
     embeddings = encoder.encode_images([Image.new("RGB", (40, 30), colour) for colour in COLOURS])
     assert embeddings.shape == (3, 16)
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, rtol=1e-5)
@@ -193,13 +195,13 @@ def test_open_clips_models_are_in_the_catalogue(monkeypatch):
 
 
 def test_the_device_may_be_left_to_the_machine():
-    encoder = load_clip(LINE, None, device="auto")
+    encoder = clip.load_encoder({"model": LINE, "device": "auto"}, None)
     assert encoder.device == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def test_untrained_models_are_the_same_every_time():
     before = torch.get_rng_state()
-    texts = [load_clip(LINE, None).encode_texts(["a nurse"]) for _ in range(2)]
+    texts = [clip.load_encoder({"model": LINE}, None).encode_texts(["a nurse"]) for _ in range(2)]
     np.testing.assert_array_equal(*texts)
     torch.testing.assert_close(torch.get_rng_state(), before)
 
@@ -209,7 +211,7 @@ def test_weights_that_are_refused(tmp_path):
     save_file({"logit_scale": torch.ones(())}, tmp_path / "other.safetensors")
     for name in ("none", "bad", "other"):
         with pytest.raises(UserError, match=rf"{name}\.safetensors: not the weights of this model") as error:
-            load_clip(LINE, tmp_path / f"{name}.safetensors")
+            clip.load_encoder({"model": LINE}, tmp_path / f"{name}.safetensors")
         assert "\n" not in str(error.value)
 
 

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clipfair.annotate.labels import caption_labels, load_labels, read_labels
+from clipfair.annotate.caption_labels import caption_labels, load_labels
+from clipfair.annotate.labels import read_labels
 from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.core.errors import UserError
 

@@ -1,9 +1,9 @@
-"""Encoders of images and captions: any model of the catalogue, and a linear one that is fitted in seconds.
+"""An encoder of images and captions that is fitted in seconds: random convolutions, tf-idf, ridge regression.
 
 Torch is imported inside functions only, since importing it takes seconds.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,53 +14,19 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
-from clipfair.annotate.image import Encoder
-from clipfair.annotate.shards import read_shards
+from clipfair.annotate.encoders.interface import encode_in_batches
+from clipfair.annotate.examples import read_shards
 from clipfair.core.errors import UserError, progress
 from clipfair.core.io import atomic_path
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 # The convolutions: 5 x 5 with a stride, then 3 x 3. Random biases spread the thresholds of the rectifiers.
 _SIZE_1, _SIZE_2 = 5, 3
 _STRIDE = 2
 _PADDING_1, _PADDING_2 = _SIZE_1 // 2, _SIZE_2 // 2
 _BIAS_SCALE = 0.1
-
-
-@dataclass(frozen=True)
-class ClipEncoder:
-    """A CLIP model with its preprocessing and tokenizer.
-
-    The model must be in evaluation mode and on ``device``. ``batch_size`` examples are encoded at once.
-    """
-
-    model: "torch.nn.Module"
-    preprocess: Callable[[Image.Image], "torch.Tensor"]
-    tokenizer: Callable[[list[str]], "torch.Tensor"]
-    batch_size: int = 256
-    device: str = "cpu"
-
-    def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Return embeddings of unit length, (n, d) float32."""
-        import torch
-
-        return _in_batches(
-            images,
-            lambda batch: self.model.encode_image(
-                torch.stack([self.preprocess(image) for image in batch]).to(self.device), normalize=True
-            ),
-            self.batch_size,
-        )
-
-    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """Return embeddings of unit length, (n, d) float32."""
-        return _in_batches(
-            texts,
-            lambda batch: self.model.encode_text(self.tokenizer(list(batch)).to(self.device), normalize=True),
-            self.batch_size,
-        )
 
 
 @dataclass(frozen=True)
@@ -121,47 +87,13 @@ class LinearEncoder:
         return np.hstack([np.zeros((len(texts), len(self.mean))), _unit(vectors)], dtype=np.float32)
 
 
-def load_encoder(settings: Mapping[str, Any], file: str | Path) -> Encoder:
-    """Load the encoder that an annotation's settings name.
+def load_encoder(settings: Mapping[str, Any], file: str | Path) -> LinearEncoder:
+    """Load an encoder that :func:`fit_encoder` wrote.
 
     Parameters
     ----------
     settings
-        ``kind``: ``linear``, or ``clip`` with ``model``, its entry in the catalogue of models. Optional:
-        ``batch_size``, and ``device`` for ``clip``.
-    file
-        The file that :func:`fit_encoder` wrote, or the weights of the model.
-    """
-    if settings["kind"] == "linear":
-        return load_linear(file, **_given(settings, "batch_size"))
-    return load_clip(settings["model"], file, **_given(settings, "batch_size", "device"))
-
-
-def load_clip(
-    model: Mapping[str, Any], weights: str | Path | None, *, batch_size: int = 256, device: str = "cpu"
-) -> ClipEncoder:
-    """Load a model of the catalogue with the weights of a local file.
-
-    Parameters
-    ----------
-    model, weights
-        As for :func:`clipfair.models.build.build`. Without weights the model has fixed random ones, which
-        is of use in tests only.
-    device
-        A name of torch (``cpu``, ``cuda``), or ``auto``: a GPU if there is one.
-    """
-    import torch
-
-    from clipfair.models.build import build
-
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    built = build(model, None if weights is None else str(weights), seed=0)
-    return ClipEncoder(built.model.eval().to(device), built.preprocess, built.tokenizer, batch_size, device)
-
-
-def load_linear(file: str | Path, *, batch_size: int = 256) -> LinearEncoder:
-    """Load an encoder that :func:`fit_encoder` wrote.
+        Optional: ``batch_size``.
 
     Raises
     ------
@@ -177,7 +109,7 @@ def load_linear(file: str | Path, *, batch_size: int = 256) -> LinearEncoder:
         reason = " ".join(str(error).split())
         raise UserError(f"{file}: not a linear encoder ({reason}); delete it and run again") from None
     numbers = {name: values.pop(name).item() for name in ("side", "grid")}
-    return LinearEncoder(**values, **numbers, batch_size=batch_size)
+    return LinearEncoder(**values, **numbers, batch_size=settings.get("batch_size", 256))
 
 
 def fit_encoder(
@@ -251,24 +183,7 @@ def _fit_vectorizer(captions: Sequence[str], min_captions: int) -> tuple[TfidfVe
         ) from None
 
 
-def _given(settings: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: settings[name] for name in names if name in settings}
-
-
 _FITTED = tuple(field.name for field in fields(LinearEncoder) if field.name != "batch_size")
-
-
-def _in_batches(items: Sequence, encode: Callable[[Sequence], "torch.Tensor"], batch_size: int) -> np.ndarray:
-    """Encode all items, ``batch_size`` at a time; float32."""
-    import torch
-
-    with torch.inference_mode():
-        return np.concatenate(
-            [
-                encode(items[start : start + batch_size]).float().cpu().numpy()
-                for start in range(0, len(items), batch_size)
-            ]
-        )
 
 
 def _convolutions(channels: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, ...]:
@@ -302,7 +217,7 @@ def _image_features(
         maps = functional.relu(functional.conv2d(maps, kernels_2, biases_2, padding=_PADDING_2))
         return functional.adaptive_avg_pool2d(maps, grid).flatten(start_dim=1)
 
-    return _in_batches(pixels, features, batch_size)
+    return encode_in_batches(pixels, features, batch_size)
 
 
 def _vectorizer(**options: Any) -> TfidfVectorizer:
