@@ -42,7 +42,7 @@ def _digest_roots(source: str, functions: dict[str, str]) -> set[str]:
     roots = set()
     for name in re.findall(r"\b(get_\w+_code)\b", source):
         roots |= _digest_roots(functions[name], functions)
-    if "LOADERS[" in source:
+    if "find_loader(" in source:
         roots.update(module for module in MODULES if module.startswith("clipfair.data.datasets."))
     for name in re.findall(r'"(clipfair\.[\w.{}()\[\]]+)"', source):
         # A placeholder stands for any name.

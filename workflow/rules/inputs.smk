@@ -85,20 +85,20 @@ def get_annotation_gpus(wildcards):
     return REGISTRY.annotation_gpus(wildcards.dataset)
 
 
-def get_encoder_module(wildcards):
-    return f"clipfair.annotate.encoders.{get_annotation(wildcards)['encoder']['kind']}"
-
-
 def get_annotator_code(wildcards):
-    labels = get_annotation(wildcards)["annotator"]["labels"]
-    reader = "caption_labels" if labels == "captions" else "labels"
+    annotation = get_annotation(wildcards)
+    kind = annotation["encoder"]["kind"]
+    from_captions = annotation["annotator"]["labels"] == "captions"
     return code_digest(
-        "clipfair.annotate.fit", f"clipfair.annotate.{reader}", get_encoder_module(wildcards)
+        "clipfair.annotate.fit",
+        "clipfair.annotate.caption_labels" if from_captions else "clipfair.annotate.labels",
+        f"clipfair.annotate.encoders.{kind}",
     )
 
 
 def get_annotation_code(wildcards):
-    return code_digest("clipfair.annotate.shards", get_encoder_module(wildcards))
+    kind = get_annotation(wildcards)["encoder"]["kind"]
+    return code_digest("clipfair.annotate.shards", f"clipfair.annotate.encoders.{kind}")
 
 
 def get_raw(wildcards):
