@@ -8,7 +8,6 @@ with whatever versions are installed.
 import ast
 import builtins
 import hashlib
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -58,7 +57,7 @@ def _read_module(name: str) -> tuple[str, tuple[str, ...]]:
     """Return the digest of one module's logic, and the modules of this package that it imports."""
     tree = ast.parse(_module_file(name).read_text(encoding="utf-8"))
     imports = sorted({found for node in ast.walk(tree) for found in _imported(node)})
-    logic = "".join(_write(_OnlyLogic().visit(tree)))
+    logic = _written(_OnlyLogic().visit(tree))
     return hashlib.sha256(logic.encode()).hexdigest(), tuple(imports)
 
 
@@ -142,25 +141,32 @@ def _is_text(argument: ast.expr) -> bool:
     )
 
 
-def _write(value: object) -> Iterator[str]:
-    """Write a syntax tree in one form under every version of Python.
+def _written(tree: ast.AST) -> str:
+    """Return a syntax tree as text, in one form under every version of Python.
 
     Unlike in ``ast.dump``, absent fields and empty lists are left out: versions differ in which fields exist
     and in how empty ones are written. Unlike in ``ast.unparse``, there are no quotes to choose.
     """
+    parts: list[str] = []
+    _write(tree, parts)
+    return "".join(parts)
+
+
+def _write(value: object, parts: list[str]) -> None:
     if isinstance(value, ast.AST):
-        yield f"{type(value).__name__}("
+        parts.append(type(value).__name__)
+        parts.append("(")
         for name, field in ast.iter_fields(value):
             if field is not None and field != []:
-                yield f"{name}="
-                yield from _write(field)
-                yield ","
-        yield ")"
+                parts.append(name)
+                parts.append("=")
+                _write(field, parts)
+        parts.append(")")
     elif isinstance(value, list):
-        yield "["
+        parts.append("[")
         for item in value:
-            yield from _write(item)
-            yield ","
-        yield "]"
+            _write(item, parts)
+        parts.append("]")
     else:
-        yield ascii(value)
+        parts.append(ascii(value))
+        parts.append(",")
