@@ -1,4 +1,4 @@
-"""The copy of the repository that trains (slice.yaml)."""
+"""A small copy of the repository that trains (slice.yaml)."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from tests.repository import Repository
 
 
 def training_repository(folder: Path) -> Repository:
-    """A small copy of the repository whose study trains two models and makes a table of them."""
+    """Return a small copy of the repository whose study trains two models and makes a table of them."""
     repository = Repository(folder)
     changes = yaml.safe_load(Path(__file__).with_name("slice.yaml").read_text(encoding="utf-8"))
 

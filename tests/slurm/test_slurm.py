@@ -1,8 +1,9 @@
-"""The workflow on a real SLURM of one node: `make test-slurm` starts it and runs these.
+"""The workflow on a real SLURM of one node: `make test-slurm` starts it and runs these tests.
 
-Jobs go through sbatch, the node runs them, squeue tells their state; only the GPUs are pretended.
+Jobs go through sbatch, the node runs them, and squeue reports their states; only the GPUs are pretended.
 """
 
+import compileall
 import os
 import re
 import shutil
@@ -21,23 +22,22 @@ from tests.slurm.slice import training_repository
 
 pytestmark = pytest.mark.skipif("SLURM_CONF" not in os.environ, reason="needs a cluster: make test-slurm")
 
-# The profile as it is, asked for the small study, with the patience of a machine on which nothing queues.
-# What runs in the background of a script ignores Ctrl-C, and would hand that on.
+# The profile as it is, with the small study and short waits. `env` undoes that processes in the background of
+# a script ignore Ctrl-C.
 COMMAND = [
     "env", "--default-signal=INT",
-    sys.executable, "-m", "snakemake", "--profile", "slurm", "--config", "study=embedded",
-    "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5",
+    sys.executable, str(Path(__file__).with_name("impatient_snakemake.py")), "--profile", "slurm",
+    "--config", "study=embedded", "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "2",
 ]  # fmt: skip
 
-
-# A job of others that needs the whole node.
-URGENT = ["sbatch", "--partition=urgent", "--cpus-per-task=4", "--output=/dev/null", "--wrap", "sleep 5"]
+# A job of another user that needs the whole node.
+URGENT = ["sbatch", "--partition=urgent", "--cpus-per-task=4", "--output=/dev/null", "--wrap", "sleep 2"]
 BATCH = "dataset~embedded-web/balance~baseline/model~small/method~clip/attr~none/lam~0"
 MODEL = f"results/train/embedded/{BATCH}/seed~0/model.safetensors"
 
 
 class Job(NamedTuple):
-    """What squeue says of a job."""
+    """A job in the output of squeue."""
 
     number: str
     state: str
@@ -46,13 +46,17 @@ class Job(NamedTuple):
 
     @property
     def gpus(self) -> str:
-        """The numbers of the GPUs that it was given, as SLURM writes them."""
-        asked = ["scontrol", "show", "job", "-d", self.number]
-        told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
-        return re.search(r"GRES=gpu:\d\(IDX:([\d,-]+)\)", told)[1]
+        """The numbers of its GPUs, as SLURM writes them."""
+        command = ["scontrol", "show", "job", "-d", self.number]
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return re.search(r"GRES=gpu:\d\(IDX:([\d,-]+)\)", output)[1]
 
     def cancel(self) -> None:
         subprocess.run(["scancel", self.number], check=True)
+
+    def start_now(self) -> None:
+        """Do not wait the two minutes that SLURM gives a requeued job."""
+        subprocess.run(["scontrol", "update", f"JobId={self.number}", "StartTime=now"], check=True)
 
 
 class Cluster:
@@ -71,14 +75,11 @@ class Cluster:
                 cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
-    def run(self, *arguments: str) -> None:
-        assert self.start(*arguments).wait(timeout=1800) == 0, self.log.read_text()
-
     def jobs(self, *states: str) -> list[Job]:
         """The jobs that were submitted from this folder and are in one of ``states``; in any by default."""
-        asked = ["squeue", "--noheader", "--states", ",".join(states) or "all", "--format=%i|%T|%k|%Z"]
-        told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
-        lines = [line.split("|") for line in told.splitlines()]
+        command = ["squeue", "--noheader", "--states", ",".join(states) or "all", "--format=%i|%T|%k|%Z"]
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        lines = [line.split("|") for line in output.splitlines()]
         return [
             Job(number, state, *comment.removeprefix("rule_").partition("_wildcards_")[::2])
             for number, state, comment, folder in lines
@@ -90,7 +91,7 @@ class Cluster:
         return sorted(job.state for job in self.jobs() if job.rule == rule)
 
     def wait_for_jobs(self, rule: str, *states: str, count: int = 1) -> list[Job]:
-        """So many jobs of ``rule`` that are in one of ``states`` at once."""
+        """Wait until ``count`` jobs of ``rule`` are in one of ``states`` at once, and return them."""
 
         def found():
             jobs = [job for job in self.jobs(*states) if job.rule == rule]
@@ -98,8 +99,13 @@ class Cluster:
 
         return self.wait_for(found, f"{count} jobs of {rule} {states}")
 
+    def running_training(self, seed: int) -> list[Job]:
+        """The running training of a seed."""
+        jobs = [job for job in self.jobs("RUNNING") if job.rule == "train_model"]
+        return [job for job in jobs if job.wildcards.endswith(f"_{seed}")]
+
     def wait_for_checkpoint(self, seed: int, *, after: int = 0) -> int:
-        """The step of the newest checkpoint of a training, once it is beyond ``after``."""
+        """Wait for a checkpoint of a training after step ``after``, and return its step."""
 
         def found():
             names = self.folder.glob(f"scratch/**/seed~{seed}/checkpoints/step-*.pt")
@@ -109,7 +115,7 @@ class Cluster:
         return self.wait_for(found, f"a checkpoint of seed {seed} after step {after}")
 
     def wait_for(self, found, what: str):
-        """What ``found`` returns as soon as it is not empty, within five minutes."""
+        """Return the result of ``found`` as soon as it is not empty, within five minutes."""
         end = time.monotonic() + 300
         while time.monotonic() < end:
             if result := found():
@@ -121,9 +127,13 @@ class Cluster:
         return read_tables(self.folder)
 
 
-@pytest.fixture
-def cluster(repository):
-    return Cluster(repository.folder)
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    """Bytecode of our package, which is copied with it: every job starts Python three times."""
+    compileall.compile_dir(ROOT / "src", quiet=1)
+
+
+# --- a study without trainings ---
 
 
 @pytest.fixture(scope="module")
@@ -135,23 +145,20 @@ def undisturbed(tmp_path_factory):
     return read_tables(repository.folder)
 
 
-def test_every_job_that_is_not_local_is_a_slurm_job_and_the_tables_are_the_same(cluster, undisturbed):
-    cluster.run()
-    assert cluster.tables() == undisturbed
-    jobs = cluster.jobs()
-    assert {job.state for job in jobs} == {"COMPLETED"}
-    # The three mitigations are one array: ids like 7_1.
-    assert sorted(job.rule for job in jobs) == ["evaluate_mitigation"] * 3 + ["prepare_dataset"]
-    arrays = {job.number.split("_")[0] for job in jobs if job.rule == "evaluate_mitigation"}
-    assert len(arrays) == 1
-
-
-def test_a_job_that_is_no_training_is_cancelled_and_submitted_again(cluster, undisturbed):
+def test_every_job_that_is_not_local_runs_on_slurm_and_a_cancelled_one_is_submitted_again(
+    repository, undisturbed
+):
+    cluster = Cluster(repository.folder)
     run = cluster.start()
     cluster.wait_for_jobs("prepare_dataset", "RUNNING")[0].cancel()
-    assert run.wait(timeout=300) == 0, cluster.log.read_text()
+    assert run.wait(timeout=600) == 0, cluster.log.read_text()
     assert cluster.tables() == undisturbed
     assert cluster.states("prepare_dataset") == ["CANCELLED", "COMPLETED"]
+    assert cluster.states("evaluate_mitigation") == ["COMPLETED"] * 3
+    assert {job.rule for job in cluster.jobs()} == {"prepare_dataset", "evaluate_mitigation"}
+    # The three mitigations are one array, with numbers like 7_1.
+    arrays = {job.number.split("_")[0] for job in cluster.jobs() if job.rule == "evaluate_mitigation"}
+    assert len(arrays) == 1
 
 
 # --- trainings ---
@@ -159,7 +166,7 @@ def test_a_job_that_is_no_training_is_cancelled_and_submitted_again(cluster, und
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """The slice of the study that trains, made without SLURM and undisturbed."""
+    """The slice of the study that trains, made without SLURM."""
     repository = training_repository(tmp_path_factory.mktemp("trained"))
     run = repository.snakemake()
     assert run.returncode == 0, run.stderr
@@ -168,63 +175,71 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def training(trained, tmp_path):
-    """The same with everything that comes before the trainings, and nothing after."""
+    """A copy of it with the outputs of everything before the trainings."""
     folder = Path(shutil.copytree(trained, tmp_path / "copy"))
     for name in ("train", "embed", "evaluate", "tables"):
         shutil.rmtree(folder / "results" / name)
     return Cluster(folder)
 
 
-def test_trainings_killed_by_memory_by_time_and_by_hand_go_on_to_the_same_tables(training, trained):
-    """The first attempts have too little memory, the second too little time; one is cancelled before that."""
-    run = training.start(
-        "--set-resources",
-        "train_model:gpu=1",
-        "train_model:mem_mb=400 if attempt == 1 else 3000",
-        "train_model:runtime=1 if attempt == 2 else 30",
-    )
-    training.wait_for_jobs("train_model", "FAILED", "OUT_OF_MEMORY", count=2)
-    jobs = training.wait_for_jobs("train_model", "RUNNING", count=2)
-    assert sorted(job.gpus for job in jobs) == ["0", "1"]
-    reached = training.wait_for_checkpoint(0)
-    [of_seed_0] = [job for job in jobs if job.wildcards.endswith("_0")]
-    of_seed_0.cancel()
-    training.wait_for_checkpoint(0, after=reached)
-    assert run.wait(timeout=1800) == 0, training.log.read_text()
-    states = training.states("train_model")
-    assert states.count("COMPLETED") == 2
-    assert {"CANCELLED", "TIMEOUT"} <= set(states)
+def test_trainings_that_are_stopped_in_every_way_lead_to_the_same_tables(training, trained):
+    stop_with_ctrl_c(training)
+    preempt_and_kill_the_scheduler(training)
+    exceed_limits_and_cancel(training)
     assert training.tables() == read_tables(trained)
     assert (training.folder / MODEL).read_bytes() == (trained / MODEL).read_bytes()
     assert not list(training.folder.glob("scratch/**/*.pt"))
 
 
-def test_ctrl_c_and_a_killed_scheduler_are_picked_up_by_the_next_call_and_preemption_by_slurm(
-    training, trained
-):
-    """SLURM lets a preempted job wait two minutes."""
+def stop_with_ctrl_c(training):
+    """Ctrl-C cancels all jobs."""
     run = training.start()
     training.wait_for_checkpoint(0)
     os.killpg(run.pid, signal.SIGINT)
     assert run.wait(timeout=60) == 1
     assert training.jobs("PENDING", "RUNNING") == []
 
+
+def preempt_and_kill_the_scheduler(training):
+    """SLURM requeues preempted jobs; a killed Snakemake leaves its jobs running."""
     run = training.start()
-    orphans = training.wait_for_jobs("train_model", "RUNNING", count=2)
+    jobs = training.wait_for_jobs("train_model", "RUNNING", count=2)
+    subprocess.run(URGENT, cwd="/", check=True)
+    for job in training.wait_for_jobs("train_model", "PENDING", count=2):
+        job.start_now()
+    restarted = training.wait_for_jobs("train_model", "RUNNING", count=2)
+    assert {job.number for job in restarted} == {job.number for job in jobs}
     run.kill()
     run.wait()
-    assert training.jobs("RUNNING") == orphans
+    assert training.jobs("RUNNING") == restarted
 
-    run = training.start()
-    training.wait_for(
-        lambda: "removed its lock and cancelled 2 jobs" in training.log.read_text(), "the orphans' end"
+
+def exceed_limits_and_cancel(training):
+    """The next call cancels the jobs left behind. Each attempt of its own trainings then ends in another way.
+
+    The first has too little memory. The second has too little time: seed 0 is asked to stop before its time
+    is up, seed 1 is killed. The third attempt of seed 0 is cancelled.
+    """
+    run = training.start(
+        "--set-resources",
+        "train_model:gpu=1",
+        "train_model:mem_mb=400 if attempt == 1 else 3000",
+        "train_model:runtime=1 if attempt == 2 else 30",
+        "train_model:slurm_extra='--signal=TERM@20' if wildcards.seed == '0' else ''",
     )
-    training.wait_for(lambda: not set(orphans) & set(training.jobs("RUNNING")), "the orphans' end")
-    training.wait_for_jobs("train_model", "RUNNING", count=2)
-    subprocess.run(URGENT, cwd="/", check=True)
-    training.wait_for_jobs("train_model", "PENDING", count=2)
+    training.wait_for(lambda: "cancelled 2 jobs" in training.log.read_text(), "the jobs left behind")
+    training.wait_for_jobs("train_model", "FAILED", "OUT_OF_MEMORY", count=2)
+    jobs = training.wait_for_jobs("train_model", "RUNNING", count=2)
+    assert sorted(job.gpus for job in jobs) == ["0", "1"]
+    training.wait_for_jobs("train_model", "FAILED", "OUT_OF_MEMORY", count=3)
+    reached = training.wait_for_checkpoint(0)
+    [of_seed_0] = training.wait_for(lambda: training.running_training(0), "the third attempt of seed 0")
+    of_seed_0.cancel()
+    training.wait_for_checkpoint(0, after=reached)
     assert run.wait(timeout=1800) == 0, training.log.read_text()
-    assert training.tables() == read_tables(trained)
+    states = training.states("train_model")
+    assert states.count("COMPLETED") == 2
+    assert "TIMEOUT" in states
 
 
 def test_a_rule_with_two_gpus_starts_torchrun_with_two_ranks(training):
