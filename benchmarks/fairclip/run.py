@@ -24,7 +24,7 @@ from clipfair.data.datasets import harvard_fairvlmed
 from clipfair.data.embedded.generate import generate_world
 from clipfair.data.embedded.world import make_settings
 from clipfair.data.images import open_image
-from clipfair.metrics.distances import EXACT, measure
+from clipfair.metrics.distances import EXACT, group_distances
 from clipfair.models.build import build
 from clipfair.models.interface import BuiltModel
 from clipfair.plan.fairclip_switches import VARIANTS, Fairness
@@ -81,7 +81,7 @@ def distances(n: int, groups: int, repetitions: int) -> Iterator[dict]:
     generator = torch.Generator().manual_seed(0)
     population = (25 + 3 * torch.randn(n, generator=generator)).requires_grad_()
     others = [25.5 + 3 * torch.randn(n, generator=generator) for _ in range(groups)]
-    exact = measure(EXACT, population.double(), [other.double() for other in others]).detach()
+    exact = group_distances(EXACT, population.double(), [other.double() for other in others]).detach()
     lines = {
         "exact": EXACT,
         **{
@@ -93,9 +93,9 @@ def distances(n: int, groups: int, repetitions: int) -> Iterator[dict]:
     for name, line in lines.items():
 
         def step(line: Mapping = line) -> None:
-            torch.autograd.grad(measure(line, population, others).sum(), population)
+            torch.autograd.grad(group_distances(line, population, others).sum(), population)
 
-        error = (measure(line, population, others).detach() / exact - 1).abs().max().item()
+        error = (group_distances(line, population, others).detach() / exact - 1).abs().max().item()
         yield {
             "what": "distance",
             "case": f"{n} x {n}, {groups} groups",

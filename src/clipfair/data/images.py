@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from clipfair.core.errors import UserError
@@ -86,3 +87,9 @@ def _from_npz(path: Path) -> Image.Image:
     if values.ndim not in (2, 3) or values.min() < 0 or values.max() > 255:
         raise ValueError(f"{NPZ_ARRAY} of shape {values.shape} is no image with values from 0 to 255")
     return Image.fromarray(values.astype(np.uint8)).convert("RGB")
+
+
+def image_records(table: pd.DataFrame) -> list[dict]:
+    """The rows of a prepared table with the columns that :func:`open_image` reads."""
+    columns = [name for name in ("key", "image", "image_bytes", "offset", "size") if name in table]
+    return table[columns].to_dict("records")

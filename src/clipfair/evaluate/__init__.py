@@ -1,1 +1,1 @@
-"""Evaluate: the metrics of both papers, from embeddings alone; no model is run here."""
+"""Evaluate: embeddings of images and texts, and the metrics of both papers computed from them."""

@@ -1,4 +1,4 @@
-"""The texts that zero-shot evaluations compare images with."""
+"""Sets of texts that evaluations compare images with."""
 
 import hashlib
 import importlib.util
@@ -23,10 +23,10 @@ class TextSet:
 
     Attributes
     ----------
-    names : what is named, or several texts for one embedding, their mean; or ``imagenet``, the class
+    names : one name for each embedding, or several whose embeddings are averaged; or ``imagenet``, the class
         names of ImageNet that were published with CLIP, in the order of the synsets.
     templates : sentences with ``{}`` for the name, over which the embedding is averaged; or ``clip``.
-    canonical : whether the sentences are made canonical.
+    canonical : apply :func:`canonicalise` to the sentences.
     """
 
     names: tuple[str | tuple[str, ...], ...] | str
@@ -35,12 +35,12 @@ class TextSet:
 
     @property
     def digest(self) -> str:
-        """What the texts are known by where their embeddings are kept."""
+        """The name of the set in the files of embeddings."""
         return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:16]
 
 
 def canonicalise(text: str) -> str:
-    """Underscores to spaces, no punctuation, lower case, single spaces: as big_vision does before zero-shot.
+    """Underscores to spaces, no punctuation, lower case, single spaces, as big_vision prepares prompts.
 
     >>> canonicalise("A photo of an African_crocodile.")
     'a photo of an african crocodile'
@@ -51,7 +51,7 @@ def canonicalise(text: str) -> str:
 def expand(texts: TextSet) -> list[tuple[str, ...]]:
     """The sentences of each embedding.
 
-    CLIP's templates and class names are taken from open_clip, which carries them with their licence.
+    CLIP's templates and class names come from open_clip, which distributes them with their licence.
     """
     finish = canonicalise if texts.canonical else str
     return [
@@ -78,6 +78,6 @@ def _templates(texts: TextSet) -> Sequence[str]:
 
 @cache
 def _published() -> dict:
-    """open_clip's module of texts, run alone: the import of the whole package takes seconds."""
+    """The globals of open_clip's module of texts, run alone: importing the whole package takes seconds."""
     [package] = importlib.util.find_spec("open_clip").submodule_search_locations
     return runpy.run_path(f"{package}/zero_shot_metadata.py")

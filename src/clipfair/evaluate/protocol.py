@@ -1,11 +1,11 @@
-"""What every kind of evaluation gets and gives back.
+"""The interface of a kind of evaluation.
 
-A kind is a module of its name in ``clipfair.evaluate`` with
+A kind is a module of its name in ``clipfair.evaluate.kinds`` with the function
 
     evaluate(embedded: Embedded, settings: Mapping, rng: numpy.random.Generator) -> Result
 
-It is called once per checkpoint, and writes nothing. ``settings`` is the evaluation's line of the
-registry; ``rng`` is the same for all checkpoints of a run, so that they are resampled alike.
+It is called once per checkpoint and writes nothing. ``settings`` is the evaluation's entry of the
+configuration; ``rng`` starts in the same state for all checkpoints and runs, so that all are resampled alike.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,16 +14,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from clipfair.metrics.measure import Measure
+
 
 @dataclass(frozen=True)
 class Sample:
-    """Examples of one dataset, with what a checkpoint makes of their images.
+    """Examples of one dataset with the embeddings of their images by one checkpoint.
 
     Attributes
     ----------
     table : n rows of the prepared table, with its labels and groups, indexed from 0.
-    images : (n, r) float32, embeddings of unit length: the image tower's output.
-    features : (n, d) float32, pre-logits: what the tower's head projects. (n, 0) if the model has none.
+    images : (n, r) float32, embeddings of unit length: the output of the image tower.
+    features : (n, d) float32, pre-logits: the input of the tower's head. (n, 0) if the model has none.
     """
 
     table: pd.DataFrame
@@ -33,18 +35,18 @@ class Sample:
 
 @dataclass(frozen=True)
 class Embedded:
-    """What one checkpoint makes of the images and texts that one evaluation needs.
+    """The embeddings of the images and texts that one evaluation needs, by one checkpoint.
 
     Attributes
     ----------
-    test : the examples evaluated: those of the line's ``split`` and ``where``.
-    support : the examples of the line's ``support`` (few-shot classes, a probe's training split); None
-        if it names none.
-    texts : the evaluation's text sets by name, each (k, r) float32 of unit length, in the order that
-        :func:`clipfair.evaluate.texts.text_sets` gives (``prompts``, ``occupations``, ``classes``, ...).
+    test : the evaluated examples: those of the settings ``split`` and ``where``.
+    support : the examples of the setting ``support`` (few-shot classes, a probe's training split); None if
+        there is none.
+    texts : the evaluation's text sets by name, each (k, r) float32 of unit length, in the order of
+        :func:`clipfair.evaluate.texts.text_sets` (``prompts``, ``occupations``, ``classes``, ...).
     scale : exp(logit_scale) > 0: logits are ``scale * images @ texts.T + bias``; 1 / temperature.
-    bias : the sigmoid loss's additive bias; 0 for a model without.
-    seed : of the run, for what an evaluation trains itself.
+    bias : the additive bias of the sigmoid loss; 0 for a model without one.
+    seed : the seed of the run, for what an evaluation trains itself.
     """
 
     test: Sample
@@ -57,55 +59,14 @@ class Embedded:
 
 @dataclass(frozen=True)
 class Result:
-    """What an evaluation finds.
+    """The result of an evaluation.
 
     Attributes
     ----------
-    rows : one a value, each of :func:`row`.
-    scores : what all of them can be computed from again: one row an example with its ``key`` (or an
-        example and label, a caption, ...).
+    measures : the values of metrics.json.
+    scores : the data that all of them can be recomputed from: one row per example with its ``key`` (or per
+        caption, or per example and label, ...).
     """
 
-    rows: Sequence[Mapping]
+    measures: Sequence[Measure]
     scores: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-
-def row(
-    metric: str,
-    value: float | None,
-    *,
-    n: int,
-    label: str | None = None,
-    group: str | None = None,
-    interval: tuple[float, float] | None = None,
-    reason: str | None = None,
-) -> dict:
-    """One value of metrics.json.
-
-    Parameters
-    ----------
-    value
-        A share in [0, 1], a loss in nats, ...; None or NaN where it is undefined, which ``reason`` explains.
-    n
-        The number of examples that it is computed from.
-    label, group
-        Which class, occupation or attribute, and which group of examples; None for all.
-    interval
-        Its 95% bootstrap interval.
-    """
-    undefined = value is None or bool(np.isnan(value))
-    if undefined != (reason is not None):
-        raise ValueError(
-            f"{metric}: a value is undefined if and only if a reason is given: {value}, {reason}"
-        )
-    low, high = (None, None) if interval is None or undefined else map(float, interval)
-    return {
-        "metric": metric,
-        "label": label,
-        "group": group,
-        "value": None if undefined else float(value),
-        "n": int(n),
-        "low": low,
-        "high": high,
-        "reason": reason,
-    }

@@ -1,19 +1,24 @@
 """All evaluations of all runs of one batch, from their embeddings."""
 
-import hashlib
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from clipfair.core.errors import UserError, progress
-from clipfair.core.io import sha256_of, write_json, write_parquet
+from clipfair.core.io import sha256_of
 from clipfair.core.paths import Run
 from clipfair.data.rows import IMAGE_COLUMNS, read_table, support_rows, test_rows
-from clipfair.evaluate.embed.files import Checkpoint, Images, read_checkpoints, read_images, read_texts
+from clipfair.evaluate.embed.files import (
+    Checkpoint,
+    ImageEmbeddings,
+    read_checkpoints,
+    read_images,
+    read_texts,
+)
+from clipfair.evaluate.outputs import make_generator, write_evaluation
 from clipfair.evaluate.protocol import Embedded, Result, Sample
 from clipfair.evaluate.texts import AT_EVERY_CHECKPOINT, text_sets
 
@@ -34,95 +39,83 @@ def evaluate_runs(
     tables
         Dataset -> its prepared table.
     evaluations
-        id -> line of the registry.
+        id -> entry of the configuration.
     runs
         The seven levels of each run of the batch.
 
     Raises
     ------
     UserError
-        If an embedding is missing, or of another model or table, or an evaluation asks for what is not there.
+        If an embedding is missing or is of another model or table, or a setting of an evaluation is wrong.
     """
     loaded = {name: read_table(path, less=IMAGE_COLUMNS) for name, path in tables.items()}
     digests = {name: sha256_of(path) for name, path in tables.items()}
-    of_run = {run: read_checkpoints(embeddings, run) for run in (Run(**levels) for levels in runs)}
-    for name, line in progress(evaluations.items(), unit="evaluation"):
-        dataset = line["dataset"]
-        chosen = Chosen(loaded[dataset], digests[dataset], line, name)
-        for run, checkpoints in of_run.items():
+    checkpoints = {run: read_checkpoints(embeddings, run) for run in (Run(**levels) for levels in runs)}
+    for name, settings in progress(evaluations.items(), unit="evaluation"):
+        dataset = settings["dataset"]
+        evaluation = PreparedEvaluation(loaded[dataset], digests[dataset], settings, name)
+        for run, of_run in checkpoints.items():
             evaluated = [
                 checkpoint
-                for checkpoint in checkpoints
-                if checkpoint.final or line["kind"] in AT_EVERY_CHECKPOINT
+                for checkpoint in of_run
+                if checkpoint.final or settings["kind"] in AT_EVERY_CHECKPOINT
             ]
-            found = {
-                checkpoint: evaluate_checkpoint(embeddings, checkpoint, chosen) for checkpoint in evaluated
+            results = {
+                checkpoint.examples: evaluate_checkpoint(embeddings, checkpoint, evaluation)
+                for checkpoint in evaluated
             }
-            _write(Path(out_dir, f"seed~{run.seed}", f"on~{name}"), chosen, found)
+            write_evaluation(
+                Path(out_dir, f"seed~{run.seed}", f"on~{name}"),
+                results,
+                run=asdict(run),
+                evaluation=name,
+                settings=settings,
+                model_digest=next(checkpoint.digest for checkpoint in evaluated if checkpoint.final),
+                data_digest=digests[dataset],
+            )
 
 
-class Chosen:
-    """What one evaluation asks of a table, found once for all checkpoints."""
+class PreparedEvaluation:
+    """One evaluation with its kind, its rows of the table and its texts, which all checkpoints share.
 
-    def __init__(self, table: pd.DataFrame, digest: str, line: Mapping, name: str):
-        self.line, self.name, self.digest = line, name, digest
-        self.kind = importlib.import_module(f"clipfair.evaluate.kinds.{line['kind']}")
-        test, support = test_rows(line, table), support_rows(line, table)
+    Parameters
+    ----------
+    table, digest
+        The prepared table of its dataset, and the table's digest.
+    settings, name
+        The entry of the configuration and its id.
+    """
+
+    def __init__(self, table: pd.DataFrame, digest: str, settings: Mapping, name: str):
+        self.settings, self.name, self.digest = settings, name, digest
+        self.kind = importlib.import_module(f"clipfair.evaluate.kinds.{settings['kind']}")
+        test, support = test_rows(settings, table), support_rows(settings, table)
         self.test = table[test].reset_index(drop=True)
         self.support = table[support].reset_index(drop=True) if support.any() else None
-        self.texts = {part: texts.digest for part, texts in text_sets(line, table).items()}
-
-    def rng(self) -> np.random.Generator:
-        """The same for every checkpoint and run, so that the same examples are drawn again."""
-        return np.random.default_rng(int(hashlib.sha256(self.name.encode()).hexdigest()[:16], 16))
+        self.texts = {part: texts.digest for part, texts in text_sets(settings, table).items()}
 
 
-def evaluate_checkpoint(embeddings: str, checkpoint: Checkpoint, chosen: Chosen) -> Result:
+def evaluate_checkpoint(embeddings: str, checkpoint: Checkpoint, evaluation: PreparedEvaluation) -> Result:
     """One evaluation of one checkpoint."""
-    dataset = chosen.line["dataset"]
-    seen = read_images(embeddings, checkpoint, dataset, data_digest=chosen.digest)
+    dataset, support = evaluation.settings["dataset"], evaluation.support
+    images = read_images(embeddings, checkpoint, dataset, data_digest=evaluation.digest)
     embedded = Embedded(
-        test=_sample(chosen.test, seen, dataset),
-        support=None if chosen.support is None else _sample(chosen.support, seen, dataset),
-        texts={part: read_texts(embeddings, checkpoint, digest) for part, digest in chosen.texts.items()},
+        test=_select(evaluation.test, images, dataset),
+        support=None if support is None else _select(support, images, dataset),
+        texts={part: read_texts(embeddings, checkpoint, digest) for part, digest in evaluation.texts.items()},
         scale=checkpoint.scale,
         bias=checkpoint.bias,
         seed=checkpoint.run.seed,
     )
-    return chosen.kind.evaluate(embedded, chosen.line, chosen.rng())
+    return evaluation.kind.evaluate(embedded, evaluation.settings, make_generator(evaluation.name))
 
 
-def _sample(table: pd.DataFrame, seen: Images, dataset: str) -> Sample:
-    place = pd.Index(seen.keys).get_indexer(table["key"])
+def _select(table: pd.DataFrame, embeddings: ImageEmbeddings, dataset: str) -> Sample:
+    """The embeddings of the rows of a table, matched by key."""
+    place = pd.Index(embeddings.keys).get_indexer(table["key"])
     if (place < 0).any():
         raise UserError(
-            f"embeddings of {dataset}: {(place < 0).sum():,} of {len(table):,} examples are not there, the "
+            f"embeddings of {dataset}: {(place < 0).sum():,} of {len(table):,} examples are missing, the "
             f"first {table['key'][(place < 0).argmax()]!r}; delete the batch's folder and embed it again"
         )
-    return Sample(table, seen.images[place], seen.features[place])
-
-
-def _write(folder: Path, chosen: Chosen, found: Mapping[Checkpoint, Result]) -> None:
-    final = max(found, key=lambda checkpoint: checkpoint.final)
-    record = {
-        "run": asdict(final.run),
-        "evaluation": chosen.name,
-        "kind": chosen.line["kind"],
-        "dataset": chosen.line["dataset"],
-        "split": chosen.line["split"],
-        "model_digest": final.digest,
-        "data_digest": chosen.digest,
-        "rows": [
-            {"examples": checkpoint.examples, **row}
-            for checkpoint, result in found.items()
-            for row in result.rows
-        ],
-    }
-    scores = [
-        result.scores.assign(examples=checkpoint.examples)
-        for checkpoint, result in found.items()
-        if len(result.scores)
-    ]
-    if scores:
-        write_parquet(folder / "scores.parquet", pd.concat(scores, ignore_index=True))
-    write_json(folder / "metrics.json", record)
+    return Sample(table, embeddings.images[place], embeddings.features[place])

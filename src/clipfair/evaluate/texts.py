@@ -1,8 +1,6 @@
-"""What an evaluation asks of a dataset: which of its examples, and which texts.
+"""The texts that an evaluation needs, from its settings and the prepared table.
 
-An evaluation is its line of the registry. ``split`` and ``where`` (column -> value, or the list of
-them) choose the examples evaluated, ``support`` those that something is fitted to, ``images`` how
-many of the first are drawn. Embedding and evaluating ask here, and so agree.
+Embedding and evaluation both read them here, so that they agree.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,57 +10,58 @@ import pandas as pd
 from clipfair.core.errors import UserError
 from clipfair.data.captions import cut
 from clipfair.data.rows import test_rows
-from clipfair.evaluate import prompts
-from clipfair.evaluate.prompts import TextSet
+from clipfair.evaluate.prompts import IMAGENET, TextSet
 
-# Read off every checkpoint of a run, not only the last (Figures 2 and 4: examples seen).
+# Kinds that evaluate every checkpoint of a run, not only the last (Figures 2 and 4 of CLIP the Bias show them
+# against the number of training examples).
 AT_EVERY_CHECKPOINT = ("representation", "association")
 
 
-def text_sets(line: Mapping, table: pd.DataFrame) -> dict[str, TextSet]:
+def text_sets(settings: Mapping, table: pd.DataFrame) -> dict[str, TextSet]:
     """The texts that the evaluation compares the images of its test rows with, by name.
 
-    Each is there if the line has the setting of its name: ``attributes`` and ``occupations`` (lists of
-    words) and ``groups`` (word -> value of the attribute), put into the sentence ``template``;
-    ``neutral`` (one text); ``prompts`` (texts, or lists of texts whose embeddings are averaged);
-    ``classes`` (``labels``, the values of the column label, or ``imagenet``), put into ``templates`` (a
-    list, or ``clip``); and ``captions`` (``all`` of the test rows, in their order), cut to
-    ``max_characters`` as those that are trained on.
+    There is one set for each of these settings: ``attributes`` and ``occupations`` (lists of words) and
+    ``groups`` (word -> value of the attribute), put into the sentence ``template``; ``neutral`` (one text);
+    ``prompts`` (texts, or lists of texts whose embeddings are averaged); ``classes`` (``labels``, the values
+    of the column label, or ``imagenet``), put into ``templates`` (a list, or ``clip``); and ``captions``
+    (``all`` captions of the test rows, in their order), cut to ``max_characters`` as for training.
 
     Raises
     ------
     UserError
         If a text is empty after cutting.
     """
-    return {name: make(line, table) for name, make in _MAKERS.items() if name in line}
+    return {name: make(settings, table) for name, make in _MAKERS.items() if name in settings}
 
 
-def _words(setting: str) -> Callable[[Mapping, pd.DataFrame], TextSet]:
-    return lambda line, table: TextSet(tuple(line[setting]), (line.get("template", "{}"),))
+def _words(name: str) -> Callable[[Mapping, pd.DataFrame], TextSet]:
+    return lambda settings, table: TextSet(tuple(settings[name]), (settings.get("template", "{}"),))
 
 
-def _prompts(line: Mapping, table: pd.DataFrame) -> TextSet:
-    return TextSet(tuple(prompt if isinstance(prompt, str) else tuple(prompt) for prompt in line["prompts"]))
+def _prompts(settings: Mapping, table: pd.DataFrame) -> TextSet:
+    texts = (prompt if isinstance(prompt, str) else tuple(prompt) for prompt in settings["prompts"])
+    return TextSet(tuple(texts))
 
 
-def _classes(line: Mapping, table: pd.DataFrame) -> TextSet:
-    names = prompts.IMAGENET if line["classes"] == prompts.IMAGENET else tuple(table["label"].cat.categories)
-    templates = line["templates"] if isinstance(line["templates"], str) else tuple(line["templates"])
+def _classes(settings: Mapping, table: pd.DataFrame) -> TextSet:
+    classes, templates = settings["classes"], settings["templates"]
+    names = IMAGENET if classes == IMAGENET else tuple(table["label"].cat.categories)
+    templates = templates if isinstance(templates, str) else tuple(templates)
     return TextSet(names, templates, canonical=True)
 
 
-def _captions(line: Mapping, table: pd.DataFrame) -> TextSet:
-    rows = table.loc[test_rows(line, table), ["key", "captions"]]
-    most = line.get("max_characters")
+def _captions(settings: Mapping, table: pd.DataFrame) -> TextSet:
+    rows = table.loc[test_rows(settings, table), ["key", "captions"]]
+    most = settings.get("max_characters")
     texts = []
     for key, captions in zip(rows["key"], rows["captions"], strict=True):
-        found = [caption if most is None else cut(caption, most) for caption in captions]
-        if most is not None and not all(text.strip() for text in found):
+        shortened = [caption if most is None else cut(caption, most) for caption in captions]
+        if most is not None and not all(text.strip() for text in shortened):
             raise UserError(
-                f"evaluation on {line['dataset']}: the text of {key} is empty after cutting at {most} "
-                "characters; mend the note, or raise max_characters in config.yaml"
+                f"evaluation on {settings['dataset']}: the text of {key} is empty after cutting at {most} "
+                "characters; correct the text, or raise max_characters in the configuration"
             )
-        texts += found
+        texts += shortened
     return TextSet(tuple(texts))
 
 
@@ -70,7 +69,7 @@ _MAKERS = {
     "attributes": _words("attributes"),
     "occupations": _words("occupations"),
     "groups": _words("groups"),
-    "neutral": lambda line, table: TextSet((line["neutral"],)),
+    "neutral": lambda settings, table: TextSet((settings["neutral"],)),
     "prompts": _prompts,
     "classes": _classes,
     "captions": _captions,

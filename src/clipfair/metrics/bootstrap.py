@@ -1,8 +1,8 @@
-"""95% intervals by resampling examples: percentiles over 1,000 resamples, all of them at once.
+"""95% percentile intervals by resampling examples, for many quantities at once.
 
-A resample of a mean is a product of how often each example was drawn with its value, so one matrix of
-counts serves every quantity of the same examples. It is made in blocks, so that memory does not grow
-with the examples.
+The mean in a resample is the product of the examples' values with the number of times that each example was
+drawn, so one matrix of counts serves every quantity of the same examples. The matrix is drawn in blocks, so
+that memory does not grow with the number of examples.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ import numpy as np
 
 REPLICATES = 1000
 LEVELS = (2.5, 97.5)
-_BLOCK = 32_768  # draws at once: few enough to stay in the processor's cache
+_BLOCK = 32_768  # draws per block: few enough to stay in the processor's cache
 
 
-def draws(n: int, rng: np.random.Generator, *, replicates: int = REPLICATES) -> Iterator[np.ndarray]:
+def draw_counts(n: int, rng: np.random.Generator, *, replicates: int = REPLICATES) -> Iterator[np.ndarray]:
     """How often each of ``n`` examples is drawn: blocks of (b, n) integers, ``replicates`` rows in all."""
     block = max(1, _BLOCK // n)
     for start in range(0, replicates, block):
@@ -36,7 +36,7 @@ def means(values: np.ndarray, rng: np.random.Generator, *, replicates: int = REP
     -------
     (replicates, k) float64.
     """
-    blocks = [counts @ values for counts in draws(len(values), rng, replicates=replicates)]
+    blocks = [counts @ values for counts in draw_counts(len(values), rng, replicates=replicates)]
     return np.concatenate(blocks) / len(values)
 
 
@@ -45,18 +45,21 @@ def medians(values: np.ndarray, rng: np.random.Generator, *, replicates: int = R
     ordered = np.sort(values)
     middle = (len(values) - 1) // 2, len(values) // 2
     blocks = []
-    for counts in draws(len(values), rng, replicates=replicates):
-        upto = counts.cumsum(axis=1)
-        blocks.append(np.mean([ordered[(upto > place).argmax(axis=1)] for place in middle], axis=0))
+    for counts in draw_counts(len(values), rng, replicates=replicates):
+        cumulative = counts.cumsum(axis=1)
+        blocks.append(np.mean([ordered[(cumulative > place).argmax(axis=1)] for place in middle], axis=0))
     return np.concatenate(blocks)
 
 
-def interval(replicates: np.ndarray) -> tuple[float, float]:
-    """The 2.5th and the 97.5th percentile."""
-    low, high = np.percentile(replicates, LEVELS)
+def interval(replicates: np.ndarray) -> tuple[float, float] | None:
+    """The 2.5th and the 97.5th percentile of (b,) values that are not NaN; None if there are none."""
+    defined = replicates[~np.isnan(replicates)]
+    if not len(defined):
+        return None
+    low, high = np.percentile(defined, LEVELS)
     return float(low), float(high)
 
 
-def intervals(replicates: np.ndarray) -> list[tuple[float, float]]:
-    """The same of each column."""
-    return [tuple(pair) for pair in np.percentile(replicates, LEVELS, axis=0).T.tolist()]
+def intervals(replicates: np.ndarray) -> list[tuple[float, float] | None]:
+    """:func:`interval` of each column of (b, k) values."""
+    return [interval(column) for column in replicates.T]

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from clipfair.metrics.fairness import demographic_parity_difference
+
 
 def evaluate_predictions(
     y_true: np.ndarray, y_pred: np.ndarray, *, sensitive_features: np.ndarray, groups: Sequence[str]
@@ -35,7 +37,7 @@ def evaluate_predictions(
     errors = np.array([rates["error"] for rates in by_group.values()])
     return {
         "n": len(y_true),
-        "demographic_parity_difference": float(np.ptp(selection)),
+        "demographic_parity_difference": float(demographic_parity_difference(selection)),
         "error": _percent(y_pred != y_true),
         "balanced_error": float(errors.mean()),
         "groups": by_group,

@@ -118,7 +118,7 @@ def test_a_row_is_closed(write_embeddings, evaluate):
             assert (row["value"] is None) == (row["reason"] is not None)
 
 
-def test_bias_is_read_off_every_checkpoint_and_quality_off_the_last(write_embeddings, evaluate):
+def test_bias_is_evaluated_at_every_checkpoint_and_quality_at_the_last(write_embeddings, evaluate):
     for seed in (0, 1):
         for examples in (50, 100):
             write_embeddings(seed, examples, final=examples == 100)
@@ -159,7 +159,7 @@ def test_same_bytes_again(write_embeddings, evaluate):
 def test_missing_examples_are_counted(write_embeddings, evaluate):
     write_embeddings(0, 100, final=True, keys=["f0", "f1", "f4"])
 
-    with pytest.raises(UserError, match="embeddings of faces: 4 of 6 examples are not there, the first 'f2'"):
+    with pytest.raises(UserError, match="embeddings of faces: 4 of 6 examples are missing, the first 'f2'"):
         evaluate(seeds=[0])
 
 
@@ -174,5 +174,5 @@ def test_a_table_that_changed_is_refused(write_embeddings, evaluate, faces, tmp_
     write_embeddings(0, 100, final=True)
     faces.assign(gender="Male").to_parquet(tmp_path / "faces.parquet")
 
-    with pytest.raises(UserError, match="made from another version of the data"):
+    with pytest.raises(UserError, match="embeddings of another version of the data"):
         evaluate(seeds=[0])

@@ -1,12 +1,12 @@
-"""The files of embeddings: what embedding writes and every evaluation reads.
+"""The files of embeddings, which embedding writes and evaluations read.
 
-    seed~<s>/examples~<n>/record.json        what checkpoint, its digest, its temperature and bias
-    seed~<s>/examples~<n>/texts.npz          an array for each set of texts, by the set's digest
+    seed~<s>/examples~<n>/record.json        the checkpoint: its run, digest, temperature and bias
+    seed~<s>/examples~<n>/texts.npz          one array for each set of texts, by the set's digest
     seed~<s>/examples~<n>/<dataset>.npz      keys, images, features
 
-Arrays are 16-bit floats. Of an embedding of unit length that is 5e-4 of each number at most, and some
-1e-5 of a cosine: a hundredth of a percent point of what is measured. Each file names the digest of its
-model, so that one of another model is refused.
+Arrays are 16-bit floats. For embeddings of unit length the relative error of a component is at most 5e-4
+and the error of a cosine about 1e-5, which changes metrics by about 0.01 percentage points. Each file holds
+the digest of its model, so that a file of another model is refused.
 """
 
 import io
@@ -22,7 +22,7 @@ from clipfair.core.paths import Run
 
 RECORD = "record.json"
 TEXTS = "texts.npz"
-ADVICE = "delete its batch's folder and let it be embedded again"
+REMEDY = "delete the folder of its batch and run again, which embeds it again"
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Checkpoint:
     Attributes
     ----------
     run : the run that trained it.
-    examples : how many it had seen.
-    final : whether it is the run's result, not a snapshot on the way.
-    digest : of its weights.
+    examples : the number of training examples so far.
+    final : True for the run's result, False for a snapshot during training.
+    digest : the digest of its weights.
     scale : exp(logit_scale): the inverse of the temperature.
     bias : the sigmoid loss's bias, 0 without.
     """
@@ -48,15 +48,19 @@ class Checkpoint:
 
     @property
     def folder(self) -> str:
-        """Its place within the folder of its batch."""
+        """Its folder, relative to the folder of its batch."""
         return f"seed~{self.run.seed}/examples~{self.examples}"
 
 
 @dataclass(frozen=True)
-class Images:
-    """The images of a dataset as one checkpoint sees them.
+class ImageEmbeddings:
+    """The embeddings of a dataset's images by one checkpoint.
 
-    ``keys`` (n,) text; ``images`` (n, r) of unit length and ``features`` (n, d), the pre-logits, float32.
+    Attributes
+    ----------
+    keys : (n,) str.
+    images : (n, r) float32 of unit length.
+    features : (n, d) float32, the pre-logits.
     """
 
     keys: np.ndarray
@@ -67,7 +71,7 @@ class Images:
 def write_checkpoint(folder: str | Path, checkpoint: Checkpoint, texts: Mapping[str, np.ndarray]) -> None:
     """Write the record of a checkpoint, and its text embeddings by the digest of their set."""
     place = Path(folder, checkpoint.folder)
-    _write_arrays(place / TEXTS, checkpoint, {name: halves(values) for name, values in texts.items()})
+    _write_arrays(place / TEXTS, checkpoint, {name: as_float16(values) for name, values in texts.items()})
     write_json(place / RECORD, {**asdict(checkpoint), "run": asdict(checkpoint.run)})
 
 
@@ -84,30 +88,30 @@ def write_images(
     """Write the embeddings of the examples ``keys`` of a dataset whose table has ``data_digest``."""
     arrays = {
         "keys": np.array([key.encode() for key in keys]),
-        "images": halves(images),
-        "features": halves(features),
+        "images": as_float16(images),
+        "features": as_float16(features),
         "data": np.array(data_digest),
     }
     _write_arrays(Path(folder, checkpoint.folder, f"{dataset}.npz"), checkpoint, arrays)
 
 
 def read_checkpoints(folder: str | Path, run: Run) -> list[Checkpoint]:
-    """The checkpoints of a run, by examples seen; the last is final.
+    """The checkpoints of a run in the order of training; the last is final.
 
     Raises
     ------
     UserError
-        If there is none, or a record is that of another run.
+        If there is none, or a record belongs to another run.
     """
     records = sorted(Path(folder, f"seed~{run.seed}").glob(f"examples~*/{RECORD}"))
     found = []
     for path in records:
         entry = read_json(path)
         if Run(**entry["run"]) != run:
-            raise UserError(f"{path}: of run {Run(**entry['run']).key}, expected {run.key}; {ADVICE}")
+            raise UserError(f"{path}: belongs to run {Run(**entry['run']).key}, expected {run.key}; {REMEDY}")
         found.append(Checkpoint(**{**entry, "run": run}))
     if not any(checkpoint.final for checkpoint in found):
-        raise UserError(f"{folder}: no embeddings of {run.key}; {ADVICE}")
+        raise UserError(f"{folder}: no embeddings of {run.key}; {REMEDY}")
     return sorted(found, key=lambda checkpoint: checkpoint.examples)
 
 
@@ -117,16 +121,20 @@ def read_texts(folder: str | Path, checkpoint: Checkpoint, digest: str) -> np.nd
     Raises
     ------
     UserError
-        If the file is of another model or lacks the set.
+        If the file is of another model or does not hold the set.
     """
     path = Path(folder, checkpoint.folder, TEXTS)
     arrays = _open_arrays(path, checkpoint)
     if digest not in arrays:
-        raise UserError(f"{path}: not the texts of this evaluation, which changed since; {ADVICE}")
+        raise UserError(
+            f"{path}: the texts of this evaluation are not in it, since they have changed; {REMEDY}"
+        )
     return arrays[digest].astype(np.float32)
 
 
-def read_images(folder: str | Path, checkpoint: Checkpoint, dataset: str, *, data_digest: str) -> Images:
+def read_images(
+    folder: str | Path, checkpoint: Checkpoint, dataset: str, *, data_digest: str
+) -> ImageEmbeddings:
     """The embeddings of a dataset whose table has ``data_digest``.
 
     Raises
@@ -137,27 +145,27 @@ def read_images(folder: str | Path, checkpoint: Checkpoint, dataset: str, *, dat
     path = Path(folder, checkpoint.folder, f"{dataset}.npz")
     arrays = _open_arrays(path, checkpoint)
     if str(arrays["data"]) != data_digest:
-        raise UserError(f"{path}: made from another version of the data; {ADVICE}")
-    return Images(
+        raise UserError(f"{path}: embeddings of another version of the data; {REMEDY}")
+    return ImageEmbeddings(
         keys=np.array([key.decode() for key in arrays["keys"]], dtype=object),
         images=arrays["images"].astype(np.float32),
         features=arrays["features"].astype(np.float32),
     )
 
 
-def halves(values: np.ndarray) -> np.ndarray:
+def as_float16(values: np.ndarray) -> np.ndarray:
     """``values`` as 16-bit floats.
 
     Raises
     ------
     UserError
-        If one is not finite.
+        If a value is not finite, or too large.
     """
     with np.errstate(over="ignore"):
-        halves = np.asarray(values).astype(np.float16)
-    if not np.isfinite(halves).all():
+        rounded = np.asarray(values).astype(np.float16)
+    if not np.isfinite(rounded).all():
         raise UserError("an embedding is not finite: the model diverged; train it with a lower learning rate")
-    return halves
+    return rounded
 
 
 def _write_arrays(path: Path, checkpoint: Checkpoint, arrays: Mapping[str, np.ndarray]) -> None:
@@ -169,8 +177,8 @@ def _write_arrays(path: Path, checkpoint: Checkpoint, arrays: Mapping[str, np.nd
 
 def _open_arrays(path: Path, checkpoint: Checkpoint) -> np.lib.npyio.NpzFile:
     if not path.is_file():
-        raise UserError(f"{path}: no such embeddings; {ADVICE}")
+        raise UserError(f"{path}: no such embeddings; {REMEDY}")
     arrays = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
     if str(arrays["model"]) != checkpoint.digest:
-        raise UserError(f"{path}: embeddings of another model; {ADVICE}")
+        raise UserError(f"{path}: embeddings of another model; {REMEDY}")
     return arrays

@@ -1,8 +1,8 @@
-"""All checkpoints of one batch on all datasets of its evaluations.
+"""Embed all datasets of a batch's evaluations with all of its checkpoints.
 
-They are one job: importing the libraries costs more than a small model's forward passes, and each
-picture is opened once for all of them. Pictures are gone through in chunks that bound the memory, and
-of each chunk through the checkpoints, whose weights follow each other in one network.
+This is one job, because importing the libraries takes longer than the forward passes of a small model, and
+so that each image is opened once for all checkpoints. Images are processed in chunks that bound the memory.
+For each chunk, the weights of one checkpoint after another are loaded into one network.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,9 +18,9 @@ from clipfair.core.errors import progress
 from clipfair.core.io import read_json, sha256_of
 from clipfair.core.paths import Run
 from clipfair.core.provenance import weights_digest
-from clipfair.data.images import open_image
+from clipfair.data.images import image_records, open_image
 from clipfair.data.rows import read_table, support_rows, test_rows
-from clipfair.evaluate.embed.files import Checkpoint, halves, write_checkpoint, write_images
+from clipfair.evaluate.embed.files import Checkpoint, as_float16, write_checkpoint, write_images
 from clipfair.evaluate.embed.towers import Sentences, encode_images, encode_texts, temperature, tokenise
 from clipfair.evaluate.prompts import expand
 from clipfair.evaluate.texts import AT_EVERY_CHECKPOINT, text_sets
@@ -30,38 +30,40 @@ from clipfair.models.interface import pixels_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-# The prepared pictures that are held at once.
+# The size of the resized images that are held at once.
 CHUNK_BYTES = 2**29
-# What says where a picture lies (clipfair.data.images.open_image).
-PLACE = ("key", "image", "image_bytes", "offset", "size")
 
 
 @dataclass(frozen=True)
-class Source:
-    """Weights to be embedded with: a checkpoint less what only the network tells."""
+class CheckpointSource:
+    """What a checkpoint is loaded from.
+
+    Attributes
+    ----------
+    run : the run that trained it.
+    settings : the model's entry of the configuration.
+    weights : a file; None for random weights.
+    examples : the number of training examples so far.
+    final : True for the run's result, False for a snapshot during training.
+    """
 
     run: Run
-    line: Mapping
+    settings: Mapping
     weights: str | None
     examples: int
     final: bool
 
-    @property
-    def digest(self) -> str:
-        """The digest of the weights."""
-        return weights_digest(self.line, self.weights, self.run.seed)
-
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is asked of a dataset: the rows of all evaluations, and of those at every checkpoint."""
+class RequestedRows:
+    """The rows of a table that must be embedded: for final checkpoints and for snapshots; (n,) bool each."""
 
-    rows: np.ndarray
-    rows_on_the_way: np.ndarray
+    final: np.ndarray
+    snapshots: np.ndarray
 
-    def of(self, source: Source) -> np.ndarray:
+    def of(self, source: CheckpointSource) -> np.ndarray:
         """The rows that a checkpoint embeds; (n,) bool."""
-        return self.rows if source.final else self.rows_on_the_way
+        return self.final if source.final else self.snapshots
 
 
 def embed(
@@ -77,91 +79,92 @@ def embed(
     Parameters
     ----------
     models
-        The runs of one batch, each with ``run`` (the seven levels), ``line`` (the model's line of the
-        registry), ``weights`` (a file; None for random ones), ``snapshots`` (a folder of
-        ``<examples>.safetensors``, or None) and ``spec`` (the training's spec.json, or None if it was
-        not trained).
+        The runs of one batch, each with ``run`` (the seven levels), ``line`` (the model's entry of the
+        configuration), ``weights`` (a file; None for random weights), ``snapshots`` (a folder of
+        ``<examples>.safetensors``, or None) and ``spec`` (the training's spec.json; None if it was not
+        trained).
     datasets
         id -> ``table`` (prepared parquet) and ``raw`` (the dataset's folder).
     evaluations
-        id -> line of the registry. Snapshots are embedded for those of
+        id -> entry of the configuration. Snapshots are embedded for those of
         :data:`clipfair.evaluate.texts.AT_EVERY_CHECKPOINT` only.
     out_dir
-        Where :mod:`clipfair.evaluate.embed.files` keeps them.
+        The folder for the files of :mod:`clipfair.evaluate.embed.files`.
     threads
-        How many processor threads open pictures and compute.
+        The number of processor threads that open images and compute.
 
     Raises
     ------
     UserError
-        If a picture or a model's file does not open, a model lacks a tower, or an embedding is not finite.
+        If an image or a model's file does not open, a model lacks a tower, or an embedding is not finite.
     """
     import torch
 
     torch.set_num_threads(threads)
-    sources = [source for model in models for source in _sources(model)]
-    tables = {name: read_table(place["table"]) for name, place in datasets.items()}
-    digests = {name: sha256_of(place["table"]) for name, place in datasets.items()}
-    network = Network(sources[0].line)
-    texts = Texts(evaluations, tables, network.built.tokenizer)
+    sources = [source for model in models for source in _find_sources(model)]
+    tables = {name: read_table(files["table"]) for name, files in datasets.items()}
+    network = Network(sources[0].settings)
+    texts = TokenisedTexts(evaluations, tables, network.built.tokenizer)
     checkpoints = [_write_texts(source, network, texts, out_dir) for source in sources]
     for name, table in tables.items():
-        lines = [line for line in evaluations.values() if line["dataset"] == name]
-        wanted = Wanted(_rows(lines, table), _rows(filter(_is_on_the_way, lines), table))
-        pictures = Pictures(table, datasets[name]["raw"], threads, what=name)
-        found = _see_all(sources, network, pictures, wanted)
-        for source, checkpoint, (images, features) in zip(sources, checkpoints, found, strict=True):
-            if len(images):
-                keys = table["key"].to_numpy()[wanted.of(source)]
-                arrays = {"keys": keys, "images": images, "features": features}
-                write_images(out_dir, checkpoint, name, **arrays, data_digest=digests[name])
+        on_dataset = [settings for settings in evaluations.values() if settings["dataset"] == name]
+        requested = RequestedRows(
+            _find_rows(on_dataset, table), _find_rows(filter(_needs_snapshots, on_dataset), table)
+        )
+        images = DatasetImages(table, datasets[name]["raw"], threads, what=name)
+        embeddings = _encode_dataset(sources, network, images, requested)
+        digest = sha256_of(datasets[name]["table"])
+        for source, checkpoint, (embedded, features) in zip(sources, checkpoints, embeddings, strict=True):
+            if len(embedded):
+                keys = table["key"].to_numpy()[requested.of(source)]
+                arrays = {"keys": keys, "images": embedded, "features": features}
+                write_images(out_dir, checkpoint, name, **arrays, data_digest=digest)
 
 
-def _sources(model: Mapping) -> list[Source]:
-    """The snapshots of a model, and its end."""
+def _find_sources(model: Mapping) -> list[CheckpointSource]:
+    """The snapshots of a model in the order of training, then its final weights."""
     run = Run(**model["run"])
     examples = 0 if model["spec"] is None else read_json(model["spec"])["examples"]
-    end = Source(run, model["line"], model["weights"], examples, final=True)
     files = [] if model["snapshots"] is None else Path(model["snapshots"]).glob("*.safetensors")
-    by_examples = {int(file.stem): str(file) for file in files}
+    snapshots = {int(file.stem): str(file) for file in files}
     return [
         *(
-            Source(run, model["line"], by_examples[seen], seen, final=False)
-            for seen in sorted(by_examples)
-            if seen != examples
+            CheckpointSource(run, model["line"], snapshots[number], number, final=False)
+            for number in sorted(snapshots)
+            if number != examples
         ),
-        end,
+        CheckpointSource(run, model["line"], model["weights"], examples, final=True),
     ]
 
 
-def _is_on_the_way(line: Mapping) -> bool:
-    return line["kind"] in AT_EVERY_CHECKPOINT
+def _needs_snapshots(settings: Mapping) -> bool:
+    return settings["kind"] in AT_EVERY_CHECKPOINT
 
 
-def _rows(lines: Iterable[Mapping], table: pd.DataFrame) -> np.ndarray:
+def _find_rows(evaluations: Iterable[Mapping], table: pd.DataFrame) -> np.ndarray:
     rows = np.zeros(len(table), dtype=bool)
-    for line in lines:
-        rows |= test_rows(line, table) | support_rows(line, table)
+    for settings in evaluations:
+        rows |= test_rows(settings, table) | support_rows(settings, table)
     return rows
 
 
 class Network:
-    """One network, into which the weights of one checkpoint after another are put."""
+    """One network, into which the weights of one checkpoint after another are loaded."""
 
-    def __init__(self, line: Mapping):
+    def __init__(self, settings: Mapping):
         import torch
 
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.built = build(line, None, 0)
+        self.built = build(settings, None, 0)
         self.built.model.to(self.device).eval()
-        self.source: Source | None = None
+        self.source: CheckpointSource | None = None
 
-    def put(self, source: Source) -> Any:
+    def load(self, source: CheckpointSource) -> Any:
         """The network with the weights of ``source``, in evaluation mode."""
         if source != self.source:
             if source.weights is None:
-                drawn = build(source.line, None, source.run.seed).model
-                self.built.model.load_state_dict(drawn.state_dict())
+                random = build(source.settings, None, source.run.seed).model
+                self.built.model.load_state_dict(random.state_dict())
             else:
                 load_weights(self.built.model, source.weights)
                 self.built.model.to(self.device)
@@ -169,7 +172,7 @@ class Network:
         return self.built.model
 
 
-class Texts:
+class TokenisedTexts:
     """The texts of all evaluations, each set tokenised once."""
 
     def __init__(
@@ -178,35 +181,46 @@ class Texts:
         tables: Mapping[str, pd.DataFrame],
         tokenizer: Callable[[list[str]], "Tensor"],
     ):
-        self.all: dict[str, Sentences] = {}
-        self.on_the_way: dict[str, Sentences] = {}
-        for line in evaluations.values():
-            for texts in text_sets(line, tables[line["dataset"]]).values():
-                if texts.digest not in self.all:
-                    self.all[texts.digest] = tokenise(tokenizer, expand(texts))
-                if _is_on_the_way(line):
-                    self.on_the_way[texts.digest] = self.all[texts.digest]
+        self.final: dict[str, Sentences] = {}
+        self.snapshots: dict[str, Sentences] = {}
+        for settings in evaluations.values():
+            for texts in text_sets(settings, tables[settings["dataset"]]).values():
+                if texts.digest not in self.final:
+                    self.final[texts.digest] = tokenise(tokenizer, expand(texts))
+                if _needs_snapshots(settings):
+                    self.snapshots[texts.digest] = self.final[texts.digest]
 
-    def of(self, source: Source) -> dict[str, Sentences]:
-        """What a checkpoint embeds, by the digest of the set."""
-        return self.all if source.final else self.on_the_way
+    def of(self, source: CheckpointSource) -> dict[str, Sentences]:
+        """The texts that a checkpoint embeds, by the digest of their set."""
+        return self.final if source.final else self.snapshots
 
 
-def _write_texts(source: Source, network: Network, texts: Texts, out_dir: str) -> Checkpoint:
-    model = network.put(source)
+def _write_texts(
+    source: CheckpointSource, network: Network, texts: TokenisedTexts, out_dir: str
+) -> Checkpoint:
+    model = network.load(source)
     scale, bias = temperature(model)
-    checkpoint = Checkpoint(source.run, source.examples, source.final, source.digest, scale, bias)
+    digest = weights_digest(source.settings, source.weights, source.run.seed)
+    checkpoint = Checkpoint(source.run, source.examples, source.final, digest, scale, bias)
     embedded = {
-        digest: encode_texts(model, sentences, device=network.device)
-        for digest, sentences in texts.of(source).items()
+        name: encode_texts(model, sentences, device=network.device)
+        for name, sentences in texts.of(source).items()
     }
     write_checkpoint(out_dir, checkpoint, embedded)
     return checkpoint
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The pictures of a dataset."""
+class DatasetImages:
+    """The images of a dataset, opened in chunks.
+
+    Attributes
+    ----------
+    table : the prepared table.
+    folder : the dataset's raw folder.
+    threads : how many images are opened at once.
+    what : the name that the progress bar shows.
+    """
 
     table: pd.DataFrame
     folder: str
@@ -214,11 +228,10 @@ class Pictures:
     what: str
 
     def chunks(self, rows: np.ndarray, resize: Any) -> Iterator[tuple[np.ndarray, "Tensor"]]:
-        """The pictures of the chosen ``rows`` (positions), resized: positions and uint8 pixels, by chunk."""
+        """The images of the chosen ``rows`` (positions): for each chunk positions and uint8 pixels."""
         import torch
 
-        columns = [name for name in PLACE if name in self.table]
-        examples = self.table.iloc[rows][columns].to_dict("records")
+        examples = image_records(self.table.iloc[rows])
 
         def open_and_resize(example: Mapping) -> "Tensor":
             return pixels_of(resize(open_image(example, folder=self.folder)))
@@ -230,24 +243,26 @@ class Pictures:
                 yield rows[start : start + size], torch.stack(opened)
 
 
-def _see_all(
-    sources: Sequence[Source], network: Network, pictures: Pictures, wanted: Wanted
+def _encode_dataset(
+    sources: Sequence[CheckpointSource], network: Network, images: DatasetImages, requested: RequestedRows
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Embeddings and pre-logits by each checkpoint, of the rows that it embeds."""
     parts: list[list] = [[] for _ in sources]
-    for rows, pixels in pictures.chunks(np.flatnonzero(wanted.rows), network.built.resize):
+    for rows, pixels in images.chunks(np.flatnonzero(requested.final), network.built.resize):
         for source, part in zip(sources, parts, strict=True):
-            mine = wanted.of(source)[rows]
-            if mine.any():
-                chosen = pixels if mine.all() else pixels[mine]
-                seen = encode_images(
-                    network.put(source), chosen, normalise=network.built.normalise, device=network.device
+            chosen = requested.of(source)[rows]
+            if chosen.any():
+                encoded = encode_images(
+                    network.load(source),
+                    pixels if chosen.all() else pixels[chosen],
+                    normalise=network.built.normalise,
+                    device=network.device,
                 )
-                part.append([halves(values) for values in seen])
-    return [_joined(part) for part in parts]
+                part.append([as_float16(values) for values in encoded])
+    return [_concatenate(part) for part in parts]
 
 
-def _joined(parts: Sequence) -> tuple[np.ndarray, np.ndarray]:
+def _concatenate(parts: Sequence) -> tuple[np.ndarray, np.ndarray]:
     if not parts:
         return np.empty((0, 0)), np.empty((0, 0))
     images, features = zip(*parts, strict=True)

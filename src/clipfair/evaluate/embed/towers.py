@@ -1,6 +1,6 @@
-"""The two towers of a model: what each gives for images and texts.
+"""Embeddings of images and texts by the two towers of a model.
 
-torch is imported where it computes, since importing it takes seconds.
+torch is imported inside functions because importing it takes seconds.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,11 +29,11 @@ def encode_images(
     pixels
         (n, 3, H, W) uint8.
     normalise
-        Pixels to what the model is given.
+        Pixels in [0, 255] -> the model's input.
 
     Returns
     -------
-    (n, r) float32 of unit length; (n, d) float32, what the tower's head projects, (n, 0) if it has none.
+    (n, r) float32 of unit length; (n, d) float32, the input of the tower's head, (n, 0) if it has none.
 
     Raises
     ------
@@ -46,27 +46,27 @@ def encode_images(
     if visual is None:
         raise UserError("the model has no image tower, which every evaluation needs; choose another model")
     with torch.inference_mode():
-        parts = [_see(visual, normalise(batch.to(device))) for batch in pixels.split(IMAGES_AT_ONCE)]
+        parts = [_encode_batch(visual, normalise(batch.to(device))) for batch in pixels.split(IMAGES_AT_ONCE)]
     images, features = (torch.cat(part).float().cpu().numpy() for part in zip(*parts, strict=True))
     return images, features
 
 
-def _see(visual: Any, pixels: "Tensor") -> tuple["Tensor", "Tensor"]:
+def _encode_batch(visual: Any, pixels: "Tensor") -> tuple["Tensor", "Tensor"]:
     import torch
 
     if hasattr(visual, "trunk") and hasattr(visual, "head"):  # open_clip's wrapper of timm
         features = visual.trunk(pixels)
         images = visual.head(features)
     elif isinstance(getattr(visual, "proj", None), torch.nn.Parameter):
-        images, features = _see_less_projection(visual, pixels)
+        images, features = _encode_with_projection(visual, pixels)
     else:
         images = visual(pixels)
         features = images[:, :0]
     return torch.nn.functional.normalize(images, dim=-1), features
 
 
-def _see_less_projection(visual: Any, pixels: "Tensor") -> tuple["Tensor", "Tensor"]:
-    """The tower without its projection, which is then applied: one pass instead of two."""
+def _encode_with_projection(visual: Any, pixels: "Tensor") -> tuple["Tensor", "Tensor"]:
+    """Run the tower without its projection and then apply it: one pass gives both."""
     projection = visual.proj
     visual.proj = None
     try:
@@ -78,13 +78,13 @@ def _see_less_projection(visual: Any, pixels: "Tensor") -> tuple["Tensor", "Tens
 
 @dataclass(frozen=True)
 class Sentences:
-    """Tokenised sentences, of which one or several make one embedding.
+    """Tokenised sentences; the average of one or several is one embedding.
 
     Attributes
     ----------
     tokens : (m, length), of distinct sentences.
-    members : places in ``tokens`` of the sentences of the first embedding, then of the second, ...
-    starts : (k,) where each embedding's members start.
+    members : rows of ``tokens``: the sentences of the first embedding, then those of the second, ...
+    starts : (k,) the position in ``members`` at which each embedding's sentences start.
     """
 
     tokens: "Tensor"
@@ -93,7 +93,7 @@ class Sentences:
 
 
 def tokenise(tokenizer: Callable[[list[str]], "Tensor"], sentences: Sequence[Sequence[str]]) -> Sentences:
-    """``sentences`` of k embeddings, each sentence tokenised once."""
+    """Tokenise the ``sentences`` of k embeddings, each distinct sentence once."""
     places: dict[str, int] = {}
     members = [places.setdefault(text, len(places)) for several in sentences for text in several]
     starts = np.cumsum([0, *(len(several) for several in sentences)])[:-1]
@@ -101,7 +101,7 @@ def tokenise(tokenizer: Callable[[list[str]], "Tensor"], sentences: Sequence[Seq
 
 
 def encode_texts(model: Any, sentences: Sentences, *, device: str) -> np.ndarray:
-    """One embedding of unit length for each text, or the mean of several brought to unit length again.
+    """One embedding of unit length for each entry: of its sentence, or the normalised mean of its sentences.
 
     Returns
     -------
@@ -127,6 +127,6 @@ def encode_texts(model: Any, sentences: Sentences, *, device: str) -> np.ndarray
 
 
 def temperature(model: Any) -> tuple[float, float]:
-    """exp(logit_scale), and the sigmoid loss's bias (0 without)."""
+    """exp(logit_scale), and the additive bias of the sigmoid loss (0 without one)."""
     bias = getattr(model, "logit_bias", None)
     return float(model.logit_scale.detach().exp()), 0.0 if bias is None else float(bias.detach())

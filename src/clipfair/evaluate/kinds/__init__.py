@@ -1,1 +1,1 @@
-"""One module per kind of evaluation, imported by name."""
+"""One module per kind of evaluation, imported by name (:mod:`clipfair.evaluate.protocol`)."""

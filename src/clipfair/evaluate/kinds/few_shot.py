@@ -1,11 +1,12 @@
-"""Few-shot classification by ridge regression on pre-logits (section 4.4), as big_vision's few-shot.
+"""Few-shot classification by ridge regression on pre-logits, as in big_vision (CLIP the Bias, section 4.4).
 
-Settings: ``shots`` (examples a class), ``seeds`` (draws of them; the figure is the mean over draws).
+Settings: ``shots`` (examples per class), ``seeds`` (one draw of examples each; the accuracy is the mean over
+draws).
 
-Of each class the first k of a permutation of its support examples are taken, all classes from one
-generator, so that fewer shots are part of more. Features are whitened with the mean and the standard
-deviation (ddof 0, plus 1e-5) of the support, and get a constant 100, whose weight is penalised like the
-others; targets are +1 and -1; the penalty is 2^10.
+The first k of a permutation of each class's support examples are used, all classes from one generator, so
+that the examples of fewer shots are among those of more. Features are standardised with the mean and the
+standard deviation (ddof 0, plus 1e-5) of the support. A constant feature of 100 is appended, whose weight is
+penalised like the others. Targets are +1 and -1; the penalty is 2^10.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.evaluate.protocol import Embedded, Result, Sample, row
+from clipfair.evaluate.protocol import Embedded, Result, Sample
 from clipfair.metrics.bootstrap import intervals, means
+from clipfair.metrics.measure import Measure, make_measure
 
 L2 = 2.0**10
 BIAS_FEATURE = 100.0
@@ -25,29 +27,31 @@ ROWS_AT_ONCE = 8192
 
 
 def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) -> Result:
-    """``accuracy_<k>shot`` of all (the mean over draws) and of each draw (label ``draw <seed>``).
+    """``accuracy_<k>shot``: the mean over draws, and of each draw (label ``draw <seed>``).
 
-    It is undefined for more shots than the smallest class has examples.
+    It is undefined if a class has fewer than k examples.
     """
     support, test = embedded.support, embedded.test
     if not test.features.shape[1]:
-        raise UserError("few_shot: the model's image tower has no pre-logits; leave the evaluation out")
+        raise UserError(
+            "few_shot: the model's image tower has no pre-logits; remove the evaluation from the study"
+        )
     classes = np.unique(_codes(support))
     truth = _codes(test)
-    rows, columns = [], {}
+    measures, columns = [], {}
     draws = {seed: permuted(_codes(support), classes, seed=seed) for seed in settings["seeds"]}
     for shots in settings["shots"]:
-        reason = _lack(support, classes, shots)
-        right = []
+        reason = _reason_for_few_examples(support, classes, shots)
+        correct = []
         for seed, order in draws.items() if reason is None else ():
             chosen = [members[:shots] for members in order]
             weights = fit(support.features, chosen)
             predicted = classes[predict(weights, test.features)]
-            right.append(predicted == truth)
+            correct.append(predicted == truth)
             columns[f"{shots} shots, draw {seed}"] = predicted
-        rows += _rows(f"accuracy_{shots}shot", right, list(draws), len(truth), reason, rng)
+        measures += _measure_draws(f"accuracy_{shots}shot", correct, list(draws), len(truth), reason, rng)
     scores = pd.DataFrame({"key": test.table["key"], "label": truth, **columns})
-    return Result(rows, scores)
+    return Result(measures, scores)
 
 
 def _codes(sample: Sample) -> np.ndarray:
@@ -60,8 +64,8 @@ def permuted(codes: np.ndarray, classes: np.ndarray, *, seed: int) -> list[np.nd
     return [rng.permutation(np.flatnonzero(codes == code)) for code in classes]
 
 
-def _lack(support: Sample, classes: np.ndarray, shots: int) -> str | None:
-    """Why so many shots cannot be taken."""
+def _reason_for_few_examples(support: Sample, classes: np.ndarray, shots: int) -> str | None:
+    """Why accuracy with so many shots is undefined, if it is."""
     counts = np.bincount(_codes(support), minlength=classes.max() + 1)[classes]
     short = classes[counts < shots]
     if not len(short):
@@ -73,7 +77,13 @@ def _lack(support: Sample, classes: np.ndarray, shots: int) -> str | None:
 
 @dataclass(frozen=True)
 class Ridge:
-    """A fitted regression: how features are whitened, and the weights (d + 1, classes), the bias's last."""
+    """A fitted regression.
+
+    Attributes
+    ----------
+    mean, std : (d,), with which features are standardised.
+    weights : (d + 1, classes), the weights of the constant feature last.
+    """
 
     mean: np.ndarray
     std: np.ndarray
@@ -81,7 +91,7 @@ class Ridge:
 
 
 def fit(features: np.ndarray, chosen: Sequence[np.ndarray]) -> Ridge:
-    """Ridge regression onto the classes of the ``chosen`` rows, a list of them for each class.
+    """Ridge regression onto classes; ``chosen`` are the rows of each class.
 
     With fewer examples than features it solves the dual system, which has the same solution.
     """
@@ -89,7 +99,7 @@ def fit(features: np.ndarray, chosen: Sequence[np.ndarray]) -> Ridge:
     of_class = np.repeat(np.arange(len(chosen)), [len(members) for members in chosen])
     x = features[rows].astype(np.float64)
     mean, std = x.mean(axis=0), x.std(axis=0) + EPSILON
-    z = _whiten(x, mean, std)
+    z = _standardise(x, mean, std)
     n, d = z.shape
     if n < d:
         targets = np.where(of_class[:, None] == np.arange(len(chosen)), 1.0, -1.0)
@@ -102,30 +112,30 @@ def fit(features: np.ndarray, chosen: Sequence[np.ndarray]) -> Ridge:
 
 
 def predict(ridge: Ridge, features: np.ndarray) -> np.ndarray:
-    """The class with the largest value, the first of equal ones; (n,) places in the list of classes."""
-    # The whitening's division is done to the weights, which are fewer.
+    """The class with the largest output, the first of equal ones; (n,) positions in the list of classes."""
+    # Divide the weights by the standard deviation instead of the features: they are fewer.
     weights, constant = ridge.weights[:-1] / ridge.std[:, None], BIAS_FEATURE * ridge.weights[-1]
     starts = range(0, len(features), ROWS_AT_ONCE)
     parts = (features[start : start + ROWS_AT_ONCE] - ridge.mean for start in starts)
     return np.concatenate([(part @ weights + constant).argmax(axis=1) for part in parts])
 
 
-def _whiten(x: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+def _standardise(x: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
     return np.hstack([(x - mean) / std, np.full((len(x), 1), BIAS_FEATURE)])
 
 
-def _rows(
+def _measure_draws(
     metric: str,
-    right: Sequence[np.ndarray],
+    correct: Sequence[np.ndarray],
     seeds: Sequence[int],
     n: int,
     reason: str | None,
     rng: np.random.Generator,
-) -> list[dict]:
+) -> list[Measure]:
     labels = [None, *(f"draw {seed}" for seed in seeds)]
     if reason is not None:
-        return [row(metric, None, n=n, label=label, reason=reason) for label in labels]
-    of_draw = np.column_stack(right).astype(float)
-    values = np.column_stack([of_draw.mean(axis=1), of_draw])
-    found = zip(labels, values.mean(axis=0), intervals(means(values, rng)), strict=True)
-    return [row(metric, value, n=n, label=label, interval=between) for label, value, between in found]
+        return [make_measure(metric, None, n=n, label=label, reason=reason) for label in labels]
+    of_draws = np.column_stack(correct).astype(float)
+    values = np.column_stack([of_draws.mean(axis=1), of_draws])
+    columns = zip(labels, values.mean(axis=0), intervals(means(values, rng)), strict=True)
+    return [make_measure(metric, value, n=n, label=label, interval=ends) for label, value, ends in columns]

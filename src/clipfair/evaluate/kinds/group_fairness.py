@@ -1,13 +1,14 @@
-"""How well and how fairly a model tells a label from an image and two prompts; how far groups' scores are.
+"""Quality and fairness of a label predicted from two prompts; distances between the scores of groups.
 
-Settings: ``label`` (a column; ``positive``, its value that is 1, if it is not 0 and 1), ``prompts`` (that of
-0, that of 1), ``sensitive`` (columns), ``distances`` (of :data:`clipfair.metrics.distances.EVALUATED`, less
-``distance_``; they need ``captions``, each example's own text).
+Settings: ``label`` (a column; ``positive`` is the value that becomes 1, unless the column is 0 and 1),
+``prompts`` (of 0, of 1), ``sensitive`` (columns), ``distances`` (names that
+:func:`clipfair.metrics.distances.named_distance` knows; they need ``captions``, each example's own text).
 
-The probability of 1 is the softmax over the two plain cosines, without the temperature, as in the papers:
-it stays close to 0.5 (section 2). The score is the logit of the image with its own text, temperature
-included: the diagonal of the logits L. The released evaluation took that of L L, in batches of 32 in the
-order of the table, and so have the published distances (section 4): ``square_*`` are of that score.
+The probability of 1 is the softmax over the two cosines without the temperature, as in the papers, so it is
+close to 0.5 (docs/fairclip-protocol.md, section 2). The score is the logit of the image with its own text,
+temperature included: the diagonal of the logits L. The released evaluation, and so the published distances,
+used the diagonal of L L, in batches of 32 in the order of the table (section 4); ``square_*`` are distances
+of that score.
 """
 
 from collections.abc import Mapping
@@ -17,9 +18,10 @@ import numpy as np
 from clipfair.core.errors import UserError
 from clipfair.evaluate.protocol import Embedded, Result
 from clipfair.evaluate.similarity import probabilities
-from clipfair.metrics import labels_of, make_scores, measure_scores, of_square
+from clipfair.metrics.labels import binary_labels
+from clipfair.metrics.scores import make_scores, measure_scores, score_column
 
-BATCH = 32  # of the released evaluation: the score of diag(LL) depends on it
+BATCH = 32  # of the released evaluation: the score diag(L L) depends on it
 
 
 def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) -> Result:
@@ -28,22 +30,28 @@ def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) ->
     Raises
     ------
     UserError
-        If there are not two prompts, an example has not one text of its own, or a column is missing.
+        If there are not two prompts, an example does not have exactly one text, a distance is unknown, or a
+        column is missing.
     """
     test, sensitive, distances = embedded.test, settings["sensitive"], settings.get("distances", [])
     n = len(embedded.texts["prompts"])
     if n != 2:
-        raise UserError(f"group_fairness needs two prompts, that of 0 and that of 1; found {n}")
+        raise UserError(f"group_fairness: expected two prompts, of label 0 and of label 1; found {n}")
+    columns = set(map(score_column, distances))
     scores = make_scores(
         test.table,
         probabilities(test.images, embedded.texts["prompts"], scale=1.0)[:, 1],
-        labels=labels_of(test.table, settings["label"], settings.get("positive")),
+        labels=binary_labels(test.table, settings["label"], settings.get("positive")),
         sensitive=sensitive,
         score=own_text_scores(embedded) if distances else None,
-        score_square=square_scores(embedded) if any(map(of_square, distances)) else None,
+        score_square=square_scores(embedded) if "score_square" in columns else None,
     )
-    measures = measure_scores(scores, sensitive=sensitive, distances=distances, rng=rng)
-    return Result([found._asdict() for found in measures], scores)
+    measures = measure_scores(scores, sensitive=sensitive, rng=rng)
+    if distances:
+        from clipfair.metrics.score_distances import measure_distances  # late: torch's import takes seconds
+
+        measures += measure_distances(scores, sensitive=sensitive, distances=distances)
+    return Result(measures, scores)
 
 
 def own_text_scores(embedded: Embedded) -> np.ndarray:
@@ -54,12 +62,12 @@ def own_text_scores(embedded: Embedded) -> np.ndarray:
 
 
 def square_scores(embedded: Embedded) -> np.ndarray:
-    """The diagonal of L L, L the logits of each batch of 32 images and their own texts: (n,) float32."""
-    found = []
-    for images, texts in zip(*(_batches(part) for part in _own_pairs(embedded)), strict=True):
+    """The diagonal of L L, with L the logits of each batch of 32 images and their own texts: (n,) float32."""
+    parts = []
+    for images, texts in zip(*(_batches(rows) for rows in _own_pairs(embedded)), strict=True):
         logits = embedded.scale * images @ texts.T + embedded.bias
-        found.append((logits * logits.T).sum(axis=1))
-    return np.concatenate(found).astype(np.float32)
+        parts.append((logits * logits.T).sum(axis=1))
+    return np.concatenate(parts).astype(np.float32)
 
 
 def _batches(rows: np.ndarray) -> list[np.ndarray]:
@@ -73,6 +81,6 @@ def _own_pairs(embedded: Embedded) -> tuple[np.ndarray, np.ndarray]:
         found = "no captions" if texts is None else f"{len(texts)} for {len(images)} examples"
         raise UserError(
             f"group_fairness: distances need one text of each example's own, found {found}; "
-            "set captions: all in config.yaml, and use a dataset with one caption an example"
+            "set captions: all in the configuration, and use a dataset with one caption per example"
         )
     return images.astype(np.float64), texts.astype(np.float64)

@@ -1,10 +1,10 @@
-"""Retrieval of texts by images and of images by texts (section 4.4): recall at 1, 5 and 10.
+"""Retrieval of texts by images and of images by texts: recall at 1, 5 and 10 (CLIP the Bias, section 4.4).
 
-Settings: ``captions``. Every caption of a test image is searched for and searches: its image among all
-images, an image any of its captions among all captions.
+Settings: ``captions``. A caption must find its image among all images, an image any of its captions among all
+captions of the test images.
 
-Equally near candidates come in no order, so what counts is the chance of a hit if they are shuffled: a
-model that gives every pair the same score recalls k in n, not all.
+Equally near candidates have no order, so recall is the probability of a hit when they are shuffled: a model
+that gives every pair the same score has a recall of k / n, not 1.
 """
 
 from collections.abc import Mapping
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from clipfair.evaluate.protocol import Embedded, Result, row
+from clipfair.evaluate.protocol import Embedded, Result
 from clipfair.metrics.bootstrap import interval, means
+from clipfair.metrics.measure import make_measure
 
 AT = (1, 5, 10)
 IMAGES_AT_ONCE = 256
@@ -22,25 +23,25 @@ IMAGES_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class Ranks:
-    """Where each query finds the nearest of what it searches.
+    """The rank of the nearest correct candidate of each query.
 
     Attributes
     ----------
     nearer : (n,) how many wrong candidates are nearer.
-    tied : (n,) how many candidates are equally near, those searched among them.
-    searched : (n,) how many of the tied are searched for, at least 1.
+    tied : (n,) how many candidates are equally near, itself included.
+    correct : (n,) how many of the tied candidates are correct, at least 1.
     """
 
     nearer: np.ndarray
     tied: np.ndarray
-    searched: np.ndarray
+    correct: np.ndarray
 
     def recall(self, k: int) -> np.ndarray:
-        """The chance that one searched for is among the first ``k``, ties shuffled; (n,)."""
+        """The probability that a correct candidate is among the first ``k``, ties shuffled; (n,)."""
         places = np.clip(k - self.nearer, 0, self.tied)
         missed = np.ones(len(places))
-        for place in range(k):  # none of the places taken by one searched for
-            left = np.maximum(self.tied - self.searched - place, 0) / np.maximum(self.tied - place, 1)
+        for place in range(k):  # the probability that wrong candidates take all places
+            left = np.maximum(self.tied - self.correct - place, 0) / np.maximum(self.tied - place, 1)
             missed *= np.where(place < places, left, 1)
         return 1 - missed
 
@@ -54,27 +55,34 @@ def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) ->
     image_of = np.repeat(np.arange(len(table)), table["captions"].map(len))
     to_text, to_image = rank(embedded.test.images, embedded.texts["captions"], image_of)
     captions = np.bincount(image_of, minlength=len(table))
-    rows = []
+    measures = []
     for k in AT:
-        found = to_image.recall(k)
-        hits = np.bincount(image_of, weights=found, minlength=len(table))
-        resampled = means(np.column_stack([to_text.recall(k), hits, captions]), rng)
-        between = interval(resampled[:, 0])
-        rows.append(
-            row(f"image_to_text_recall_{k}", to_text.recall(k).mean(), n=len(table), interval=between)
-        )
-        between = interval(resampled[:, 1] / resampled[:, 2])
-        rows.append(row(f"text_to_image_recall_{k}", found.mean(), n=len(image_of), interval=between))
-    return Result(rows, _scores(table["key"].to_numpy(), image_of, to_text, to_image))
+        of_images, of_captions = to_text.recall(k), to_image.recall(k)
+        hits = np.bincount(image_of, weights=of_captions, minlength=len(table))
+        resampled = means(np.column_stack([of_images, hits, captions]), rng)
+        for metric, recalls, replicates in (
+            ("image_to_text_recall", of_images, resampled[:, 0]),
+            ("text_to_image_recall", of_captions, resampled[:, 1] / resampled[:, 2]),
+        ):
+            measures.append(
+                make_measure(f"{metric}_{k}", recalls.mean(), n=len(recalls), interval=interval(replicates))
+            )
+    return Result(measures, _scores(table["key"].to_numpy(), image_of, to_text, to_image))
 
 
 def _scores(keys: np.ndarray, image_of: np.ndarray, to_text: Ranks, to_image: Ranks) -> pd.DataFrame:
-    """One row a query: images first, then captions by image."""
+    """One row per query: images first, then captions by image."""
     parts = [
-        pd.DataFrame({"key": found, "query": query, "nearer": ranks.nearer, "tied": ranks.tied}).assign(
-            searched=ranks.searched
+        pd.DataFrame(
+            {
+                "key": keys_of_queries,
+                "query": query,
+                "nearer": ranks.nearer,
+                "tied": ranks.tied,
+                "searched": ranks.correct,
+            }
         )
-        for query, found, ranks in (("image", keys, to_text), ("text", keys[image_of], to_image))
+        for query, keys_of_queries, ranks in (("image", keys, to_text), ("text", keys[image_of], to_image))
     ]
     return pd.concat(parts, ignore_index=True)
 
@@ -91,7 +99,8 @@ def rank(images: np.ndarray, texts: np.ndarray, image_of: np.ndarray) -> tuple[R
 
     Returns
     -------
-    Ranks of the images' searches (n), and of the texts' (m). Memory is that of ``IMAGES_AT_ONCE`` x m scores.
+    Ranks of the images' queries (n,) and of the texts' queries (m,). Memory is that of ``IMAGES_AT_ONCE`` x m
+    scores.
     """
     texts = texts.astype(np.float64).T
     own = np.empty(texts.shape[1], dtype=np.float32)
@@ -103,7 +112,7 @@ def rank(images: np.ndarray, texts: np.ndarray, image_of: np.ndarray) -> tuple[R
     for start in range(0, len(images), IMAGES_AT_ONCE):
         scores = (images[start : start + IMAGES_AT_ONCE].astype(np.float64) @ texts).astype(np.float32)
         mine = np.flatnonzero((image_of >= start) & (image_of < start + len(scores)))
-        scores[image_of[mine] - start, mine] = own[mine]  # the same value, however it was summed
+        scores[image_of[mine] - start, mine] = own[mine]  # one value per pair, whatever the order of its sum
         nearer += (scores > own).sum(axis=0)
         tied += (scores == own).sum(axis=0)
         by_image.append(_rank_texts(scores, image_of[mine] - start, own[mine]))
@@ -114,8 +123,8 @@ def rank(images: np.ndarray, texts: np.ndarray, image_of: np.ndarray) -> tuple[R
 def _rank_texts(
     scores: np.ndarray, image_of: np.ndarray, own: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each image: texts nearer than its nearest own, as near, and its own among these."""
+    """For each image: texts nearer than its nearest own text, texts as near, and its own among these."""
     starts = np.searchsorted(image_of, np.arange(len(scores)))
     best = np.maximum.reduceat(own, starts)
-    searched = np.add.reduceat((own == best[image_of]).astype(np.int64), starts)
-    return (scores > best[:, None]).sum(axis=1), (scores == best[:, None]).sum(axis=1), searched
+    correct = np.add.reduceat((own == best[image_of]).astype(np.int64), starts)
+    return (scores > best[:, None]).sum(axis=1), (scores == best[:, None]).sum(axis=1), correct

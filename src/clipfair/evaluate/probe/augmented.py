@@ -1,14 +1,11 @@
-"""Linear probes of all runs of one batch, fitted to augmented pictures.
+"""Linear probes of all runs of one batch, fitted to augmented images (docs/fairclip-protocol.md, section 5).
 
 The files are those of an evaluation, so that tables read both alike: ``metrics.json`` and ``scores.parquet``
-in ``seed~<s>/on~<evaluation>/``; and ``log.csv``, the AUC of every validation.
+in ``seed~<s>/on~<evaluation>/``. ``log.csv`` has the AUC of every validation.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,16 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from clipfair.core.errors import UserError
-from clipfair.core.io import read_json, sha256_of, write_csv, write_json, write_parquet
+from clipfair.core.io import read_json, sha256_of, write_csv
 from clipfair.core.provenance import weights_digest
 from clipfair.data.rows import read_table, support_rows, test_rows
-from clipfair.evaluate.probe.crops import Pictures
-from clipfair.evaluate.probe.head import Fitted, ProbeSettings, Split, fit_probe
-from clipfair.metrics import labels_of, make_scores, measure_scores
+from clipfair.evaluate.outputs import make_generator, write_evaluation
+from clipfair.evaluate.probe.crops import ProbeImages
+from clipfair.evaluate.probe.evaluation import find_validation, measure_probe
+from clipfair.evaluate.probe.head import FittedProbe, LabelledFeatures, fit_probe, read_probe_settings
+from clipfair.metrics.labels import binary_labels
 from clipfair.models.build import build
 from clipfair.models.interface import BuiltModel
 
-AT_ONCE = 64
+IMAGES_AT_ONCE = 64
 
 
 def fit_probes(
@@ -41,136 +40,122 @@ def fit_probes(
     Parameters
     ----------
     models
-        The runs of one batch, each with ``run`` (the seven levels), ``line`` (the model's line of the
-        registry), ``weights`` (a file; None for random ones) and ``spec`` (the training's, or None).
+        The runs of one batch, each with ``run`` (the seven levels), ``line`` (the model's entry of the
+        configuration), ``weights`` (a file; None for random weights) and ``spec`` (the training's, or None).
     dataset
         ``table`` (prepared) and ``raw`` (folder) of the dataset of all ``evaluations``.
     evaluations
-        id -> line of the registry, kind ``linear_probe`` with ``augmented: true``; its settings are those of
-        :mod:`clipfair.evaluate.kinds.linear_probe`. An ``embedding`` is the tower's output as it comes.
+        id -> entry of the configuration, kind ``linear_probe`` with ``augmented: true``; its settings are
+        those of :mod:`clipfair.evaluate.kinds.linear_probe`. The feature ``embedding`` is the output of the
+        image tower without normalisation.
 
     Raises
     ------
     UserError
-        If a picture does not open, the model has no such feature, or a probe cannot be fitted.
+        If an image does not open, the model does not have the feature, or a probe cannot be fitted.
     """
     torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     table, digest = read_table(dataset["table"]), sha256_of(dataset["table"])
-    for name, line in evaluations.items():
-        parts = split_rows(line, table)
-        labels = {
-            part: labels_of(table[rows], line["label"], line.get("positive")) for part, rows in parts.items()
-        }
-        pictures: dict[str, Pictures] = {}
+    for name, settings in evaluations.items():
+        parts = split_table(table, settings)
+        images: dict[str, ProbeImages] = {}
         for model in models:
-            built = build(model["line"], model["weights"], model["run"]["seed"])
+            seed = model["run"]["seed"]
+            built = build(model["line"], model["weights"], seed)
             built.model.to(device).eval()
-            pictures = pictures or {
-                part: Pictures(table[rows], dataset["raw"], size=built.size, threads=threads)
+            images = images or {
+                part: ProbeImages(rows, dataset["raw"], size=built.size, threads=threads)
                 for part, rows in parts.items()
             }
-            fitted = fit(built, pictures, labels, line, seed=model["run"]["seed"], device=device)
-            tested = table[parts["test"]].reset_index(drop=True)
-            scores = make_scores(tested, fitted.p, labels=labels["test"], sensitive=line["sensitive"])
-            folder = Path(out_dir, f"seed~{model['run']['seed']}", f"on~{name}")
-            _write(folder, name, line, model, digest, scores, fitted)
+            labels = {
+                part: binary_labels(rows, settings["label"], settings.get("positive"))
+                for part, rows in parts.items()
+            }
+            fitted = fit(built, images, labels, settings, seed=seed, device=device)
+            result = measure_probe(parts["test"], fitted.p, labels["test"], settings, make_generator(name))
+            folder = Path(out_dir, f"seed~{seed}", f"on~{name}")
+            write_csv(folder / "log.csv", pd.DataFrame(fitted.log))
+            examples = 0 if model["spec"] is None else read_json(model["spec"])["examples"]
+            write_evaluation(
+                folder,
+                {examples: result},
+                run=model["run"],
+                evaluation=name,
+                settings=settings,
+                model_digest=weights_digest(model["line"], model["weights"], seed),
+                data_digest=digest,
+            )
 
 
-def split_rows(line: Mapping, table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Which rows are trained on, choose the epoch, and are tested; (n,) bool each.
+def split_table(table: pd.DataFrame, settings: Mapping) -> dict[str, pd.DataFrame]:
+    """The rows of ``training``, ``validation`` (choose the epoch) and ``test``, each indexed from 0.
 
     Raises
     ------
     UserError
         If the support has no validation or no training examples.
     """
-    support = support_rows(line, table)
-    chosen = support & (table["split"] == line["validation"]).to_numpy()
-    if not chosen.any() or chosen.sum() == support.sum():
-        raise UserError(
-            f"linear_probe: the support must have examples of the split {line['validation']!r} and others; "
-            "set e.g. support: {split: [train, val]} and validation: val in config.yaml"
-        )
-    return {"training": support & ~chosen, "validation": chosen, "test": test_rows(line, table)}
+    support = table[support_rows(settings, table)]
+    validation = find_validation(support, settings["validation"])
+    parts = {
+        "training": support[~validation],
+        "validation": support[validation],
+        "test": table[test_rows(settings, table)],
+    }
+    return {name: part.reset_index(drop=True) for name, part in parts.items()}
 
 
 def fit(
     built: BuiltModel,
-    pictures: Mapping[str, Pictures],
+    images: Mapping[str, ProbeImages],
     labels: Mapping[str, np.ndarray],
-    line: Mapping,
+    settings: Mapping,
     *,
     seed: int,
     device: str,
-) -> Fitted:
-    """A probe of one model.
+) -> FittedProbe:
+    """The probe of one model.
 
-    What is not augmented is seen once. The augmentation has a generator of its own.
+    Validation and test images are not augmented and are encoded once. The augmentation has a generator of its
+    own.
     """
-    extract = extractor(built.model, line["feature"])
+    extract = extractor(built.model, settings["feature"])
     augmentation = torch.Generator().manual_seed(seed + 1)
 
-    def see(pixels: Tensor) -> Tensor:
+    def encode(pixels: Tensor) -> Tensor:
         with torch.inference_mode():
-            parts = [extract(built.normalise(part.to(device))).float() for part in pixels.split(AT_ONCE)]
-        return torch.cat(parts).clone()  # out of inference mode
+            batches = pixels.split(IMAGES_AT_ONCE)
+            features = [extract(built.normalise(batch.to(device))).float() for batch in batches]
+        return torch.cat(features).clone()  # a copy outside inference mode, which autograd accepts
 
-    def squeezed(part: str) -> Split:
-        rows = torch.arange(len(labels[part])).split(AT_ONCE)
-        features = torch.cat([see(pictures[part].squeezed(chunk.tolist())) for chunk in rows])
-        return Split(features, labels[part])
+    def encode_resized(part: str) -> LabelledFeatures:
+        batches = torch.arange(len(labels[part])).split(IMAGES_AT_ONCE)
+        features = torch.cat([encode(images[part].resized(rows.tolist())) for rows in batches])
+        return LabelledFeatures(features, labels[part])
 
-    chosen = {field.name: line[field.name] for field in fields(ProbeSettings) if field.name in line}
     return fit_probe(
-        lambda rows: see(pictures["training"].augmented(rows.tolist(), augmentation)),
+        lambda rows: encode(images["training"].augmented(rows.tolist(), augmentation)),
         labels["training"],
-        validation=squeezed("validation"),
-        test=squeezed("test"),
-        settings=ProbeSettings(**chosen),
+        validation=encode_resized("validation"),
+        test=encode_resized("test"),
+        settings=read_probe_settings(settings),
         generator=torch.Generator().manual_seed(seed),
     )
 
 
 def extractor(model: nn.Module, feature: str) -> Callable[[Tensor], Tensor]:
-    """Prepared pictures -> features: ``embedding``, the output of the image tower, or ``pre-logits``.
+    """The function from prepared images to ``embedding``, the output of the image tower, or ``pre-logits``.
 
     Raises
     ------
     UserError
-        If the model has none.
+        If the model does not have the feature.
     """
     if feature == "embedding":
         return model.encode_image
     if feature == "pre-logits" and hasattr(model.visual, "trunk"):
         return model.visual.trunk
     raise UserError(
-        f"linear_probe: the model has no feature {feature!r}; set feature: embedding in config.yaml"
+        f"linear_probe: the model has no feature {feature!r}; set feature: embedding in the configuration"
     )
-
-
-def _write(
-    folder: Path,
-    name: str,
-    line: Mapping,
-    model: Mapping,
-    data_digest: str,
-    scores: pd.DataFrame,
-    fitted: Fitted,
-) -> None:
-    examples = 0 if model["spec"] is None else read_json(model["spec"])["examples"]
-    rng = np.random.default_rng(int(hashlib.sha256(name.encode()).hexdigest()[:16], 16))
-    measures = measure_scores(scores, sensitive=line["sensitive"], distances=[], rng=rng)
-    record: dict[str, Any] = {
-        "run": dict(model["run"]),
-        "evaluation": name,
-        "kind": line["kind"],
-        "dataset": line["dataset"],
-        "split": line["split"],
-        "model_digest": weights_digest(model["line"], model["weights"], model["run"]["seed"]),
-        "data_digest": data_digest,
-        "rows": [{"examples": examples, **found._asdict()} for found in measures],
-    }
-    write_csv(folder / "log.csv", pd.DataFrame(fitted.log))
-    write_parquet(folder / "scores.parquet", scores.assign(examples=examples))
-    write_json(folder / "metrics.json", record)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from clipfair.metrics.distances import measure
+from clipfair.metrics.distances import group_distances
 from clipfair.models.interface import BuiltModel
 from clipfair.plan.fairclip_switches import Fairness, Switches
 from clipfair.train.fairclip.half_precision import GradientRounding, round_weights, to_half
@@ -125,7 +125,7 @@ class FairclipObjective:
             scores = normalise(scores)
         if self.switches.normalise != "none":
             groups = [normalise(group) for group in groups]
-        values = measure(self.switches.distance, scores, groups)
+        values = group_distances(self.switches.distance, scores, groups)
         if self.switches.nan_to_zero:
             values = values.nan_to_num(nan=0.0)
         return values @ self._group_weights(values)

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clipfair import metrics as fairness
 from clipfair.core.errors import UserError
 from clipfair.core.io import write_csv, write_json
-from clipfair.core.schema import unknown
-from clipfair.metrics import distances
+from clipfair.metrics.distances import group_distances, named_distance
+from clipfair.metrics.fairness import compare_groups
+from clipfair.metrics.prediction import auc, rates
 from clipfair.models.interface import BuiltModel
 from clipfair.train.fairclip.half_precision import round_weights
 from clipfair.train.fairclip.scores import pair_scores
@@ -91,14 +91,14 @@ def measure_groups(
     Parameters
     ----------
     tracked
-        Names in :data:`clipfair.metrics.distances.EVALUATED`.
+        Names that :func:`clipfair.metrics.distances.named_distance` knows.
     """
     y, p = examples.labels, predictions.probability
-    prediction = fairness.predict(p)
+    overall = rates(y, p)
     rows = [
-        _row("auc", fairness.auc(y, p), len(y), reason=_one_label(y)),
-        _row("accuracy", fairness.accuracy(y, prediction), len(y)),
-        _row("selection_rate", prediction.mean(), len(y)),
+        _row("auc", overall.auc[0], len(y), reason=_one_label(y)),
+        _row("accuracy", overall.accuracy[0], len(y)),
+        _row("selection_rate", overall.selection_rate[0], len(y)),
     ]
     scores = torch.from_numpy(predictions.score)
     for attribute in attributes:
@@ -106,37 +106,25 @@ def measure_groups(
         rows += _compare(attribute, list(members.values()), y, p)
         groups = [scores[torch.from_numpy(places)] for places in members.values()]
         for name in tracked:
-            values = distances.measure(distances.EVALUATED[name], scores, groups).tolist()
+            metric, distance = named_distance(name)
+            values = group_distances(distance, scores, groups).tolist()
+            reason = "no example or no scale"
             rows += [
-                _row(name, value, len(places), label=attribute, group=group, reason="no example or no scale")
+                _row(metric, value, len(places), label=attribute, group=group, reason=reason)
                 for (group, places), value in zip(members.items(), values, strict=True)
             ]
     return rows
 
 
 def _compare(attribute: str, groups: Sequence[np.ndarray], y: np.ndarray, p: np.ndarray) -> list[dict]:
-    """DPD, DEOdds and ES-AUC of an attribute, as :mod:`clipfair.metrics` defines them.
-
-    From plain rates: fairlearn's import takes longer than an epoch of a small model.
-    """
+    """Return DPD, DEOdds and ES-AUC of an attribute."""
     known = np.concatenate(groups)
-    chosen = fairness.predict(p)
-    of_positives, of_negatives = ([places[y[places] == label] for places in groups] for label in (1, 0))
-    whole = fairness.auc(y[known], p[known])
-    gaps = [abs(fairness.auc(y[places], p[places]) - whole) for places in groups]
-    odds = (_range(chosen, of_positives), _range(chosen, of_negatives))
-    values = {"dpd": _range(chosen, groups), "deodds": max(odds), "es_auc": whole / (1 + sum(gaps))}
-    if np.isnan(odds).any():
-        values["deodds"] = np.nan
+    values = compare_groups(rates(y[known], p[known]), [rates(y[places], p[places]) for places in groups])
     reason = "a group without examples of both labels, or one group alone"
-    return [_row(name, value, len(known), label=attribute, reason=reason) for name, value in values.items()]
-
-
-def _range(chosen: np.ndarray, groups: Sequence[np.ndarray]) -> float:
-    """The largest rate of 1 less the smallest; NaN if a group is empty or alone."""
-    if len(groups) < 2 or not all(map(len, groups)):
-        return np.nan
-    return float(np.ptp([chosen[places].mean() for places in groups]))
+    return [
+        _row(name, values[name][0], len(known), label=attribute, reason=reason)
+        for name in ("dpd", "deodds", "es_auc")
+    ]
 
 
 def _one_label(y: np.ndarray) -> str | None:
@@ -166,7 +154,8 @@ class EpochTracker:
     splits : the examples of ``validation`` and ``test``.
     prompts : (2, length) tokens.
     attributes : the attributes whose groups are measured.
-    tracked : the distances that are, names in :data:`clipfair.metrics.distances.EVALUATED`.
+    tracked : the distances that are, names that :func:`clipfair.metrics.distances.named_distance`
+        knows.
     steps_per_epoch, batch_size : the steps of an epoch, the examples of a step.
     selection : ``validation`` or ``test``, the split on which the AUC of the selected epoch is the largest
         (ties: the later epoch), or ``last``.
@@ -199,9 +188,7 @@ class EpochTracker:
     def __post_init__(self) -> None:
         """Check before training that everything can be measured."""
         for name in self.tracked:
-            if name not in distances.EVALUATED:
-                known = distances.EVALUATED
-                raise UserError(f"config.recipes: tracked: {unknown('distance', name, known)}")
+            named_distance(name)
         if self.selection != "last":
             reason = _one_label(self.splits[self.selection].labels)
             if reason is not None:
@@ -225,7 +212,7 @@ class EpochTracker:
             "test": measure_groups(
                 self.splits["test"], test, attributes=self.attributes, tracked=self.tracked
             ),
-            "validation": [_row("auc", fairness.auc(y, p), len(y), reason=_one_label(y))],
+            "validation": [_row("auc", auc(y, p), len(y), reason=_one_label(y))],
         }
         kept = {"epoch": epoch, "examples": epoch * self.steps_per_epoch * self.batch_size}
         self.rows += [{**kept, "split": name, **row} for name, part in rows.items() for row in part]
@@ -269,17 +256,17 @@ class EpochTracker:
 
     def _selection_auc(self, p: np.ndarray) -> float:
         end = len(p) - len(p) % self.batch_size if self.drop_last else len(p)
-        return fairness.auc(self.splits[self.selection].labels[:end], p[:end])
+        return auc(self.splits[self.selection].labels[:end], p[:end])
 
     def after_step(self, step: int, model: nn.Module) -> None:
         """At the end of an epoch measure it, keep the weights if they are the best, write epochs.csv."""
         if step % self.steps_per_epoch:
             return
-        auc = self.measure_epoch(step // self.steps_per_epoch, model)
-        if auc is None:
+        current = self.measure_epoch(step // self.steps_per_epoch, model)
+        if current is None:
             self.weights = _copy(model) if self.saved_as_half else {}
-        elif auc >= self.best_auc:
-            self.best_auc, self.weights = auc, _copy(model)
+        elif current >= self.best_auc:
+            self.best_auc, self.weights = current, _copy(model)
         write_csv(self.path, pd.DataFrame(self.rows, columns=list(COLUMNS)))
 
     def best(self) -> Mapping[str, Tensor] | None:

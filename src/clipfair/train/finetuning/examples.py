@@ -19,9 +19,9 @@ from clipfair.core.errors import UserError, progress
 from clipfair.core.io import atomic_path, sha256_of
 from clipfair.core.schema import unknown
 from clipfair.data.captions import cut
-from clipfair.data.images import open_image
+from clipfair.data.images import image_records, open_image
 from clipfair.data.rows import read_table, test_rows
-from clipfair.metrics import labels_of
+from clipfair.metrics.labels import binary_labels
 from clipfair.models.interface import BuiltModel, pixels_of
 
 SPLITS = ("train", "validation", "test")
@@ -88,7 +88,7 @@ def read_splits(
         not open.
     """
     table = read_table(data["table"])
-    labels = labels_of(table, recipe["label"], recipe.get("positive"))
+    labels = binary_labels(table, recipe["label"], recipe.get("positive"))
     for attribute in recipe["attributes"]:
         if attribute not in table:
             raise UserError(f"config.recipes: {unknown('attribute', attribute, table.columns)}")
@@ -152,8 +152,7 @@ def _read_pixels(table: pd.DataFrame, data: Mapping, built: BuiltModel, cache: P
 
 
 def _decode(table: pd.DataFrame, folder: str, built: BuiltModel, pixels: np.ndarray) -> None:
-    columns = [name for name in ("key", "image", "image_bytes", "offset", "size") if name in table]
-    examples = table[columns].to_dict("records")
+    examples = image_records(table)
 
     def decode(row: int) -> None:
         pixels[row] = pixels_of(built.resize(open_image(examples[row], folder=folder))).numpy()

@@ -10,7 +10,7 @@ from pathlib import Path
 from clipfair.core import paths
 from clipfair.core.errors import UserError
 from clipfair.core.paths import Run
-from clipfair.metrics import distances
+from clipfair.metrics.distances import check_distance
 from clipfair.models.interface import BuiltModel
 from clipfair.plan.fairclip_switches import Switches, read_fairness, read_switches
 from clipfair.train.fairclip.half_precision import WeightRounding
@@ -84,7 +84,7 @@ def _read_method(entry: Mapping) -> Switches:
     """Return the switches of an entry of ``methods``, and check its distance."""
     switches = read_switches(entry)
     if switches.distance is not None:
-        distances.check(switches.distance, where=f"config.methods: variant {entry['variant']}: distance")
+        check_distance(switches.distance, where=f"config.methods: variant {entry['variant']}: distance")
     return switches
 
 

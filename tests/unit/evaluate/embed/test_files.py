@@ -6,7 +6,7 @@ from clipfair.core.io import read_json, write_json
 from clipfair.core.paths import Run
 from clipfair.evaluate.embed.files import (
     Checkpoint,
-    halves,
+    as_float16,
     read_checkpoints,
     read_images,
     read_texts,
@@ -74,7 +74,7 @@ def test_embeddings_of_another_run_are_refused(tmp_path):
     entry = read_json(record)
     write_json(record, {**entry, "run": {**entry["run"], "balance": "balanced"}})
 
-    with pytest.raises(UserError, match=r"of run .*balance~balanced.*, expected .*balance~baseline"):
+    with pytest.raises(UserError, match=r"belongs to run .*balance~balanced.*, expected .*balance~baseline"):
         read_checkpoints(tmp_path, RUN)
 
 
@@ -82,15 +82,15 @@ def test_missing_or_outdated_embeddings_are_named(tmp_path):
     with pytest.raises(UserError, match=r"no embeddings of dataset~web"):
         read_checkpoints(tmp_path, RUN)
     write(tmp_path)
-    with pytest.raises(UserError, match=r"faces\.npz: made from another version of the data"):
+    with pytest.raises(UserError, match=r"faces\.npz: embeddings of another version of the data"):
         read_images(tmp_path, checkpoint(), "faces", data_digest="t2")
     with pytest.raises(UserError, match=r"scenes\.npz: no such embeddings"):
         read_images(tmp_path, checkpoint(), "scenes", data_digest="t1")
-    with pytest.raises(UserError, match="not the texts of this evaluation"):
+    with pytest.raises(UserError, match="the texts of this evaluation are not in it"):
         read_texts(tmp_path, checkpoint(), "others")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e6])
 def test_what_is_not_finite_is_refused(bad):
     with pytest.raises(UserError, match="not finite: the model diverged"):
-        halves(np.array([0.0, bad]))
+        as_float16(np.array([0.0, bad]))

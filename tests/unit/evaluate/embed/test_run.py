@@ -17,7 +17,7 @@ from clipfair.evaluate.embed.run import embed
 from clipfair.evaluate.texts import text_sets
 from clipfair.models.build import build
 
-LINE = {"kind": "small", "width": 8, "dim": 16, "words": "embedded", "length": 16, "size": 32}
+MODEL = {"kind": "small", "width": 8, "dim": 16, "words": "embedded", "length": 16, "size": 32}
 EVALUATIONS = {
     "faces-association": {
         "kind": "association",
@@ -93,12 +93,12 @@ def models(tmp_path):
         for name, drawn in (("model", 10), ("snapshots/50", 20), ("snapshots/100", 10)):
             file = folder / f"{name}.safetensors"
             file.parent.mkdir(parents=True, exist_ok=True)
-            save_file(build(LINE, None, drawn + seed).model.state_dict(), file)
+            save_file(build(MODEL, None, drawn + seed).model.state_dict(), file)
         (folder / "spec.json").write_text(json.dumps({"examples": 100}))
         found.append(
             {
                 "run": vars(a_run(seed)),
-                "line": LINE,
+                "line": MODEL,
                 "weights": str(folder / "model.safetensors"),
                 "snapshots": str(folder / "snapshots"),
                 "spec": str(folder / "spec.json"),
@@ -107,9 +107,9 @@ def models(tmp_path):
     return found
 
 
-def expected_images(weights, pictures):
-    built = build(LINE, weights, 0)
-    pixels = torch.stack([built.preprocess(Image.open(io.BytesIO(picture))) for picture in pictures])
+def expected_images(weights, encoded):
+    built = build(MODEL, weights, 0)
+    pixels = torch.stack([built.preprocess(Image.open(io.BytesIO(picture))) for picture in encoded])
     with torch.inference_mode():
         return built.model.eval().encode_image(pixels, normalize=True).numpy()
 
@@ -144,16 +144,16 @@ def test_only_what_is_asked_for_is_embedded(data, models, tmp_path):
 def test_texts_are_those_of_the_evaluations(data, models, tmp_path):
     embed(models, data, EVALUATIONS, str(tmp_path / "out"))
     snapshot, end = read_checkpoints(tmp_path / "out", a_run(1))
-    built = build(LINE, models[1]["weights"], 0)
-    line = EVALUATIONS["objects-zero-shot"]
-    classes = text_sets(line, pd.read_parquet(data["objects"]["table"]))["classes"].digest
+    built = build(MODEL, models[1]["weights"], 0)
+    settings = EVALUATIONS["objects-zero-shot"]
+    classes = text_sets(settings, pd.read_parquet(data["objects"]["table"]))["classes"].digest
 
     with torch.inference_mode():
         prompts = built.tokenizer(["a cup", "cup", "a key", "key"])
         expected = built.model.eval().encode_text(prompts, normalize=True).reshape(2, 2, 16).mean(dim=1)
         expected = torch.nn.functional.normalize(expected, dim=-1)
     assert read_texts(tmp_path / "out", end, classes) == pytest.approx(expected.numpy(), abs=1e-3)
-    with pytest.raises(UserError, match="not the texts of this evaluation"):
+    with pytest.raises(UserError, match="the texts of this evaluation are not in it"):
         read_texts(tmp_path / "out", snapshot, classes)
 
 
@@ -169,7 +169,7 @@ def test_same_bytes_in_any_chunks_with_any_threads(data, models, tmp_path, monke
     assert files_below(tmp_path / "once") == files_below(tmp_path / "again")
 
 
-def test_random_and_untrained_models_have_seen_nothing(data, models, tmp_path):
+def test_random_and_untrained_models_have_no_training_examples(data, models, tmp_path):
     untrained = [{**model, "weights": None, "snapshots": None, "spec": None} for model in models]
     embed(untrained, data, EVALUATIONS, str(tmp_path / "out"))
 
@@ -178,8 +178,8 @@ def test_random_and_untrained_models_have_seen_nothing(data, models, tmp_path):
     assert found[0].digest != found[1].digest
 
 
-def test_a_picture_that_does_not_open_is_named(data, models, tmp_path):
-    (tmp_path / "raw/3.png").write_bytes(b"no picture")
+def test_an_image_that_does_not_open_is_named(data, models, tmp_path):
+    (tmp_path / "raw/3.png").write_bytes(b"no image")
 
     with pytest.raises(UserError, match=r"3\.png: not an image that opens"):
         embed(models, data, EVALUATIONS, str(tmp_path / "out"))
@@ -192,8 +192,8 @@ def test_weights_of_another_model_are_named(data, models, tmp_path):
         embed(models, data, EVALUATIONS, str(tmp_path / "out"))
 
 
-def test_a_model_that_diverged_is_told(data, models, tmp_path):
-    state = build(LINE, None, 0).model.state_dict()
+def test_a_model_that_diverged_is_an_error(data, models, tmp_path):
+    state = build(MODEL, None, 0).model.state_dict()
     state["visual.proj"] = torch.full_like(state["visual.proj"], torch.nan)
     save_file(state, models[0]["weights"])
 

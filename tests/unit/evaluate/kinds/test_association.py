@@ -38,7 +38,7 @@ def run(embedded):
 
 
 def values_of(result):
-    return {(row["metric"], row["label"], row["group"]): row["value"] for row in result.rows}
+    return {(measure.metric, measure.label, measure.group): measure.value for measure in result.measures}
 
 
 @pytest.fixture
@@ -106,21 +106,23 @@ def test_everything_follows_from_the_scores(embedded):
 
 
 def test_intervals_hold_the_values_and_n_is_the_groups(embedded):
-    for row in run(embedded).rows:
-        assert row["low"] is not None
-        if not row["metric"].endswith(("_mean", "_median", "_max")) and row["metric"] != "pairwise":
-            assert row["low"] <= row["value"] <= row["high"]
-        assert row["n"] == {None: 40, "man": 23, "woman": 17}[row["group"]]
+    for measure in run(embedded).measures:
+        assert measure.low is not None
+        if not measure.metric.endswith(("_mean", "_median", "_max")) and measure.metric != "pairwise":
+            assert measure.low <= measure.value <= measure.high
+        assert measure.n == {None: 40, "man": 23, "woman": 17}[measure.group]
 
 
 def test_resampled_association_has_the_spread_of_two_means():
     embedded = make(["Male"] * 500 + ["Female"] * 300)
     result = run(embedded)
     p = result.scores["p(nurse)"].to_numpy()
-    [row] = [row for row in result.rows if (row["metric"], row["label"]) == ("association", "nurse")]
+    [measure] = [
+        measure for measure in result.measures if (measure.metric, measure.label) == ("association", "nurse")
+    ]
     error = np.sqrt(p[:500].var() / 500 + p[500:].var() / 300)
 
-    assert row["high"] - row["low"] == pytest.approx(2 * 1.96 * error, rel=0.1)
+    assert measure.high - measure.low == pytest.approx(2 * 1.96 * error, rel=0.1)
 
 
 def test_resampled_pairs_have_the_spread_of_delong():
@@ -128,11 +130,13 @@ def test_resampled_pairs_have_the_spread_of_delong():
     embedded.test.images[:500] += embedded.texts["occupations"][1] / 4  # men as pilots: far from 0
     result = run(embedded)
     scores = result.scores["cosine(pilot)"].to_numpy()[:, None]
-    [row] = [row for row in result.rows if (row["metric"], row["label"]) == ("pairwise", "pilot")]
+    [measure] = [
+        measure for measure in result.measures if (measure.metric, measure.label) == ("pairwise", "pilot")
+    ]
     first, second = placements(scores[:500], scores[500:]), placements(scores[500:], scores[:500])
     error = np.sqrt(first.var() / 500 + second.var() / 300)
 
-    assert row["high"] - row["low"] == pytest.approx(4 * 1.96 * error, rel=0.1)
+    assert measure.high - measure.low == pytest.approx(4 * 1.96 * error, rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -171,28 +175,28 @@ def test_words_that_are_the_same_are_half_right():
 def test_one_image_of_each():
     result = run(make(["Male", "Female"]))
 
-    assert {row["value"] for row in result.rows if row["metric"] == "pairwise"} == {1.0}
-    assert all(row["value"] is not None for row in result.rows)
+    assert {measure.value for measure in result.measures if measure.metric == "pairwise"} == {1.0}
+    assert all(measure.value is not None for measure in result.measures)
 
 
 def test_a_missing_group_is_undefined_and_says_so():
     result = run(make(["Male"] * 4))
 
-    for row in result.rows:
-        needs_both = row["metric"].startswith(("association", "pairwise"))
-        if needs_both or row["group"] == "woman":
-            assert (row["value"], row["low"], row["reason"]) == (None, None, "no image of woman")
+    for measure in result.measures:
+        needs_both = measure.metric.startswith(("association", "pairwise"))
+        if needs_both or measure.group == "woman":
+            assert (measure.value, measure.low, measure.reason) == (None, None, "no image of woman")
         else:
-            assert row["value"] is not None
-            assert row["reason"] is None
-        assert row["n"] == (0 if row["group"] == "woman" else 4)
+            assert measure.value is not None
+            assert measure.reason is None
+        assert measure.n == (0 if measure.group == "woman" else 4)
 
 
 def test_no_group_at_all_is_undefined_everywhere():
     result = run(make(["Unknown"] * 3))
 
-    assert {row["value"] for row in result.rows} == {None}
-    assert {row["n"] for row in result.rows} == {0}
+    assert {measure.value for measure in result.measures} == {None}
+    assert {measure.n for measure in result.measures} == {0}
 
 
 def test_images_of_neither_group_count_for_nothing():
@@ -205,7 +209,7 @@ def test_images_of_neither_group_count_for_nothing():
         with_unknown.texts,
         with_unknown.scale,
     )
-    assert run(with_unknown).rows == run(less).rows
+    assert run(with_unknown).measures == run(less).measures
 
 
 def test_large_logits_do_not_overflow():

@@ -29,7 +29,7 @@ def run(embedded, **settings):
 
 
 def values_of(result):
-    return {(row["metric"], row["label"]): row["value"] for row in result.rows}
+    return {(measure.metric, measure.label): measure.value for measure in result.measures}
 
 
 def by_scikit_learn(embedded, shots, seed):
@@ -105,18 +105,18 @@ def test_too_few_examples_of_a_class_are_undefined_and_said():
     embedded = make(list("a" * 9 + "b" * 4 + "c" * 9 + "d" * 9), list("abcd"))
     result = run(embedded)
 
-    for row in result.rows:
-        if row["metric"] == "accuracy_5shot":
-            assert row["value"] is None
-            assert row["reason"] == "fewer than 5 support examples in 1 of 4 classes, the first 'b'"
+    for measure in result.measures:
+        if measure.metric == "accuracy_5shot":
+            assert measure.value is None
+            assert measure.reason == "fewer than 5 support examples in 1 of 4 classes, the first 'b'"
         else:
-            assert row["value"] is not None
+            assert measure.value is not None
     assert "5 shots, draw 0" not in result.scores
 
 
 def test_classes_with_too_few_are_counted():
     result = run(make(list("aabbccd"), list("abcd")), shots=[2, 3])
-    reasons = [row["reason"] for row in result.rows if row["label"] is None]
+    reasons = [measure.reason for measure in result.measures if measure.label is None]
 
     assert reasons == [
         "fewer than 2 support examples in 1 of 4 classes, the first 'd'",

@@ -7,8 +7,9 @@ from geomloss import SamplesLoss
 from clipfair.core.errors import UserError
 from clipfair.evaluate.kinds.group_fairness import evaluate
 from clipfair.evaluate.protocol import Embedded, Sample
-from clipfair.metrics import labels_of, make_scores, measure_scores
-from clipfair.metrics.fairness import COMPARED
+from clipfair.metrics.fairness import COMPARISONS
+from clipfair.metrics.score_distances import measure_distances
+from clipfair.metrics.scores import make_scores, measure_scores
 
 SETTINGS = {
     "label": "glaucoma",
@@ -48,13 +49,13 @@ def half_squared_wasserstein(x, y):
 
 
 def by_name(rows):
-    return {(row["metric"], row["label"], row["group"]): row for row in rows}
+    return {(measure.metric, measure.label, measure.group): measure for measure in rows}
 
 
-def test_the_rows_are_those_of_the_brief():
-    rows = by_name(run(made()).rows)
+def test_the_measures_are_those_of_the_protocol():
+    rows = by_name(run(made()).measures)
     overall = {("auc", None, None), ("accuracy", None, None), ("selection_rate", None, None)}
-    attributes = {(metric, name, None) for metric in COMPARED for name in SETTINGS["sensitive"]}
+    attributes = {(metric, name, None) for metric in COMPARISONS for name in SETTINGS["sensitive"]}
     of_group = ("auc", "accuracy", "selection_rate")
     of_group += ("distance_sinkhorn", "distance_wasserstein", "distance_scale_free")
     groups = [
@@ -65,8 +66,8 @@ def test_the_rows_are_those_of_the_brief():
         ("gender", "Male"),
     ]
     assert set(rows) == overall | attributes | {(metric, *group) for metric in of_group for group in groups}
-    assert rows["auc", None, None]["n"] == 80
-    assert rows["auc", None, None]["low"] < rows["auc", None, None]["value"] < rows["auc", None, None]["high"]
+    assert rows["auc", None, None].n == 80
+    assert rows["auc", None, None].low < rows["auc", None, None].value < rows["auc", None, None].high
 
 
 def test_the_probability_is_a_softmax_of_two_plain_cosines():
@@ -84,12 +85,12 @@ def test_the_score_is_the_diagonal_of_the_logits():
     expected = np.diag(100 * embedded.test.images @ embedded.texts["captions"].T)
     assert result.scores["score"].to_numpy() == pytest.approx(expected, rel=1e-5)
     asian = result.scores["race"] == "asian"
-    distance = by_name(result.rows)["distance_wasserstein", "race", "asian"]
+    distance = by_name(result.measures)["distance_wasserstein", "race", "asian"]
     score = result.scores["score"]
-    assert distance["value"] == pytest.approx(half_squared_wasserstein(score[asian], score), rel=1e-4)
-    assert distance["n"] == asian.sum()
-    scale_free = by_name(result.rows)["distance_scale_free", "race", "asian"]["value"]
-    assert scale_free == pytest.approx(distance["value"] / np.var(score), rel=1e-4)
+    assert distance.value == pytest.approx(half_squared_wasserstein(score[asian], score), rel=1e-4)
+    assert distance.n == asian.sum()
+    scale_free = by_name(result.measures)["distance_scale_free", "race", "asian"].value
+    assert scale_free == pytest.approx(distance.value / np.var(score), rel=1e-4)
 
 
 def test_the_released_score_is_the_diagonal_of_the_squared_logits_in_batches_of_32():
@@ -102,7 +103,7 @@ def test_the_released_score_is_the_diagonal_of_the_squared_logits_in_batches_of_
     score = result.scores["score_square"].to_numpy()
     assert score == pytest.approx(expected, rel=1e-5)
     black = (result.scores["race"] == "black").to_numpy()
-    found = by_name(result.rows)["distance_square_wasserstein", "race", "black"]["value"]
+    found = by_name(result.measures)["distance_square_wasserstein", "race", "black"].value
     assert found == pytest.approx(half_squared_wasserstein(score[black], score), rel=1e-4)
     assert "score_square" not in run(embedded).scores
 
@@ -112,7 +113,7 @@ def test_the_distance_as_released_is_geomloss_with_its_settings():
     score = torch.tensor(result.scores["score"].to_numpy())[:, None]
     black = score[(result.scores["race"] == "black").to_list()]
     loss = SamplesLoss("sinkhorn", p=2, blur=1e-4, diameter=2, scaling=0.95, backend="tensorized")
-    found = by_name(result.rows)["distance_sinkhorn", "race", "black"]["value"]
+    found = by_name(result.measures)["distance_sinkhorn", "race", "black"].value
     assert found == pytest.approx(float(loss(score, black)), rel=1e-3)
 
 
@@ -120,13 +121,12 @@ def test_everything_is_computed_again_from_the_scores_file(tmp_path):
     result = run(made())
     result.scores.to_parquet(tmp_path / "scores.parquet")
     scores = pd.read_parquet(tmp_path / "scores.parquet")
-    again = measure_scores(
-        scores,
-        sensitive=SETTINGS["sensitive"],
-        distances=SETTINGS["distances"],
-        rng=np.random.default_rng(0),
-    )
-    assert [found._asdict() for found in again] == list(result.rows)
+    sensitive = SETTINGS["sensitive"]
+    again = [
+        *measure_scores(scores, sensitive=sensitive, rng=np.random.default_rng(0)),
+        *measure_distances(scores, sensitive=sensitive, distances=SETTINGS["distances"]),
+    ]
+    assert again == list(result.measures)
 
 
 def test_a_positive_value_makes_a_label():
@@ -136,13 +136,13 @@ def test_a_positive_value_makes_a_label():
     assert "score" not in named.scores
 
 
-def test_a_group_without_examples_is_told():
+def test_a_group_without_examples_is_undefined_with_a_reason():
     embedded = made()
     embedded.test.table["race"] = embedded.test.table["race"].cat.add_categories("other")
-    rows = by_name(run(embedded).rows)
+    rows = by_name(run(embedded).measures)
     for metric in ("auc", "accuracy", "distance_sinkhorn", "distance_scale_free"):
-        assert rows[metric, "race", "other"]["reason"] == "race other: no example"
-    assert rows["dpd", "race", None]["value"] is None
+        assert rows[metric, "race", "other"].reason == "race other: no example"
+    assert rows["dpd", "race", None].value is None
 
 
 def test_equal_scores_have_no_scale_free_distance():
@@ -154,31 +154,39 @@ def test_equal_scores_have_no_scale_free_distance():
         {"prompts": embedded.texts["prompts"], "captions": same},
         scale=100.0,
     )
-    rows = by_name(run(constant).rows)
-    assert rows["distance_scale_free", "race", "asian"]["reason"] == "all scores are equal"
-    assert rows["distance_wasserstein", "race", "asian"]["value"] == 0
-    assert rows["dpd", "race", None]["value"] == 0
+    rows = by_name(run(constant).measures)
+    assert rows["distance_scale_free", "race", "asian"].reason == "all scores are equal"
+    assert rows["distance_wasserstein", "race", "asian"].value == 0
+    assert rows["dpd", "race", None].value == 0
 
 
-def test_what_a_person_got_wrong_is_told():
+def test_wrong_settings_are_errors_of_one_line():
     embedded = made()
     with pytest.raises(UserError, match="no column 'age'"):
         run(embedded, sensitive=["age"])
     with pytest.raises(UserError, match="is not 0 and 1; name the value"):
         run(embedded, label="race")
-    with pytest.raises(UserError, match="expected two values, one of them 'Male'"):
-        labels_of(embedded.test.table, "race", "Male")
-    with pytest.raises(UserError, match="column 'gender': 1 of 2 values are missing"):
-        labels_of(pd.DataFrame({"gender": ["Male", None]}), "gender", "Male")
     with pytest.raises(UserError, match="one text of each example's own, found no captions"):
         run(made(texts={"prompts": embedded.texts["prompts"]}))
     with pytest.raises(UserError, match="found 79 for 80 examples"):
         run(made(texts={**embedded.texts, "captions": embedded.texts["captions"][1:]}))
-    with pytest.raises(
-        UserError, match="distance 'energy' is unknown; known: sinkhorn, wasserstein, scale_free"
-    ):
+    with pytest.raises(UserError, match="unknown distance 'energy'; known: laplacian, scale_free, sinkhorn"):
         run(embedded, distances=["energy"])
-    with pytest.raises(UserError, match="two prompts"):
+    with pytest.raises(UserError, match="expected two prompts"):
         run(made(texts={**embedded.texts, "prompts": embedded.texts["prompts"][:1]}))
     with pytest.raises(UserError, match="not finite"):
         make_scores(embedded.test.table, np.full(80, np.nan), labels=np.zeros(80), sensitive=[])
+
+
+def test_a_distance_of_ones_own_is_evaluated(tmp_path, monkeypatch):
+    (tmp_path / "own_distances.py").write_text(
+        "import torch\n\n\n"
+        "def mean_gap(population, groups):\n"
+        "    return torch.stack([(population.mean() - group.mean()).abs() for group in groups])\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    result = run(made(), sensitive=["race"], distances=["wasserstein", "own_distances:mean_gap"])
+    score = result.scores["score"]
+    expected = abs(score.mean() - score[result.scores["race"] == "black"].mean())
+    found = by_name(result.measures)["distance_mean_gap", "race", "black"]
+    assert found.value == pytest.approx(expected, rel=1e-4)

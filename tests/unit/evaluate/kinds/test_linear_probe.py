@@ -48,11 +48,11 @@ def run(given, **settings):
 
 def test_it_gives_the_metrics_of_group_fairness_without_distances():
     result = run(embedded())
-    found = {(row["metric"], row["label"], row["group"]): row for row in result.rows}
+    found = {(measure.metric, measure.label, measure.group): measure for measure in result.measures}
     expected = roc_auc_score(result.scores["label"], result.scores["p"])
-    assert found["auc", None, None]["value"] == pytest.approx(expected)
+    assert found["auc", None, None].value == pytest.approx(expected)
     assert expected > 0.8
-    assert found["auc", None, None]["n"] == 90
+    assert found["auc", None, None].n == 90
     assert not any(metric.startswith("distance") for metric, _, _ in found)
     assert result.scores["key"].tolist() == embedded().test.table["key"].tolist()
 
@@ -74,7 +74,7 @@ def test_it_trains_on_the_support_less_its_validation_part():
     assert roc_auc_score(second["label"], second["p"]) < roc_auc_score(first["label"], first["p"])
 
 
-def test_what_a_person_got_wrong_is_told():
+def test_wrong_settings_are_errors_of_one_line():
     given = embedded()
     with pytest.raises(UserError, match="examples of the split 'validation' and others"):
         run(given, validation="validation")

@@ -18,7 +18,7 @@ def random_units(seed, rows):
 
 
 def found(result):
-    return {(row["metric"], row["label"]): row["value"] for row in result.rows}
+    return {(measure.metric, measure.label): measure.value for measure in result.measures}
 
 
 def test_two_attributes_against_a_loop():
@@ -38,8 +38,8 @@ def test_two_attributes_against_a_loop():
     assert values["parity_median", None] == pytest.approx(np.median(parities), abs=1e-6)
     assert values["representation_bias", None] == pytest.approx(abs(np.mean(parities)) / 2, abs=1e-6)
     assert values["probability", "man"] + values["probability", "woman"] == pytest.approx(1)
-    assert all(row["low"] <= row["value"] <= row["high"] for row in result.rows)
-    assert all(row["n"] == 31 for row in result.rows)
+    assert all(measure.low <= measure.value <= measure.high for measure in result.measures)
+    assert all(measure.n == 31 for measure in result.measures)
 
 
 def test_parity_of_known_logits():

@@ -43,14 +43,14 @@ def test_recall_against_sorting(at_once, monkeypatch):
     embedded = make(captions)
 
     result = retrieval.evaluate(embedded, {}, np.random.default_rng(0))
-    found = {row["metric"]: row for row in result.rows}
+    found = {measure.metric: measure for measure in result.measures}
     for k in (1, 5, 10):
         to_text, to_image = recall_by_loops(embedded, captions, k)
-        assert found[f"image_to_text_recall_{k}"]["value"] == pytest.approx(to_text)
-        assert found[f"text_to_image_recall_{k}"]["value"] == pytest.approx(to_image)
-        assert found[f"image_to_text_recall_{k}"]["n"] == 13
-        assert found[f"text_to_image_recall_{k}"]["n"] == 56
-    assert all(row["low"] <= row["value"] <= row["high"] for row in result.rows)
+        assert found[f"image_to_text_recall_{k}"].value == pytest.approx(to_text)
+        assert found[f"text_to_image_recall_{k}"].value == pytest.approx(to_image)
+        assert found[f"image_to_text_recall_{k}"].n == 13
+        assert found[f"text_to_image_recall_{k}"].n == 56
+    assert all(measure.low <= measure.value <= measure.high for measure in result.measures)
 
 
 @settings(max_examples=60, deadline=None)
@@ -81,7 +81,7 @@ def test_ranks_with_ties_against_a_loop():
         best = scores[image, image_of == image].max()
         assert to_text.nearer[image] == (scores[image] > best).sum()
         assert to_text.tied[image] == (scores[image] == best).sum()
-        assert to_text.searched[image] == (scores[image, image_of == image] == best).sum()
+        assert to_text.correct[image] == (scores[image, image_of == image] == best).sum()
 
 
 def test_a_model_that_knows_nothing_recalls_k_in_n():
@@ -89,7 +89,8 @@ def test_a_model_that_knows_nothing_recalls_k_in_n():
     embedded.test.images[:] = embedded.test.images[0]
     embedded.texts["captions"][:] = embedded.texts["captions"][0]
     found = {
-        row["metric"]: row["value"] for row in retrieval.evaluate(embedded, {}, np.random.default_rng(0)).rows
+        measure.metric: measure.value
+        for measure in retrieval.evaluate(embedded, {}, np.random.default_rng(0)).measures
     }
 
     for k in (1, 5, 10):
@@ -100,12 +101,12 @@ def test_a_model_that_knows_nothing_recalls_k_in_n():
 def test_one_image_is_always_found():
     result = retrieval.evaluate(make([2]), {}, np.random.default_rng(0))
 
-    assert {row["value"] for row in result.rows} == {1.0}
+    assert {measure.value for measure in result.measures} == {1.0}
 
 
 def test_recall_follows_from_the_scores():
     result = retrieval.evaluate(make([2, 3, 1] * 5, levels=4), {}, np.random.default_rng(0))
-    found = {row["metric"]: row["value"] for row in result.rows}
+    found = {measure.metric: measure.value for measure in result.measures}
 
     for query, metric in (("image", "image_to_text"), ("text", "text_to_image")):
         part = result.scores[result.scores["query"] == query]

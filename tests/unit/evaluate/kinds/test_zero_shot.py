@@ -35,18 +35,18 @@ def test_accuracy_is_that_of_the_nearest_class(monkeypatch):
     ]
 
     result = evaluate(embedded)
-    [row] = result.rows
+    [measure] = result.measures
 
     assert result.scores["predicted"].tolist() == expected
-    assert row["value"] == pytest.approx(accuracy_score(embedded.test.table["label"].cat.codes, expected))
-    assert row["low"] < row["value"] < row["high"]
-    assert (row["metric"], row["n"]) == ("accuracy", 50)
+    assert measure.value == pytest.approx(accuracy_score(embedded.test.table["label"].cat.codes, expected))
+    assert measure.low < measure.value < measure.high
+    assert (measure.metric, measure.n) == ("accuracy", 50)
 
 
 def test_one_class_and_one_image():
-    [row] = evaluate(make(["a"], names="a")).rows
+    [measure] = evaluate(make(["a"], names="a")).measures
 
-    assert (row["value"], row["low"], row["high"], row["n"]) == (1, 1, 1, 1)
+    assert (measure.value, measure.low, measure.high, measure.n) == (1, 1, 1, 1)
 
 
 def test_of_equally_near_classes_the_first_counts():

@@ -9,10 +9,10 @@ from sklearn.metrics import roc_auc_score
 
 from clipfair.core.errors import UserError
 from clipfair.core.io import read_json, write_json
-from clipfair.evaluate.probe.augmented import extractor, fit_probes, split_rows
+from clipfair.evaluate.probe.augmented import extractor, fit_probes, split_table
 from clipfair.models import tokenizers
 
-LINE = {
+SETTINGS = {
     "kind": "linear_probe",
     "dataset": "made",
     "split": "test",
@@ -41,7 +41,7 @@ def words(tmp_path, monkeypatch):
 
 
 def encoded(bright, rng):
-    """A picture whose brightness is its label."""
+    """An image whose brightness is its label."""
     values = np.clip(rng.normal(90 + 80 * bright, 30, (36, 48, 3)), 0, 255).astype(np.uint8)
     stream = io.BytesIO()
     Image.fromarray(values).save(stream, format="PNG")
@@ -81,7 +81,7 @@ def model(seed=0, **other):
 def test_it_writes_what_an_evaluation_writes(tmp_path, dataset):
     write_json(tmp_path / "spec.json", {"examples": 640})
     models = [model(0), model(1, spec=str(tmp_path / "spec.json"))]
-    fit_probes(models, dataset, {"probe": LINE}, str(tmp_path / "out"))
+    fit_probes(models, dataset, {"probe": SETTINGS}, str(tmp_path / "out"))
     for seed, examples in ((0, 0), (1, 640)):
         folder = Path(tmp_path, f"out/seed~{seed}/on~probe")
         record = read_json(folder / "metrics.json")
@@ -103,26 +103,30 @@ def test_it_writes_what_an_evaluation_writes(tmp_path, dataset):
 
 def test_the_same_seed_gives_the_same_scores(tmp_path, dataset):
     for name in ("a", "b"):
-        fit_probes([model()], dataset, {"probe": LINE}, str(tmp_path / name))
+        fit_probes([model()], dataset, {"probe": SETTINGS}, str(tmp_path / name))
     a, b = (pd.read_parquet(tmp_path / f"{name}/seed~0/on~probe/scores.parquet") for name in "ab")
     assert a.equals(b)
 
 
 def test_splits(dataset):
     table = pd.read_parquet(dataset["table"])
-    rows = split_rows(LINE, table)
-    assert {name: set(table["split"][chosen]) for name, chosen in rows.items()} == {
+    parts = split_table(table, SETTINGS)
+    assert {name: set(part["split"]) for name, part in parts.items()} == {
         "training": {"train"},
         "validation": {"val"},
         "test": {"test"},
     }
+    keys = {key for part in parts.values() for key in part["key"]}
+    assert keys == set(table["key"])
     with pytest.raises(UserError, match="examples of the split 'validation' and others"):
-        split_rows({**LINE, "validation": "validation"}, table)
+        split_table(table, {**SETTINGS, "validation": "validation"})
 
 
-def test_a_feature_that_the_model_lacks_is_told(dataset, tmp_path):
+def test_a_feature_that_the_model_lacks_is_an_error(dataset, tmp_path):
     with pytest.raises(UserError, match="the model has no feature 'pre-logits'"):
-        fit_probes([model()], dataset, {"probe": {**LINE, "feature": "pre-logits"}}, str(tmp_path / "out"))
+        fit_probes(
+            [model()], dataset, {"probe": {**SETTINGS, "feature": "pre-logits"}}, str(tmp_path / "out")
+        )
 
 
 def test_pre_logits_are_a_trunks():

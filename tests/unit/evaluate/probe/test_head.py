@@ -7,7 +7,15 @@ from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
 from clipfair.core.errors import UserError
-from clipfair.evaluate.probe.head import Lars, ProbeSettings, Split, fit_probe, learning_rate, make_head
+from clipfair.evaluate.probe.head import (
+    LabelledFeatures,
+    ProbeSettings,
+    fit_probe,
+    learning_rate,
+    make_head,
+    make_optimiser,
+    read_probe_settings,
+)
 
 SHORT = ProbeSettings(epochs=20, batch_size=32, warm_up=2, every=5)
 
@@ -20,7 +28,7 @@ def made(n=200, width=6, seed=0, strength=1.0):
     drawn = generator(seed)
     features = torch.randn(n, width, generator=drawn)
     labels = (strength * features[:, 0] + torch.randn(n, generator=drawn) > 0).numpy().astype(int)
-    return Split(features, labels)
+    return LabelledFeatures(features, labels)
 
 
 def fit(training, validation, test, settings=SHORT, seed=0):
@@ -34,32 +42,51 @@ def fit(training, validation, test, settings=SHORT, seed=0):
     )
 
 
-def test_lars_by_hand():
-    weight = torch.nn.Parameter(torch.tensor([[3.0, 4.0]]))
-    bias = torch.nn.Parameter(torch.tensor([1.0]))
-    optimiser = Lars([weight, bias], lr=0.5, momentum=0.9, trust=0.1, weight_decay=0.0)
+def make_layer(weight, bias):
+    layer = torch.nn.Linear(2, 1)
+    layer.weight.data, layer.bias.data = torch.tensor([weight]), torch.tensor([bias])
+    return layer
+
+
+def step(layer, optimiser, weight, bias):
+    """One step with the given gradients."""
+    layer.weight.grad, layer.bias.grad = torch.tensor([weight]), torch.tensor([bias])
+    optimiser.step()
+    return layer.weight.tolist()[0], layer.bias.item()
+
+
+def test_lars_adapts_the_step_to_the_weight_and_leaves_the_bias_to_momentum():
+    layer = make_layer([3.0, 4.0], 1.0)
+    optimiser = make_optimiser(layer, ProbeSettings(momentum=0.9, trust=0.1))
+    for group in optimiser.param_groups:
+        group["lr"] = 0.5
     # |w| = 5 and |g| = 2: d = 0.1 * 5 / 2 * g = (0.5, 0), v = d, w = (3 - 0.25, 4). The bias: v = g = 2.
-    weight.grad, bias.grad = torch.tensor([[2.0, 0.0]]), torch.tensor([2.0])
-    optimiser.step()
-    assert weight.tolist() == [[2.75, 4.0]]
-    assert bias.tolist() == [0.0]
+    weight, bias = step(layer, optimiser, [2.0, 0.0], 2.0)
+    assert weight == pytest.approx([2.75, 4.0])
+    assert bias == 0.0
     # d = 0.1 |w| (0, 1) / 1, v = 0.9 (0.5, 0) + d; the bias: v = 0.9 * 2 + 0.
-    weight.grad, bias.grad = torch.tensor([[0.0, 1.0]]), torch.tensor([0.0])
-    optimiser.step()
-    step = 0.1 * math.hypot(2.75, 4)
-    assert weight.tolist()[0] == pytest.approx([2.75 - 0.5 * 0.45, 4 - 0.5 * step])
-    assert bias.tolist() == pytest.approx([-0.9])
+    weight, bias = step(layer, optimiser, [0.0, 1.0], 0.0)
+    assert weight == pytest.approx([2.75 - 0.5 * 0.45, 4 - 0.5 * 0.1 * math.hypot(2.75, 4)])
+    assert bias == pytest.approx(-0.9)
 
 
-def test_lars_decays_weights_before_it_takes_their_norm_and_leaves_zeros_unscaled():
-    weight = torch.nn.Parameter(torch.tensor([[2.0, 0.0]]))
-    zero = torch.nn.Parameter(torch.zeros(1, 2))
-    optimiser = Lars([weight, zero], lr=1.0, momentum=0.0, trust=0.5, weight_decay=0.5)
-    weight.grad, zero.grad = torch.tensor([[0.0, 1.0]]), torch.tensor([[3.0, 0.0]])
-    optimiser.step()
-    # d = (0, 1) + 0.5 (2, 0) = (1, 1), scaled to length 0.5 * 2.
-    assert weight.tolist()[0] == pytest.approx([2 - math.sqrt(0.5), -math.sqrt(0.5)])
-    assert zero.tolist() == [[-3.0, 0.0]]
+def test_lars_decays_the_weight_alone_and_does_not_scale_a_weight_of_zero():
+    layer = make_layer([2.0, 0.0], 4.0)
+    optimiser = make_optimiser(layer, ProbeSettings(momentum=0.0, trust=0.5, weight_decay=0.5))
+    for group in optimiser.param_groups:
+        group["lr"] = 1.0
+    # d = (0, 1) + 0.5 (2, 0) = (1, 1), scaled by 0.5 * 2 / (1 + 0.5 * 2).
+    weight, bias = step(layer, optimiser, [0.0, 1.0], 1.0)
+    assert weight == pytest.approx([1.5, -0.5])
+    assert bias == 3.0
+    layer.weight.data.zero_()
+    weight, _ = step(layer, optimiser, [3.0, 0.0], 0.0)
+    assert weight == [-3.0, 0.0]
+
+
+def test_settings_of_the_probe_are_those_of_the_evaluation_or_defaults():
+    found = read_probe_settings({"kind": "linear_probe", "epochs": 7, "label": "glaucoma"})
+    assert found == ProbeSettings(epochs=7)
 
 
 def test_the_rate_warms_up_and_falls_as_half_a_cosine():
@@ -113,7 +140,7 @@ def test_one_epoch_by_hand():
     assert found.log[0]["test_auc"] == pytest.approx(expected)
 
 
-def test_it_finds_the_feature_that_tells():
+def test_it_finds_the_feature_that_decides():
     settings = ProbeSettings(epochs=20, batch_size=32, warm_up=2, every=5, base_rate=10.0)
     found = fit(made(2000, strength=5), made(seed=1, strength=5), made(seed=2, strength=5), settings)
     assert roc_auc_score(made(seed=2, strength=5).labels, found.p) > 0.9
@@ -149,22 +176,22 @@ def test_one_order_for_all_epochs_unless_reshuffled(reshuffle):
     seen = []
     training = made(64)
 
-    def see(rows):
+    def features(rows):
         seen.append(rows.tolist())
         return training.features[rows]
 
     settings = ProbeSettings(epochs=3, batch_size=32, warm_up=1, every=1, reshuffle=reshuffle)
     part = made(seed=1)
-    fit_probe(see, training.labels, validation=part, test=part, settings=settings, generator=generator())
+    fit_probe(features, training.labels, validation=part, test=part, settings=settings, generator=generator())
     assert (seen[:2] == seen[2:4]) is not reshuffle
     assert sorted(seen[0] + seen[1]) == list(range(64))
 
 
-def test_what_cannot_be_fitted_is_told():
+def test_what_cannot_be_fitted_is_an_error():
     part = made(seed=1)
-    with pytest.raises(UserError, match="20 training examples are no full batch of 32"):
+    with pytest.raises(UserError, match="20 training examples are less than one batch of 32"):
         fit(made(20), part, part)
     with pytest.raises(UserError, match="a warm-up of 20 epochs leaves none of 20"):
         fit(made(), part, part, ProbeSettings(epochs=20, batch_size=32, warm_up=20))
     with pytest.raises(UserError, match="the validation labels are all equal"):
-        fit(made(), Split(part.features, np.zeros(200, int)), part)
+        fit(made(), LabelledFeatures(part.features, np.zeros(200, int)), part)

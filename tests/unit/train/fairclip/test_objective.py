@@ -177,7 +177,7 @@ def test_a_distance_that_is_no_number_counts_0_where_it_is_asked(built, batch, m
     def one_undefined(line, population, groups):
         return torch.tensor([torch.nan, 1, 1, 1, 1])
 
-    monkeypatch.setattr(objective_module, "measure", one_undefined)
+    monkeypatch.setattr(objective_module, "group_distances", one_undefined)
     even = {"race": 1, "gender": 1}
     model = make_model().model
     plain, mended = (

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 import torch
 
-from clipfair import metrics as fairness
 from clipfair.core.errors import UserError
 from clipfair.core.io import read_json
-from clipfair.metrics.distances import EVALUATED, measure
+from clipfair.metrics.distances import EVALUATED, group_distances
+from clipfair.metrics.fairness_measures import measure_fairness
+from clipfair.metrics.prediction import auc
 from clipfair.train.finetuning import epochs
 from clipfair.train.finetuning.epochs import EpochTracker, Predictions, measure_groups, predict_split
 from clipfair.train.finetuning.examples import read_splits
@@ -69,7 +70,7 @@ def test_measures_are_those_of_the_evaluation(splits):
     columns = {name: examples.table[name] for name in ("race", "gender")}
     theirs = {
         (one.metric, one.label or "", one.group or ""): one
-        for one in fairness.measure(examples.labels, found.probability, sensitive_features=columns)
+        for one in measure_fairness(examples.labels, found.probability, sensitive_features=columns)
     }
     compared = set(ours) & set(theirs)
     assert len(compared) == 3 + 2 * 3
@@ -84,7 +85,7 @@ def test_distances_are_of_every_group_to_everybody(splits):
     scores = torch.from_numpy(found.score)
     members = examples.members("race")
     for name, line in EVALUATED.items():
-        values = measure(line, scores, [scores[places] for places in members.values()])
+        values = group_distances(line, scores, [scores[places] for places in members.values()])
         told = [row for row in rows if row["metric"] == name]
         assert [row["group"] for row in told] == list(members)
         assert [row["value"] for row in told] == pytest.approx(values.tolist())
@@ -139,10 +140,10 @@ def test_a_model_that_trains_goes_on_training(splits, built):
 def choose(tracking, aucs, monkeypatch):
     """Epochs whose weights are their number and whose AUC is given; the number that is kept."""
     model = make_model().model
-    for epoch, auc in enumerate(aucs, start=1):
+    for epoch, value in enumerate(aucs, start=1):
         with torch.no_grad():
             model.logit_scale.fill_(epoch)
-        monkeypatch.setattr(tracking, "measure_epoch", lambda epoch, model, auc=auc: auc)
+        monkeypatch.setattr(tracking, "measure_epoch", lambda epoch, model, value=value: value)
         tracking.after_step(2 * epoch - 1, model)
         tracking.after_step(2 * epoch, model)
     best = tracking.best()
@@ -162,7 +163,7 @@ def test_the_last_is_the_model_as_it_is(make, monkeypatch):
 def test_the_choice_is_by_the_auc_of_its_split(make, splits, built, selection):
     prompts = built.tokenizer(RECIPE["prompts"])
     p = predict_split(built.model, splits[selection], built, prompts, device="cpu").probability
-    expected = fairness.auc(splits[selection].labels, p)
+    expected = auc(splits[selection].labels, p)
     assert make(selection=selection).measure_epoch(1, built.model) == pytest.approx(expected)
 
 
@@ -170,7 +171,7 @@ def test_a_dropped_last_batch_is_not_counted(make, splits, built):
     p = predict_split(
         built.model, splits["validation"], built, built.tokenizer(RECIPE["prompts"]), device="cpu"
     )
-    expected = fairness.auc(splits["validation"].labels[:16], p.probability[:16])
+    expected = auc(splits["validation"].labels[:16], p.probability[:16])
     assert make(drop_last=True).measure_epoch(1, built.model) == pytest.approx(expected)
 
 
@@ -223,7 +224,7 @@ def test_labels_that_are_all_equal_choose_no_epoch(make, splits):
 
 
 def test_an_unknown_distance_is_refused(make):
-    with pytest.raises(UserError, match=r"tracked: unknown distance 'distance_wasserstain' \(did you mean"):
+    with pytest.raises(UserError, match=r"unknown distance 'wasserstain' \(did you mean"):
         make(tracked=["distance_wasserstain"])
 
 
