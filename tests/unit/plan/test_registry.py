@@ -196,7 +196,7 @@ def test_a_table_says_what_its_data_are():
     assert registry.incomparable("m4/conditions") == "synthetic data"
     assert registry.data_kind("m4/table5") == "real"
     assert registry.incomparable("m4/table5") == ""
-    lab = load_registry(changed(study="lab", subset=["fairface"]))
+    lab = load_registry(changed(study="lab", subset=["fairface-labels"]))
     assert lab.notes("m4/conditions-flickr30k") == ["Real data: flickr30k-captions."]
     assert lab.data_kind("m4/conditions-fairface") == "real, partial"
     assert lab.incomparable("m4/conditions-fairface") == "partial data"

@@ -1,33 +1,25 @@
-"""Does a smaller distance go with better metrics? Both over the epochs, and their rank correlation.
+"""Distances and metrics over the epochs, and their rank correlation.
 
-The assumption that FairCLIP stands on, and that its reproduction doubts.
+FairCLIP assumes that a smaller distance goes with better metrics; its reproduction questions this.
 """
 
 from collections.abc import Mapping
 from itertools import product
 
-import numpy as np
 import pandas as pd
 
 from clipfair.core.paths import RUN_LEVELS
-from clipfair.tables.common.markdown import markdown_table, number
+from clipfair.metrics.statistics import mean_interval, summarise_runs
+from clipfair.tables.common.markdown import estimate_with_interval, markdown_table
 from clipfair.tables.fairclip.epochs import make_series, rank_correlation, read_epochs
-from clipfair.tables.fairclip.rows import (
-    MEASURES,
-    PERCENT,
-    ROW,
-    attrs_of,
-    describe_rows,
-    in_order,
-    mean_interval,
-)
+from clipfair.tables.fairclip.measures import MEASURES
+from clipfair.tables.fairclip.summary import ROW, attrs_of, describe_rows, in_order
 
 INTRO = (
     "Spearman's rank correlation, over the epochs of one run (the model before training left out), of the "
     "distance (mean over the groups of the attribute) with each metric; then the mean over runs with its "
-    "95% t interval. If a smaller distance made a fairer model, distance would rise and fall with DPD "
-    "and DEOdds: positive correlations. A model that improves in both through training alone shows them "
-    "too, so read them beside CLIP-FT's."
+    "95% t interval. If a smaller distance made a fairer model, distance would be positively correlated "
+    "with DPD and DEOdds. Training alone can improve both, so compare with the correlations of CLIP-FT."
 )
 METRICS = ("auc", "dpd", "deodds")
 
@@ -35,15 +27,15 @@ METRICS = ("auc", "dpd", "deodds")
 def build(
     records: pd.DataFrame, published: pd.DataFrame | None, settings: Mapping
 ) -> tuple[pd.DataFrame, None, str]:
-    """Curves over the epochs and their correlations. The papers print no numbers of theirs.
+    """Curves over the epochs and their correlations; the papers print no numbers.
 
-    Settings: ``rows``, ``encoders`` (:mod:`~.rows`); ``epochs``, the key of every run ->
-    its epochs.csv (epoch, split, metric, label, group, value); ``split`` of the curves (test);
-    ``distances`` (distance_wasserstein, distance_scale_free).
+    Settings: ``rows``, ``encoders`` (:mod:`~.selection`); ``epochs``, the key of every run -> its epochs.csv
+    (epoch, split, metric, label, group, value); ``split`` of the curves (default test); ``distances``
+    (default distance_wasserstein, distance_scale_free).
 
     Returns
     -------
-    Two kinds of lines. ``curve``: row, attribute, ``measure``, ``epoch``, ``mean`` and ``std`` over seeds,
+    Rows of two kinds. ``curve``: row, attribute, ``measure``, ``epoch``, ``mean`` and ``std`` over seeds,
     ``n``. ``correlation``: row, attribute, ``distance``, ``measure``, ``mean`` over runs, ``low``,
     ``high``, ``n`` (runs in which it is defined). Then None, and the page.
 
@@ -64,10 +56,8 @@ def build(
     }
     parts = []
     for kind, part in (("curve", curves), ("correlation", correlations)):
-        told = part.assign(**describe_rows(part, settings)).drop(
-            columns=["published_row", "published_dataset"]
-        )
-        parts.append(in_order(told, order).assign(kind=kind))
+        named = part.assign(**describe_rows(part, settings))
+        parts.append(in_order(named, order).assign(kind=kind))
     table = pd.concat(parts, ignore_index=True)
     head = ["kind", *ROW, "attribute", "distance", "measure", "epoch", "mean", "std", "low", "high", "n"]
     return table[head], None, _page(table[table["kind"] == "correlation"], settings)
@@ -75,24 +65,24 @@ def build(
 
 def _curves(series: pd.DataFrame) -> pd.DataFrame:
     keys = [*RUN_LEVELS[:-1], "attribute", "measure", "epoch"]
-    means = series.groupby(keys, sort=False)["value"].agg(mean="mean", std="std", n="count").reset_index()
-    scale = np.where(means["measure"].map(lambda name: MEASURES[name][1]) == PERCENT, 100.0, 1.0)
+    means = summarise_runs(series, keys)
+    scale = means["measure"].map(lambda name: MEASURES[name].scale)
     return means.assign(mean=means["mean"] * scale, std=means["std"] * scale)
 
 
 def _correlations(series: pd.DataFrame, distances: list[str]) -> pd.DataFrame:
     keys = [*RUN_LEVELS[:-1], "attribute"]
-    lines = []
+    rows = []
     for values, part in series.groupby(keys, sort=False):
         runs = part.pivot(index=["seed", "epoch"], columns="measure", values="value")
         for distance, measure in product(distances, METRICS):
             of_runs = [rank_correlation(run, distance, measure) for _, run in runs.groupby(level="seed")]
             mean, low, high, n, _ = mean_interval(of_runs)
             interval = {"mean": mean, "low": max(low, -1.0), "high": min(high, 1.0), "n": n}
-            lines.append(
+            rows.append(
                 {**dict(zip(keys, values, strict=True)), "distance": distance, "measure": measure, **interval}
             )
-    return pd.DataFrame(lines)
+    return pd.DataFrame(rows)
 
 
 def _page(table: pd.DataFrame, settings: Mapping) -> str:
@@ -100,16 +90,13 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
     if settings["incomparable"]:
         lines += ["", f"**Not comparable with published values: {settings['incomparable']}.**"]
     pairs = list(dict.fromkeys(zip(table["distance"], table["measure"], strict=True)))
-    head = ["method", "attribute", *(f"{MEASURES[d][0]}, {MEASURES[m][0]}" for d, m in pairs), "runs"]
+    head = ["method", "attribute", *(f"{MEASURES[d].text}, {MEASURES[m].text}" for d, m in pairs), "runs"]
     for encoder, part in table.groupby("encoder", sort=False):
         body = []
         for (row, attribute), cells in part.groupby(["row", "attribute"], sort=False):
-            told = [_cell(line) for line in cells.itertuples()]
-            body.append([row, attribute, *told, str(cells["n"].max())])
+            estimates = [
+                estimate_with_interval(cell.mean, cell.low, cell.high) for cell in cells.itertuples()
+            ]
+            body.append([row, attribute, *estimates, str(cells["n"].max())])
         lines += ["", f"## {encoder}", "", *markdown_table(head, body)]
     return "\n".join(lines) + "\n"
-
-
-def _cell(line) -> str:
-    told = number(line.mean, decimals=2, sign="+")
-    return told if pd.isna(line.low) else f"{told} [{line.low:+.2f}, {line.high:+.2f}]"

@@ -1,4 +1,4 @@
-"""The epochs of fine-tuned models: what their training tracked, as series and as rank correlations."""
+"""The metrics of fine-tuned models tracked at each epoch, as series and as rank correlations."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from scipy import stats
 
 from clipfair.core.errors import UserError
 from clipfair.core.paths import RUN_LEVELS, Run
-from clipfair.tables.fairclip.rows import targets
+from clipfair.tables.fairclip.selection import trained_attributes
 
 FEWEST_EPOCHS = 3
 BEFORE = 0  # the epoch number of the model before it is fine-tuned
@@ -48,7 +48,7 @@ def read_epochs(settings: Mapping) -> pd.DataFrame:
 def make_series(epochs: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
     """One value per run, attribute that it is trained for, measure and epoch.
 
-    Distances are means over the attribute's groups; what is of no attribute (AUC) counts for each.
+    Distances are means over the attribute's groups; the AUC, which has no attribute, is repeated for each.
 
     Returns
     -------
@@ -64,7 +64,8 @@ def make_series(epochs: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
     copies = [overall.assign(label=attribute) for attribute in attributes]
     whole = pd.concat([means[(means["label"] != "") & (means["metric"] != "auc")], *copies])
     wanted = [
-        label in (targets(attr) or {label}) for attr, label in zip(whole["attr"], whole["label"], strict=True)
+        label in (trained_attributes(attr) or {label})
+        for attr, label in zip(whole["attr"], whole["label"], strict=True)
     ]
     return whole[wanted].rename(columns={"metric": "measure", "label": "attribute"}).reset_index(drop=True)
 
@@ -72,13 +73,13 @@ def make_series(epochs: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
 def rank_correlation(run: pd.DataFrame, x: str, y: str) -> float:
     """Spearman's rank correlation of two measures over the epochs of one run.
 
-    The model before training is left out: that training changes both is no sign that they go together. NaN
-    where one does not vary or fewer than three epochs are defined.
+    The model before training is left out, since training itself changes both measures. NaN where one does
+    not vary or fewer than three epochs are defined.
 
     Parameters
     ----------
     run
-        A column a measure; ``epoch`` a level of its index.
+        One column per measure; ``epoch`` is a level of the index.
     """
     trained = run[run.index.get_level_values("epoch") != BEFORE]
     pairs = trained[[x, y]].dropna()

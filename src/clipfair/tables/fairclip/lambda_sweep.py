@@ -1,26 +1,23 @@
-"""The weight of the fairness loss over ten orders of magnitude, beside fine-tuning without it."""
+"""The weight λ of the fairness loss over ten orders of magnitude, compared with fine-tuning without it."""
 
 from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.tables.fairclip.rows import (
-    DISTANCES,
-    FAIRNESS,
-    attribute_blocks,
-    beside_published,
+from clipfair.tables.fairclip.measures import DISTANCES, FAIRNESS
+from clipfair.tables.fairclip.pages import finish_table
+from clipfair.tables.fairclip.selection import (
+    add_mean_distances,
     final_values,
-    make_page,
-    on_target,
-    summarise,
-    targets,
-    with_mean_distances,
+    on_trained_attribute,
+    trained_attributes,
 )
+from clipfair.tables.fairclip.summary import summarise
 
 INTRO = (
     "Each method on the attribute that it is trained for; distances, of diag(L), are means over its groups "
     "(scale-free: the exact one over the variance of the scores). Mean ± standard deviation over seeds "
-    "(ddof 1). The reproduction prints no values of its sweep that could be read."
+    "(ddof 1). No readable values of the reproduction's sweep are published."
 )
 MEASURES = (*FAIRNESS, "accuracy", "selection_rate", *DISTANCES)
 
@@ -30,19 +27,22 @@ def build(
 ) -> tuple[pd.DataFrame, pd.DataFrame | None, str]:
     """Every λ of every method, and the methods without λ (0), which the figure shows as a band.
 
-    Settings: ``rows``, ``encoders``, ``evaluation`` (:mod:`~.rows`).
+    Settings: ``rows``, ``encoders``, ``evaluation`` (:mod:`~.selection`).
 
     Returns
     -------
-    The table of :func:`~.rows.summarise`, the same beside the published values (None if
-    there are none), the page.
+    The table of :func:`~.summary.summarise`, its comparison (None if nothing is published), the page.
     """
-    values = with_mean_distances(final_values(records, settings, "group_fairness"))
+    values = add_mean_distances(final_values(records, settings, "group_fairness"))
     table = summarise(values, settings, MEASURES)
-    trained_for = set().union({""}, *map(targets, table["attr"]))
-    shown = on_target(table) & table["attribute"].isin(trained_for)
-    table = table[shown].reset_index(drop=True)
-    own, compared = beside_published(table, published, settings)
-    of_all = own[own["group"] == ""]
-    title = "The weight λ of the fairness loss"
-    return own, compared, make_page(title, INTRO, of_all, settings, attribute_blocks(of_all, MEASURES))
+    trained_for = set().union({""}, *map(trained_attributes, table["attr"]))
+    kept = on_trained_attribute(table) & table["attribute"].isin(trained_for)
+    return finish_table(
+        table[kept].reset_index(drop=True),
+        published,
+        settings,
+        title="The weight λ of the fairness loss",
+        intro=INTRO,
+        blocks=[MEASURES],
+        groups=False,
+    )

@@ -1,10 +1,10 @@
-"""Linear probes of CLIP and BLIP2, as they are and fine-tuned (section 5 of the FairCLIP protocol)."""
+"""Linear probes of CLIP and BLIP2, pretrained and fine-tuned (docs/fairclip-protocol.md, section 5)."""
 
 from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.tables.fairclip.rows import make_group_table
+from clipfair.tables.fairclip.pages import make_group_table
 
 INTRO = (
     "A linear head on frozen image features, chosen by validation AUC. Mean ± standard deviation over "
@@ -16,9 +16,9 @@ INTRO = (
 def build(
     records: pd.DataFrame, published: pd.DataFrame | None, settings: Mapping
 ) -> tuple[pd.DataFrame, pd.DataFrame | None, str]:
-    """The table of :func:`~.rows.make_group_table` of the linear probes.
+    """The table of :func:`~.pages.make_group_table` for the linear probes.
 
-    Settings: ``rows``, ``encoders``, ``evaluation`` (:mod:`~.rows`), ``title``.
+    Settings: ``rows``, ``encoders``, ``evaluation`` (:mod:`~.selection`), ``title``.
     """
     title = settings.get("title", "Linear probes, by model and attribute")
     return make_group_table(records, published, settings, kind="linear_probe", title=title, intro=INTRO)

@@ -50,7 +50,7 @@ def draw_grid(table: pd.DataFrame, columns: Sequence[Column]) -> Figure:
     Parameters
     ----------
     table
-        A table of :func:`~.rows.summarise`, or its ``.compare.csv``.
+        A table of :func:`~.summary.summarise`, or its ``.compare.csv``.
     """
     table = with_texts(table)
     shown = table[table["measure"].isin([column.measure for column in columns])]

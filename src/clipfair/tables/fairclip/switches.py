@@ -1,31 +1,24 @@
-"""Which detail drives which number: each discrepancy of the released code switched alone."""
+"""Ablation of the released code: each of its discrepancies from the paper switched on its own."""
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
-from clipfair.metrics.statistics import holm
-from clipfair.tables.common.markdown import markdown_table
-from clipfair.tables.fairclip.rows import (
-    PERCENT,
-    check_single,
-    final_values,
-    log10,
-    mean_interval,
-    name_of,
-    per_seed,
-    shared_attrs,
-    show,
-)
+from clipfair.metrics.statistics import holm, mean_interval
+from clipfair.tables.common.markdown import estimate_with_interval, markdown_table
+from clipfair.tables.common.metric_name import PERCENT
+from clipfair.tables.fairclip.measures import show
+from clipfair.tables.fairclip.paired import log10, per_seed, shared_attrs
+from clipfair.tables.fairclip.selection import check_single, final_values
+from clipfair.tables.fairclip.summary import encoder_name
 
 INTRO = (
-    "Each row differs from {base} in one detail. Below each measure the mean difference to it, paired by "
-    "seed, with its 95% t interval; a run's value is the mean over the attributes that it is trained for. "
+    "Each row differs from {base} in one setting. Each cell is the mean difference to it, paired by seed, "
+    "with its 95% t interval; a run's value is the mean over the attributes that it is trained for. "
     "Distances are compared by the decimal logarithm of their ratio (-1: a tenth). Bold: the difference "
     "is not zero at 5% after Holm's correction over all cells of the table."
 )
-# Measure -> how it is told, whether differences are of decimal logarithms.
+# Measure -> its name, and whether differences are taken of decimal logarithms.
 COLUMNS = {
     "auc": ("AUC", False),
     "es_auc": ("ES-AUC", False),
@@ -45,26 +38,26 @@ def build(
 ) -> tuple[pd.DataFrame, None, str]:
     """The paired difference of every switch and measure. The papers print no such table.
 
-    Settings: ``rows`` (method -> name of what is switched), ``base`` (the method that the others differ
-    from), ``encoders``, ``evaluation`` (:mod:`~.rows`).
+    Settings: ``rows`` (method -> name of the changed setting), ``base`` (the method that the others differ
+    from), ``encoders``, ``evaluation`` (:mod:`~.selection`).
 
     Returns
     -------
-    One line per model, switch and measure: ``base_mean``, ``mean``, ``difference`` with ``low`` and
+    One row per model, switch and measure: ``base_mean``, ``mean``, ``difference`` with ``low`` and
     ``high`` (in points of percent, or decimal logarithms), ``n`` (seeds), ``p`` and ``p_holm``; None; the
     page.
     """
     values = final_values(records, settings, "group_fairness")
     check_single(values, settings)
-    lines = [
-        {"encoder": name_of(model, settings), "method": method, "row": settings["rows"][method]["name"]}
+    rows = [
+        {"encoder": encoder_name(model, settings), "method": method, "row": settings["rows"][method]["name"]}
         | {"measure": measure, "metric": COLUMNS[measure][0], **_compare(of_model, method, measure, settings)}
         for model, of_model in values.groupby("model", sort=False)
         for method in settings["rows"]
         if method != settings["base"] and method in set(of_model["method"])
         for measure in COLUMNS
     ]
-    table = pd.DataFrame(lines)
+    table = pd.DataFrame(rows)
     tested = table["p"].notna()
     table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"])
     return table, None, _page(table, settings)
@@ -79,19 +72,19 @@ def _compare(values: pd.DataFrame, method: str, measure: str, settings: Mapping)
     difference = mean_interval(pairs)
     scale, unit = (1, "log10") if is_log else (100, PERCENT)
     means = {"unit": unit, "base_mean": scale * base.mean(), "mean": scale * switched.mean()}
-    told = {"difference": difference.mean, "low": difference.low, "high": difference.high}
-    return {**means, **told, "n": difference.n, "p": difference.p}
+    estimate = {"difference": difference.mean, "low": difference.low, "high": difference.high}
+    return {**means, **estimate, "n": difference.n, "p": difference.p}
 
 
 def _page(table: pd.DataFrame, settings: Mapping) -> str:
     base = settings["rows"][settings["base"]]["name"]
-    lines = ["# Which detail drives which number", "", INTRO.format(base=f"“{base}”")]
+    lines = ["# Effect of each setting of the released code", "", INTRO.format(base=f"“{base}”")]
     head = ["switched", *(name for name, _ in COLUMNS.values())]
     for encoder, part in table.groupby("encoder", sort=False):
         first = part.drop_duplicates("measure")
-        start = [base, *(show(line.base_mean, line.unit) for line in first.itertuples())]
+        start = [base, *(show(cell.base_mean, cell.unit) for cell in first.itertuples())]
         body = [
-            [str(row), *(_cell(line) for line in of_row.itertuples())]
+            [str(row), *(_cell(cell) for cell in of_row.itertuples())]
             for row, of_row in part.groupby("row", sort=False)
         ]
         lines += ["", f"## {encoder}", "", *markdown_table(head, [start, *body])]
@@ -100,10 +93,6 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(line) -> str:
-    if np.isnan(line.difference):
-        return "-"
-    told = f"{line.difference:+.2f}"
-    if not np.isnan(line.low):
-        told += f" [{line.low:+.2f}, {line.high:+.2f}]"
-    return f"**{told}**" if line.p_holm < LEVEL else told
+def _cell(cell) -> str:
+    text = estimate_with_interval(cell.difference, cell.low, cell.high)
+    return f"**{text}**" if cell.p_holm < LEVEL else text

@@ -4,32 +4,33 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.metrics.statistics import p_matrix
-from clipfair.tables.common.markdown import markdown_table, mean_and_std, p_value_text
+from clipfair.metrics.statistics import p_matrix, summarise_runs
+from clipfair.tables.common.markdown import markdown_table, p_value_text
 from clipfair.tables.m4.metric_names import metric_name
-from clipfair.tables.m4.selection import OVERALL, final, over_seeds, values
+from clipfair.tables.m4.pages import last_checkpoint, model_rows, page_title
+from clipfair.tables.m4.selection import OVERALL, final, select_values
 
 KEY = ["panel", "metric", "model", "model_label", "condition", "examples"]
-# What pairs are matched on: everything but the condition.
+# Pairs are matched on everything but the condition.
 MATCHED = ["panel", "model", "examples", "seed"]
 
 
 def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd.DataFrame, None, str]:
-    """Read one metric off every checkpoint of every run, and test conditions against each other.
+    """One metric at every checkpoint of every run, and tests between conditions.
 
     Parameters
     ----------
     records
-        Of :func:`clipfair.tables.common.records.read_records`.
+        The result of :func:`clipfair.tables.common.records.read_records`.
     published
-        The paper prints no numbers.
+        None: the paper prints no numbers.
     settings
         ``metric``; ``shown`` (evaluation id -> label of its panel); ``conditions`` if not all of the grids.
 
     Returns
     -------
-    The table, none, the page. Lines with part ``values``: panel, metric, model, model_label, condition,
-    examples (seen), mean, std (ddof 1) and n over seeds. Lines with part ``tests``: panel (``all``: pairs of
+    The table, None, the page. Rows with part ``values``: panel, metric, model, model_label, condition,
+    examples (seen), mean, std (ddof 1) and n over seeds. Rows with part ``tests``: panel (``all``: pairs of
     all panels), condition, against, median_difference, statistic, p_value (Wilcoxon's signed-rank test, two
     sided, exact up to 200 pairs), n (pairs that differ) and pairs (matched on panel, model, examples, seed).
 
@@ -38,9 +39,9 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
     UserError
         If a run is missing, or no evaluation has the metric.
     """
-    chosen = values(records, settings, [settings["metric"]])
+    chosen = select_values(records, settings, [settings["metric"]])
     chosen = chosen[~chosen["balance"].isin(settings["schedules"])]
-    curves = over_seeds(chosen, KEY)
+    curves = summarise_runs(chosen, KEY)
     tests = _tests(chosen)
     table = pd.concat([curves.assign(part="values"), tests.assign(part="tests")], ignore_index=True)
     return table[["part", *table.columns.drop("part")]], None, _page(chosen, tests, settings)
@@ -50,7 +51,7 @@ def _tests(chosen: pd.DataFrame) -> pd.DataFrame:
     panels = dict(tuple(chosen.groupby("panel", sort=False)))
     if len(panels) > 1:
         panels[OVERALL] = chosen
-    # Conditions in their order, which a pivot would sort.
+    # A pivot would sort the conditions.
     names = chosen["condition"].unique()
     return pd.concat(
         [
@@ -65,23 +66,15 @@ def _tests(chosen: pd.DataFrame) -> pd.DataFrame:
 
 def _page(chosen: pd.DataFrame, tests: pd.DataFrame, settings: Mapping) -> str:
     name = metric_name(settings["metric"])
-    last = over_seeds(final(chosen), KEY)
+    last = summarise_runs(final(chosen), KEY)
     names = list(last["condition"].unique())
     lines = [
-        f"# {settings['table'].partition('/')[2]}: {name.axis}",
+        page_title(settings, name.axis),
         "",
-        f"Last checkpoint; mean ± standard deviation over {len(settings['seeds'])} seeds. Every checkpoint "
-        "is in the csv. Closer to zero is better.",
+        f"{last_checkpoint(settings)}. Every checkpoint is in the csv. Closer to zero is better.",
     ]
     for panel, frame in last.groupby("panel", sort=False):
-        cells = {
-            (r.model_label, r.condition): mean_and_std(r.mean, r.std, scale=name.scale, decimals=3)
-            for r in frame.itertuples()
-        }
-        rows = [
-            [label, *(cells.get((label, condition), "-") for condition in names)]
-            for label in frame["model_label"].unique()
-        ]
+        rows = model_rows(frame, "condition", names, scale=name.scale)
         lines += ["", f"## {panel}", "", *markdown_table(["model", *names], rows)]
     return "\n".join([*lines, *_tests_on_page(tests, names), ""])
 
@@ -91,9 +84,9 @@ def _tests_on_page(tests: pd.DataFrame, names: list[str]) -> list[str]:
         "",
         "## Wilcoxon's signed-rank test",
         "",
-        "p-values that the column has the same effect as the row; pairs matched on model, examples seen and "
-        "seed. Checkpoints of one run are not independent, so the p-values describe the sweep, as in the "
-        "paper; the findings are tested on last checkpoints alone.",
+        "p-values of the hypothesis that column and row have the same effect; pairs are matched on model, "
+        "examples seen and seed. Checkpoints of one run are not independent, so the p-values describe the "
+        "sweep, as in the paper; the findings are tested on last checkpoints alone.",
     ]
     for panel, frame in tests.groupby("panel", sort=False):
         p = {(r.against, r.condition): p_value_text(r.p_value) for r in frame.itertuples()}

@@ -1,4 +1,4 @@
-"""The share of human examples against the quality of the model (CLIP the Bias, Figure 11, appendix A.6)."""
+"""Model quality by the share of human examples (CLIP the Bias, Figure 11, appendix A.6)."""
 
 from collections.abc import Mapping
 
@@ -7,25 +7,26 @@ import pandas as pd
 from clipfair.core.errors import UserError
 from clipfair.tables.common.markdown import markdown_table, mean_and_std, percent
 from clipfair.tables.m4.metric_names import metric_name
+from clipfair.tables.m4.pages import last_checkpoint, page_title
 from clipfair.tables.m4.quality import compare_conditions
 
 KEY = ["panel", "metric", "model_label"]
 
 
 def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd.DataFrame, None, str]:
-    """Follow each metric over the conditions that drop more and more of the human examples.
+    """Each metric over the conditions that drop increasing shares of the human examples.
 
     Parameters
     ----------
     records, published
-        As of :mod:`clipfair.tables.m4.data_size`.
+        As in :mod:`clipfair.tables.m4.data_size`.
     settings
-        As of :mod:`clipfair.tables.m4.quality`, and ``human_shares``: condition -> the share of the
+        As in :mod:`clipfair.tables.m4.quality`, and ``human_shares``: condition -> the share of the
         human examples that it keeps, in [0, 1].
 
     Returns
     -------
-    The table of :mod:`clipfair.tables.m4.quality` with human_share besides; none; the page.
+    The table of :mod:`clipfair.tables.m4.quality` with a column human_share; None; the page.
 
     Raises
     ------
@@ -53,10 +54,10 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
         rows.append([panel, metric_name(metric).axis, label, *(cells.get(share, "-") for share in shares)])
     return "\n".join(
         [
-            f"# {settings['table'].partition('/')[2]}: quality by the share of human examples kept",
+            page_title(settings, "quality by the share of human examples kept"),
             "",
-            f"Last checkpoint; mean ± standard deviation over {len(settings['seeds'])} seeds. The paper "
-            "finds that with fewer human examples classification improves and retrieval gets worse.",
+            f"{last_checkpoint(settings)}. The paper finds that with fewer human examples classification "
+            "improves and retrieval gets worse.",
             "",
             *markdown_table(head, rows),
             "",

@@ -1,18 +1,19 @@
-"""What a correct pipeline must find in a world whose biases are planted."""
+"""Tests of the pipeline on synthetic data: the planted biases must be found."""
 
 from collections.abc import Mapping
 
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.metrics.statistics import holm, seed_interval, signed_rank
+from clipfair.metrics.statistics import holm
+from clipfair.tables.common.findings import FAILS, HOLDS, SIGNED_RANK, UNDECIDED, compare_runs, judge_p_values
 from clipfair.tables.common.markdown import markdown_table, number, p_value_text
 from clipfair.tables.common.records import check_complete
-from clipfair.tables.m4.selection import BASELINE, final, of_grids
+from clipfair.tables.m4.selection import BASELINE, RUN, final, of_grids
 
 BALANCED, PROXIES, CONTROL = "balanced", "proxies", "unbiased world"
 CONDITIONS = [BASELINE, BALANCED, PROXIES, CONTROL]
-FOUND, CONTRADICTED, UNDECIDED = "found", "contradicted", "undecided"
+VERDICTS = {HOLDS: "found", FAILS: "contradicted", UNDECIDED: "undecided"}
 CONFIDENCE = 0.95
 
 REPRESENTATION, ASSOCIATION = "representation", "association"
@@ -21,7 +22,6 @@ STATISTICS = {
     ASSOCIATION: "association along the planted stereotype",
 }
 ANSWERS = [(BASELINE, None), (BASELINE, BALANCED), (BASELINE, PROXIES), (BASELINE, CONTROL)]
-RUN = ["model", "method", "seed"]
 
 
 def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd.DataFrame, None, str]:
@@ -29,24 +29,24 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
 
     Representation: the mean over images of p(man) - p(woman), with its sign. Association: the mean over
     occupations of P(y | man) - P(y | woman), weighted by the planted association with its sign, over the sum
-    of the absolute weights; averaged over the datasets of people. Unlike the mean of absolute values it is
-    zero in expectation for a model that knows nothing of the stereotype.
+    of the absolute weights; averaged over the datasets of people. Unlike the mean of absolute values, it is
+    zero in expectation for a model without the stereotype.
 
     Parameters
     ----------
     records, published
-        As of :mod:`clipfair.tables.m4.data_size`.
+        As in :mod:`clipfair.tables.m4.data_size`.
     settings
-        ``biased`` and ``control``: lists of grids, of the biased world and of the unbiased one;
+        ``biased`` and ``control``: lists of grids, of the biased and the unbiased synthetic data;
         ``stereotype``: occupation -> planted association with men (or its sign); ``confidence`` in (0, 1)
         of all answers together (0.95).
 
     Returns
     -------
-    The table, none, the page. Lines with part ``answers``: statistic, claim, estimate (mean over runs of the
+    The table, None, the page. Rows with part ``answers``: statistic, claim, estimate (mean over runs of the
     difference that must be positive), low and high (95%, bootstrap over seeds), test, n (runs), p_value
     (one-sided), p_adjusted (Holm), verdict: found if p_adjusted is at most 1 - confidence, contradicted if
-    the adjusted p-value of the opposite is, else undecided. Lines with part ``runs``: statistic, condition,
+    the adjusted p-value of the opposite is, else undecided. Rows with part ``runs``: statistic, condition,
     model, seed, value.
 
     Raises
@@ -65,7 +65,7 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
     answers["p_adjusted"] = holm(answers["p_value"])
     against = holm(answers.pop("p_against"))
     answers["verdict"] = [
-        FOUND if p <= limit else CONTRADICTED if opposite <= limit else UNDECIDED
+        VERDICTS[judge_p_values(p, opposite, limit)]
         for p, opposite in zip(answers["p_adjusted"], against, strict=True)
     ]
     runs = pd.concat([_runs(name, measure) for name, measure in measures.items()], ignore_index=True)
@@ -74,7 +74,7 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
 
 
 def _along(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
-    """Each evaluation's association along the stereotype, one row a run."""
+    """Each evaluation's association along the stereotype, one row per run."""
     weights = pd.Series(settings["stereotype"], dtype=float)
     signed = records[(records["metric"] == "association") & records["group"].isna()]
     unknown = sorted(set(weights.index) - set(signed["label"]))
@@ -87,12 +87,12 @@ def _along(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
     share = signed["label"].map(weights) / weights.abs().sum()
     key = ["dataset", "balance", *RUN, "attr", "lam", "evaluation"]
     along = signed.assign(value=signed["value"] * share).groupby(key)["value"]
-    # Undefined for one occupation (no image of a gender) is undefined for all.
+    # If it is undefined for one occupation (no image of a gender), the weighted mean is undefined.
     return along.agg(lambda values: values.sum(skipna=False)).reset_index()
 
 
 def _by_condition(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
-    """A line a model, seed and evaluation, a column a condition."""
+    """One row per model, seed and evaluation, one column per condition."""
     biased = of_grids(records, settings, settings["biased"])
     control = of_grids(records, settings, settings["control"])
     control = control[control["balance"] == BASELINE].assign(balance=CONTROL)
@@ -103,19 +103,18 @@ def _by_condition(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
 
 def _answer(name: str, measure: pd.DataFrame, condition: str, against: str | None) -> dict:
     other = 0 if against is None else measure[against]
-    numbers = (measure[condition] - other).dropna().groupby(level=RUN).mean()
-    low, high = seed_interval(numbers, numbers.index.get_level_values("seed"))
+    evidence = compare_runs((measure[condition] - other).dropna().groupby(level=RUN).mean())
     claim = f"{condition} above zero" if against is None else f"{condition} above {against}"
     return {
         "statistic": STATISTICS[name],
         "claim": claim,
-        "estimate": numbers.mean(),
-        "low": low,
-        "high": high,
-        "test": "Wilcoxon signed-rank, one-sided, exact",
-        "n": len(numbers),
-        "p_value": signed_rank(numbers, alternative="greater").p_value,
-        "p_against": signed_rank(numbers, alternative="less").p_value,
+        "estimate": evidence.estimate,
+        "low": evidence.low,
+        "high": evidence.high,
+        "test": SIGNED_RANK,
+        "n": evidence.n,
+        "p_value": evidence.p_value,
+        "p_against": evidence.p_against,
     }
 
 
@@ -134,22 +133,23 @@ def _page(answers: pd.DataFrame, settings: Mapping) -> str:
         ]
         for r in answers.itertuples()
     ]
-    head = ["statistic", "what must be", "difference", "95% over seeds", "runs", "p", "p (Holm)", "verdict"]
+    head = ["statistic", "expected", "difference", "95% over seeds", "runs", "p", "p (Holm)", "verdict"]
     return "\n".join(
         [
-            "# Known answers: are the planted biases found again?",
+            "# Known answers: are the planted biases found?",
             "",
-            "The embedded world has more men than women among owners, and occupations that go with one "
-            "of them. A correct pipeline finds both in a model trained on it, less of them after "
-            "balancing, and none in a world without. Statistics and tests were chosen before the runs: "
+            "The synthetic data have more men than women among owners, and occupations that are associated "
+            "with one gender. A correct pipeline finds both biases in a model trained on these data, smaller "
+            "ones after balancing, and none without planted biases. Statistics and tests were fixed before "
+            "the runs: "
             "one-sided signed-rank tests over runs matched on model and seed, together at a confidence "
             f"of {confidence:g} (Holm).",
             "",
             *markdown_table(head, rows),
             "",
-            "The association of each occupation has its sign here and is weighted by what was planted. "
-            "A mean of absolute values, as in the figures, is above zero for any model, also for one "
-            "trained on an unbiased world.",
+            "The association of each occupation is signed here and weighted by the planted association. "
+            "A mean of absolute values, as in the figures, is above zero for any model, including one "
+            "trained on unbiased data.",
             "",
         ]
     )

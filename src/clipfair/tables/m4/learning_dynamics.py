@@ -5,29 +5,31 @@ from collections.abc import Mapping
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.tables.common.markdown import markdown_table, mean_and_std, percent
+from clipfair.metrics.statistics import summarise_runs
+from clipfair.tables.common.markdown import markdown_table, percent
 from clipfair.tables.m4.metric_names import metric_name
-from clipfair.tables.m4.selection import BASELINE, final, over_seeds, values
+from clipfair.tables.m4.pages import last_checkpoint, model_rows, page_title
+from clipfair.tables.m4.selection import BASELINE, final, select_values
 
 KEY = ["panel", "metric", "order", "stage_1", "model", "model_label"]
 
 
 def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd.DataFrame, None, str]:
-    """Set the last checkpoints of two-stage runs beside those of one stage.
+    """Compare the last checkpoints of two-stage runs with those of one stage.
 
     Parameters
     ----------
     records, published
-        As of :mod:`clipfair.tables.m4.data_size`.
+        As in :mod:`clipfair.tables.m4.data_size`.
     settings
         ``metric``; ``shown`` (evaluation id -> label of its panel); ``intervention``, the condition that
-        takes turns with the baseline.
+        alternates with the baseline.
 
     Returns
     -------
-    The table, none, the page. One line a panel, order (``<intervention> first`` or ``baseline first``),
+    The table, None, the page. One row per panel, order (``<intervention> first`` or ``baseline first``),
     stage_1 (the first stage's share of the examples, in [0, 1]) and model: mean, std (ddof 1), n over seeds.
-    A run of one stage ends both curves: baseline alone is stage_1 = 0 of the one and 1 of the other.
+    Runs of one stage are the ends of both curves: baseline alone is stage_1 = 0 of one, 1 of the other.
 
     Raises
     ------
@@ -36,15 +38,15 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
     """
     intervention = settings["intervention"]
     places = _places(settings, intervention)
-    chosen = final(values(records, settings, [settings["metric"]]))
-    # A model without schedules would be a line from end to end with nothing between.
+    chosen = final(select_values(records, settings, [settings["metric"]]))
+    # A model without schedules would be a curve without points between its ends.
     staged = chosen.loc[chosen["balance"].isin(settings["schedules"]), "model"]
     chosen = chosen[chosen["model"].isin(staged)]
     parts = [
         chosen[chosen["balance"] == balance].assign(order=order, stage_1=share)
         for order, share, balance in places
     ]
-    table = over_seeds(pd.concat(parts, ignore_index=True), KEY)
+    table = summarise_runs(pd.concat(parts, ignore_index=True), KEY)
     orders = {order: at for at, order in enumerate(dict.fromkeys(order for order, _, _ in places))}
     panels = {panel: at for at, panel in enumerate(chosen["panel"].unique())}
     ranks = {"panel": panels, "order": orders}
@@ -58,7 +60,7 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
 
 
 def _places(settings: Mapping, intervention: str) -> list[tuple[str, float, str]]:
-    """Order, share of stage 1 and balance of every run that is shown."""
+    """The order, the share of stage 1 and the balance of every run that is shown."""
     pairs = {"intervention first": (intervention, BASELINE), "baseline first": (BASELINE, intervention)}
     places = []
     for name, (first, second) in pairs.items():
@@ -82,20 +84,12 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
     name = metric_name(settings["metric"])
     shares = sorted(table["stage_1"].unique())
     lines = [
-        f"# {settings['table'].partition('/')[2]}: {name.axis} after two stages of training",
+        page_title(settings, f"{name.axis} after two stages of training"),
         "",
-        f"Last checkpoint; mean ± standard deviation over {len(settings['seeds'])} seeds; by the share of "
-        "the examples that were seen in the first stage.",
+        f"{last_checkpoint(settings)}, by the share of the examples that were seen in the first stage.",
     ]
     for (panel, order), frame in table.groupby(["panel", "order"], sort=False):
-        cells = {
-            (r.model_label, r.stage_1): mean_and_std(r.mean, r.std, scale=name.scale, decimals=3)
-            for r in frame.itertuples()
-        }
-        rows = [
-            [label, *(cells.get((label, share), "-") for share in shares)]
-            for label in frame["model_label"].unique()
-        ]
+        rows = model_rows(frame, "stage_1", shares, scale=name.scale)
         head = ["model", *(f"{percent(share, decimals=0)}%" for share in shares)]
         lines += ["", f"## {panel}: {order}", "", *markdown_table(head, rows)]
     return "\n".join([*lines, ""])

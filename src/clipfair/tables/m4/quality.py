@@ -1,12 +1,14 @@
-"""How good the models of each condition are (CLIP the Bias, Figures 6, 12, 17 to 20)."""
+"""Quality of the models of each condition (CLIP the Bias, Figures 6, 12, 17 to 20)."""
 
 from collections.abc import Mapping
 
 import pandas as pd
 
+from clipfair.metrics.statistics import summarise_runs
 from clipfair.tables.common.markdown import markdown_table, mean_and_std
 from clipfair.tables.m4.metric_names import metric_name
-from clipfair.tables.m4.selection import OVERALL, final, over_seeds, values
+from clipfair.tables.m4.pages import last_checkpoint, page_title
+from clipfair.tables.m4.selection import OVERALL, final_of_conditions
 
 KEY = ["panel", "metric", "group", "model", "model_label", "condition"]
 
@@ -17,14 +19,15 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
     Parameters
     ----------
     records, published
-        As of :mod:`clipfair.tables.m4.data_size`.
+        As in :mod:`clipfair.tables.m4.data_size`.
     settings
-        ``shown`` (evaluation id -> label of its panel); ``metrics``, a panel each where an evaluation has it;
-        ``groups``, a panel each, or none for all examples together; ``conditions`` if not all of the grids.
+        ``shown`` (evaluation id -> label of its panel); ``metrics``, one panel each where an evaluation
+        has it; ``groups``, one panel each, or none for all examples together; ``conditions`` if not all of
+        the grids.
 
     Returns
     -------
-    The table, none, the page. One line a panel, metric, group (``all``), model and condition: mean, std
+    The table, None, the page. One row per panel, metric, group (``all``), model and condition: mean, std
     (ddof 1) and n over seeds; values as in metrics.json.
 
     Raises
@@ -37,22 +40,16 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
 
 
 def compare_conditions(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
-    """The table alone."""
-    return over_seeds(chosen_values(records, settings), KEY)
-
-
-def chosen_values(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
-    """The values of each run that the table is made from."""
-    chosen = final(values(records, settings, settings["metrics"]))
-    return chosen[~chosen["balance"].isin(settings["schedules"])]
+    """The table without its page."""
+    return summarise_runs(final_of_conditions(records, settings, settings["metrics"]), KEY)
 
 
 def _page(table: pd.DataFrame, settings: Mapping) -> str:
     names = list(table["condition"].unique())
     lines = [
-        f"# {settings['table'].partition('/')[2]}: models by what they were trained on",
+        page_title(settings, "models by training condition"),
         "",
-        f"Last checkpoint; mean ± standard deviation over {len(settings['seeds'])} seeds.",
+        f"{last_checkpoint(settings)}.",
     ]
     for (metric, group), frame in table.groupby(["metric", "group"], sort=False):
         name = metric_name(metric)

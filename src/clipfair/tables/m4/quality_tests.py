@@ -1,4 +1,4 @@
-"""The tests that CLIP the Bias names in sections 4.3 (recognising attributes) and 4.4 (model quality)."""
+"""The tests of CLIP the Bias, sections 4.3 (recognising attributes) and 4.4 (model quality)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,12 +8,12 @@ from clipfair.core.errors import UserError
 from clipfair.metrics.statistics import p_matrix, sign_test
 from clipfair.tables.common.markdown import markdown_table, number, p_value_text
 from clipfair.tables.m4.metric_names import metric_name
-from clipfair.tables.m4.quality import chosen_values
+from clipfair.tables.m4.selection import final_of_conditions
 
 COLUMNS = ["section", "quantity", "condition", "against", "mean_difference", "median_difference"]
 COLUMNS += ["statistic", "p_value", "p_sign", "n", "pairs", "paper", "agrees"]
 
-# What pairs are matched on; the last checkpoint of each run, so examples seen are equal too.
+# Pairs are matched on these at the last checkpoint, so the examples seen are equal, too.
 MATCHED = ["panel", "metric", "group", "model", "seed"]
 
 
@@ -23,24 +23,24 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
     Parameters
     ----------
     records, published
-        As of :mod:`clipfair.tables.m4.data_size`.
+        As in :mod:`clipfair.tables.m4.data_size`.
     settings
         ``claims``: a list of {section, quantity, shown, metrics, groups (optional), largest_p, smallest_p}:
         the paper says that the p-value is below largest_p, or above smallest_p.
 
     Returns
     -------
-    The table, none, the page. One line a claim and two conditions: section, quantity, condition, against,
-    mean_difference and median_difference (condition less against), statistic, p_value (Wilcoxon's signed-rank
-    test, two-sided), p_sign (the sign test), n (pairs that differ), pairs, paper (what it says of p), agrees
-    (yes, no, or ``not comparable: <why>``).
+    The table, None, the page. One row per claim and pair of conditions: section, quantity, condition,
+    against, mean_difference and median_difference (condition minus against), statistic, p_value (Wilcoxon's
+    signed-rank test, two-sided), p_sign (the sign test), n (pairs that differ), pairs, paper (its statement
+    about p), agrees (yes, no, or ``not comparable: <reason>``).
 
     Raises
     ------
     UserError
         If a run is missing, or no evaluation has one of the metrics.
     """
-    # One whose data are left out of the study cannot be tested.
+    # A claim whose data are left out of the study cannot be tested.
     claims = [claim for claim in settings["claims"] if set(claim["shown"]) & set(settings["evaluations"])]
     if not claims:
         raise UserError(
@@ -52,7 +52,7 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
 
 
 def _tests(records: pd.DataFrame, claim: Mapping, settings: Mapping) -> pd.DataFrame:
-    chosen = chosen_values(records, {**settings, **claim})
+    chosen = final_of_conditions(records, {**settings, **claim}, claim["metrics"])
     names = chosen["condition"].unique()
     paired = chosen.pivot(index=MATCHED, columns="condition", values="value")[names]
     tests = p_matrix(paired)
@@ -78,8 +78,8 @@ def _paper(claim: Mapping) -> str:
 def _agrees(p_value: float, claim: Mapping, settings: Mapping) -> str:
     if settings["incomparable"]:
         return f"not comparable: {settings['incomparable']}"
-    said = p_value < claim["largest_p"] if "largest_p" in claim else p_value > claim["smallest_p"]
-    return "yes" if said else "no"
+    agrees = p_value < claim["largest_p"] if "largest_p" in claim else p_value > claim["smallest_p"]
+    return "yes" if agrees else "no"
 
 
 def _page(table: pd.DataFrame, claims: Sequence[Mapping]) -> str:

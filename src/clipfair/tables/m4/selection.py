@@ -1,4 +1,4 @@
-"""What the tables of CLIP the Bias make of records: the runs and values they ask for, means over seeds."""
+"""The runs and values that a table of CLIP the Bias shows: conditions, labels, order, last checkpoints."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -10,29 +10,34 @@ from clipfair.tables.common.records import check_complete
 BASELINE = "baseline"
 # The group of a value of all examples.
 OVERALL = "all"
+# The levels that identify a run within a condition.
+RUN = ["model", "method", "seed"]
 
 
 def conditions(settings: Mapping) -> list[str]:
-    """What a table's models were trained on, less schedules; in the grids' order, or as its line says."""
+    """The conditions that a table's models were trained on, without schedules.
+
+    They are in the order of the table's setting ``conditions`` if it has one, else of its grids.
+    """
     named = (balance for grid in settings["grids"].values() for balance in grid["balances"])
     known = [balance for balance in dict.fromkeys(named) if balance not in settings["schedules"]]
     return [balance for balance in settings.get("conditions", known) if balance in known]
 
 
-def model_label(name: str, line: Mapping) -> str:
-    """``B/16, r=768`` of a model's line, ``width 32, r=64`` of a small one; its id if it has neither."""
-    tower = line.get("vision") or (f"width {line['width']}" if "width" in line else None)
-    return name if tower is None or "dim" not in line else f"{tower}, r={line['dim']}"
+def model_label(name: str, model: Mapping) -> str:
+    """``B/16, r=768`` for a standard model, ``width 32, r=64`` for a small one; its id if it has neither."""
+    tower = model.get("vision") or (f"width {model['width']}" if "width" in model else None)
+    return name if tower is None or "dim" not in model else f"{tower}, r={model['dim']}"
 
 
 def model_labels(settings: Mapping) -> dict[str, str]:
-    """Model id -> its label; ids where two models would have the same."""
-    labels = {name: model_label(name, line) for name, line in settings["models"].items()}
+    """Model id -> its label; the ids themselves if two models have the same label."""
+    labels = {name: model_label(name, model) for name, model in settings["models"].items()}
     return labels if len(set(labels.values())) == len(labels) else {name: name for name in labels}
 
 
-def shown(settings: Mapping) -> dict[str, str]:
-    """The evaluations that a table shows -> their labels; those left out of the study are not shown.
+def shown_evaluations(settings: Mapping) -> dict[str, str]:
+    """The evaluations that a table shows -> their labels, without those that the study leaves out.
 
     Raises
     ------
@@ -48,22 +53,22 @@ def shown(settings: Mapping) -> dict[str, str]:
     return kept
 
 
-def values(records: pd.DataFrame, settings: Mapping, metrics: Sequence[str]) -> pd.DataFrame:
-    """The values of ``metrics`` in the evaluations that a table shows, of all labels together.
+def select_values(records: pd.DataFrame, settings: Mapping, metrics: Sequence[str]) -> pd.DataFrame:
+    """The values of ``metrics`` in the evaluations that a table shows, for all labels together.
 
     Returns
     -------
-    The records of all its runs, with columns panel (the evaluation's label), condition (the balance) and
-    model_label besides and group ``all`` for all examples, in the order of groups (the table's ``groups``,
-    else ``all`` alone), metrics, panels, models and conditions.
+    The records of all its runs, with additional columns panel (the evaluation's label), condition (the
+    balance) and model_label, and with group ``all`` for all examples. They are in the order of groups (the
+    table's ``groups``, else ``all`` alone), metrics, panels, models and conditions.
 
     Raises
     ------
     UserError
         If a run is missing, runs differ in more than model, balance and seed, no evaluation has a metric
-        (unless one is left out of the study), or two of one metric have the same label.
+        (unless one is left out of the study), or two with the same metric have the same label.
     """
-    labels = shown(settings)
+    labels = shown_evaluations(settings)
     check_complete(records, settings, labels)
     chosen = records[records["evaluation"].isin(labels) & records["metric"].isin(metrics)]
     chosen = chosen[chosen["label"].isna()]
@@ -82,12 +87,12 @@ def values(records: pd.DataFrame, settings: Mapping, metrics: Sequence[str]) -> 
 
 
 def all_balances(settings: Mapping) -> list[str]:
-    """Conditions first, then schedules."""
+    """The conditions, then the schedules."""
     return [*conditions(settings), *settings["schedules"]]
 
 
 def in_order(frame: pd.DataFrame, order: Mapping[str, Iterable[str]]) -> pd.DataFrame:
-    """Sorted by the columns of ``order``, each in the order of its values; rows with others are dropped."""
+    """Sort by the columns of ``order``, each in the order of its values; drop rows with other values."""
     places = {column: {value: at for at, value in enumerate(known)} for column, known in order.items()}
     kept = frame[
         pd.concat([frame[column].isin(known) for column, known in places.items()], axis=1).all(axis=1)
@@ -104,10 +109,10 @@ def final(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["examples"] == frame.groupby(run)["examples"].transform("max")]
 
 
-def over_seeds(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Mean, standard deviation (ddof 1, NaN of one seed) and number n of defined values, a line a group."""
-    groups = frame.groupby(list(by), sort=False, dropna=False)["value"]
-    return groups.agg(mean="mean", std="std", n="count").reset_index()
+def final_of_conditions(records: pd.DataFrame, settings: Mapping, metrics: Sequence[str]) -> pd.DataFrame:
+    """The values of :func:`select_values` at the last checkpoint of each run, without schedules."""
+    chosen = final(select_values(records, settings, metrics))
+    return chosen[~chosen["balance"].isin(settings["schedules"])]
 
 
 def of_grids(records: pd.DataFrame, settings: Mapping, names: Iterable[str]) -> pd.DataFrame:
@@ -131,8 +136,8 @@ def _check_metrics(chosen: pd.DataFrame, settings: Mapping, metrics: Sequence[st
     left_out = set(settings["shown"]) - set(settings["evaluations"])
     if missing and not (left_out and found):
         raise UserError(
-            f"table {settings['table']}: no metric {missing[0]!r} in {', '.join(shown(settings))}; choose "
-            "others in its settings in config.yaml"
+            f"table {settings['table']}: no metric {missing[0]!r} in "
+            f"{', '.join(shown_evaluations(settings))}; choose others in its settings in config.yaml"
         )
 
 

@@ -1,4 +1,4 @@
-"""Tables 1, 2 and 3 of CLIP the Bias: what a model was trained on, beside the published values."""
+"""Tables 1, 2 and 3 of CLIP the Bias: quality and bias by training condition, with published values."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 
 from clipfair.core.errors import UserError
+from clipfair.metrics.statistics import summarise_runs
 from clipfair.tables.common.compare import compare
 from clipfair.tables.common.markdown import markdown_table, mean_and_std, number
 from clipfair.tables.m4.metric_names import metric_name
-from clipfair.tables.m4.selection import final, over_seeds, values
+from clipfair.tables.m4.pages import last_checkpoint
+from clipfair.tables.m4.selection import final, select_values
 
 KEY = ["panel", "metric", "model", "model_label", "condition"]
 NO_NUMBER = ["difference", "combined_std", "deviations"]
@@ -18,23 +20,22 @@ NO_NUMBER = ["difference", "combined_std", "deviations"]
 def build(
     records: pd.DataFrame, published: pd.DataFrame, settings: Mapping
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """One row a condition, one column a dataset and metric, of the last checkpoint.
+    """One row per condition, one column per dataset and metric, at the last checkpoint.
 
     Parameters
     ----------
     records
-        Of :func:`clipfair.tables.common.records.read_records`.
+        The result of :func:`clipfair.tables.common.records.read_records`.
     published
-        Of :func:`clipfair.tables.common.compare.read_published`.
+        The result of :func:`clipfair.tables.common.compare.read_published`.
     settings
         ``published_datasets`` (evaluation id -> dataset of the published table, null if it has none);
         ``published_metrics`` (our metric -> the published name); ``rows`` (condition -> published row).
 
     Returns
     -------
-    The table (dataset, metric, model, condition, mean, std, n; percent, ddof 1 over seeds), the same beside
-    the published values with a verdict, and the page. Where nothing can stand beside the paper, no difference
-    is given.
+    The table (dataset, metric, model, condition, mean, std, n; percent, ddof 1 over seeds), its comparison
+    with the published values, and the page. If nothing is comparable, differences are NaN.
 
     Raises
     ------
@@ -43,10 +44,11 @@ def build(
     """
     names = settings["published_datasets"]
     labels = {name: settings["evaluations"].get(name, {}).get("dataset", name) for name in names}
-    chosen = final(values(records, {**settings, "shown": labels}, list(settings["published_metrics"])))
+    shown = {**settings, "shown": labels}
+    chosen = final(select_values(records, shown, list(settings["published_metrics"])))
     chosen = chosen[chosen["balance"].isin(settings["rows"])]
     _check_one_model(chosen, settings)
-    cells = over_seeds(chosen, ["evaluation", *KEY])
+    cells = summarise_runs(chosen, ["evaluation", *KEY])
     cells[["mean", "std"]] *= 100
     ours = cells.assign(
         published_dataset=cells["evaluation"].map(names),
@@ -80,7 +82,7 @@ def _page(compared: pd.DataFrame, settings: Mapping) -> str:
         rows.append([condition, *("-" if r is None else mean_and_std(r.mean, r.std) for r in ours)])
         if not settings["incomparable"]:
             rows.append(["*published*", *("-" if r is None else _published(r) for r in ours)])
-    beside = (
+    about_published = (
         f"The published values are in the .compare.csv; not comparable: {settings['incomparable']}."
         if settings["incomparable"]
         else "Below each row the published one."
@@ -90,7 +92,7 @@ def _page(compared: pd.DataFrame, settings: Mapping) -> str:
         [
             f"# {_title(settings)} of CLIP the Bias: {compared['model_label'].iloc[0]}",
             "",
-            f"Last checkpoint; mean ± standard deviation over {len(settings['seeds'])} seeds. {beside}",
+            f"{last_checkpoint(settings)}. {about_published}",
             "",
             *markdown_table(head, rows),
             "",

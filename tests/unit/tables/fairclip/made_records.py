@@ -101,6 +101,16 @@ def read_runs(folder, grids, change=lambda run, rows: rows, lines=EVALUATIONS):
     return read_records(write_runs(folder, grids, change, lines))
 
 
+def planted(change):
+    """An edit of evaluations: every value becomes ``change(run, row)``, or stays if that is None."""
+
+    def edit(run, rows):
+        changed = [(row, change(run, row)) for row in rows]
+        return [row if value is None else {**row, "value": value} for row, value in changed]
+
+    return edit
+
+
 def write_epochs(folder, grids, methods=tuple(METHODS), n=6):
     """The epochs of every run of ``methods``; the key of each run -> its file."""
     files = {}

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from clipfair.core.errors import UserError
-from clipfair.tables.common.figure_files import write_figure
 from clipfair.tables.fairclip import (
     attribute_distributions as fair_attribute_distributions,
 )
@@ -14,6 +13,7 @@ from clipfair.tables.fairclip import (
     intersections as fair_intersections,
 )
 from clipfair.tables.fairclip import intersections_figure as draw_intersections
+from tests.unit.tables.drawing import svg_of
 
 
 @pytest.fixture
@@ -121,9 +121,5 @@ def test_a_dataset_without_label_or_attributes_is_one_clear_line(tmp_path):
 def test_the_figures_are_the_same_every_time(prepared, tmp_path, build, draw, told):
     path, _ = prepared
     table, _ = build({"fundus": path})
-    table.to_csv(tmp_path / "table.csv", index=False)
-    for name in ("one.svg", "two.svg"):
-        write_figure(draw(pd.read_csv(tmp_path / "table.csv")), tmp_path / name, data="synthetic")
-    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
-    text = (tmp_path / "one.svg").read_text()
+    text = svg_of(tmp_path, table, draw)
     assert all(label in text for label in told)

@@ -6,9 +6,9 @@ import pytest
 from scipy import stats
 
 from clipfair.core.errors import UserError
-from clipfair.tables.common.figure_files import write_figure
 from clipfair.tables.fairclip.search import build
 from clipfair.tables.fairclip.search_figure import draw
+from tests.unit.tables.drawing import svg_of
 
 
 @pytest.fixture
@@ -64,9 +64,5 @@ def test_what_is_wrong_with_a_search_is_one_line(tmp_path):
 def test_the_figure_is_the_same_every_time(trials, tmp_path):
     path, _ = trials
     table, _ = build({"sinkhorn": path, "laplacian": path})
-    table.to_csv(tmp_path / "table.csv", index=False)
-    for name in ("one.svg", "two.svg"):
-        write_figure(draw(pd.read_csv(tmp_path / "table.csv")), tmp_path / name, data="synthetic")
-    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
-    text = (tmp_path / "one.svg").read_text()
+    text = svg_of(tmp_path, table, draw)
     assert all(label in text for label in ("laplacian", "learning rate", "best validation AUC (%)"))

@@ -133,3 +133,10 @@ def _metrics(kind, balance, progress, dataset):
 
 
 _WAYS = ("text_to_image", "image_to_text")
+
+
+CONDITIONS = ["baseline", "balanced", "proxies"]
+SWEEP = {"sweep": grid(CONDITIONS, ["s-384", "b-768"]), "b16": grid(CONDITIONS, ["b16"])}
+# Settings of tables.
+PARITY_SETTINGS = {"metric": "parity_mean", "shown": {"rb": "ImageNet"}}
+ASSOCIATION_SETTINGS = {"metric": "association_mean", "shown": {"faces": "FairFace", "scenes": "MIAP"}}

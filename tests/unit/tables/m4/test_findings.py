@@ -5,7 +5,8 @@ import pytest
 
 from clipfair.core.errors import UserError
 from clipfair.metrics.statistics import seed_interval, signed_rank
-from clipfair.tables.m4.findings import CHECKS, build
+from clipfair.tables.m4.finding_claims import CONTRASTS
+from clipfair.tables.m4.findings import build
 from tests.unit.tables.m4.made_records import SCHEDULES, grid, make_records, settings_of
 
 CONDITIONS = ["baseline", "balanced", "proxies"]
@@ -84,7 +85,7 @@ def test_nothing_is_decided_by_few_runs_or_none():
     absent = table[table["finding"].isin(["III", "IV", "VI"])]
     assert (absent["n"] == 0).all()
     assert absent["p_value"].isna().all()
-    assert "as this study has no such runs" in page
+    assert "since this study has no such runs" in page
 
 
 def test_an_evaluation_that_only_some_conditions_have_does_not_mix_in(records):
@@ -111,4 +112,11 @@ def test_a_missing_run_is_named(records):
 
 
 def test_every_finding_has_a_check():
-    assert list(dict.fromkeys(check.finding for check in CHECKS)) == ["I", "II", "III", "IV", "V", "VI"]
+    assert list(dict.fromkeys(contrast.claim.finding for contrast in CONTRASTS)) == [
+        "I",
+        "II",
+        "III",
+        "IV",
+        "V",
+        "VI",
+    ]

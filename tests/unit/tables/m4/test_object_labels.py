@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from clipfair.core.errors import UserError
-from clipfair.tables.common.figure_files import write_figure
 from clipfair.tables.m4.object_labels import build
 from clipfair.tables.m4.object_labels_figure import draw
+from tests.unit.tables.drawing import svg_of
 
 
 @pytest.fixture
@@ -74,10 +74,7 @@ def test_a_keep_list_of_something_else_is_refused(annotated, tmp_path, keys, mes
 
 def test_the_figure_shows_every_label_and_is_the_same_every_time(annotated, keep_lists, tmp_path):
     frame, _ = build(annotated.paths, keep_lists)
-    for name in ("one.svg", "two.svg"):
-        write_figure(draw(frame), tmp_path / name, data="synthetic")
-    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
-    text = (tmp_path / "one.svg").read_text()
+    text = svg_of(tmp_path, frame, draw)
     assert all(f">{label}<" in text for label in [*frame["label"], "before", "after"])
     axes = draw(frame).axes
     assert [patch.get_width() for patch in axes[1].patches] == pytest.approx(100 * frame["relative_change"])

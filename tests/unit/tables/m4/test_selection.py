@@ -1,6 +1,5 @@
 """What tables of trained models ask of the records, and how they refuse what they cannot show."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,9 +11,8 @@ from clipfair.tables.m4.selection import (
     model_label,
     model_labels,
     of_grids,
-    over_seeds,
-    shown,
-    values,
+    select_values,
+    shown_evaluations,
 )
 from tests.unit.tables.m4.made_records import SCHEDULES, grid, make_records, settings_of
 
@@ -42,13 +40,13 @@ def test_two_models_that_look_alike_keep_their_ids():
 
 
 def test_evaluations_that_were_left_out_are_not_shown():
-    assert shown(settings(shown={"gone": "COCO", "rb": "ImageNet"})) == {"rb": "ImageNet"}
+    assert shown_evaluations(settings(shown={"gone": "COCO", "rb": "ImageNet"})) == {"rb": "ImageNet"}
     with pytest.raises(UserError, match=r"m4/figure2: none of its evaluations \(gone\) is in its grids"):
-        shown(settings(shown={"gone": "COCO"}))
+        shown_evaluations(settings(shown={"gone": "COCO"}))
 
 
 def test_values_have_the_labels_that_are_printed():
-    frame = values(make_records(GRIDS), settings(), ["parity_mean"])
+    frame = select_values(make_records(GRIDS), settings(), ["parity_mean"])
     assert set(frame["panel"]) == {"ImageNet"}
     assert list(frame["model_label"].unique()) == ["S/32, r=384", "B/16, r=768"]
     assert list(frame.loc[frame["model"] == "s-384", "condition"].unique()) == [
@@ -62,29 +60,29 @@ def test_a_missing_run_is_named_with_the_command():
     records = make_records(GRIDS)
     gone = records[~((records["balance"] == "proxies") & (records["seed"] == 2))]
     with pytest.raises(UserError, match=r"balance~proxies/.*seed~2/on~rb; make .*snakemake .*figure2.csv$"):
-        values(gone, settings(), ["parity_mean"])
+        select_values(gone, settings(), ["parity_mean"])
 
 
 def test_a_metric_that_no_evaluation_has_is_refused_unless_data_are_left_out():
     records = make_records(GRIDS)
     with pytest.raises(UserError, match="no metric 'auc' in rb"):
-        values(records, settings(), ["parity_mean", "auc"])
+        select_values(records, settings(), ["parity_mean", "auc"])
     partial = settings(shown={"rb": "ImageNet", "gone": "COCO"})
-    assert set(values(records, partial, ["parity_mean", "auc"])["metric"]) == {"parity_mean"}
+    assert set(select_values(records, partial, ["parity_mean", "auc"])["metric"]) == {"parity_mean"}
     with pytest.raises(UserError, match="no metric 'auc'"):
-        values(records, partial, ["auc"])
+        select_values(records, partial, ["auc"])
 
 
 def test_runs_that_differ_in_their_method_are_refused():
     grids = {**GRIDS, "other": grid(["baseline"], ["siglip"], method="siglip")}
     told = settings_of("figure2", grids, shown={"rb": "ImageNet"})
     with pytest.raises(UserError, match=r"several values of method \(clip, siglip\)"):
-        values(make_records(grids), told, ["parity_mean"])
+        select_values(make_records(grids), told, ["parity_mean"])
 
 
 def test_two_evaluations_with_one_label_are_refused():
     with pytest.raises(UserError, match="faces and scenes are both shown as 'people', with association_mean"):
-        values(
+        select_values(
             make_records(GRIDS),
             settings(shown={"faces": "people", "scenes": "people"}),
             ["association_mean"],
@@ -95,14 +93,6 @@ def test_the_last_checkpoint_is_each_runs_own():
     frame = pd.DataFrame({"balance": ["a", "a", "b"], "examples": [1, 2, 1], "seed": 0})
     frame = frame.assign(dataset="d", model="m", method="c", attr="n", lam="0")
     assert list(final(frame)["examples"]) == [2, 1]
-
-
-def test_deviations_are_those_of_a_sample_and_undefined_values_do_not_count():
-    frame = pd.DataFrame({"of": ["b", "b", "b", "a"], "value": [1.0, 3.0, np.nan, 5.0]})
-    table = over_seeds(frame, ["of"]).set_index("of")
-    assert list(table.index) == ["b", "a"]
-    assert table.loc["b"].tolist() == [2.0, pytest.approx(2**0.5), 2]
-    assert np.isnan(table.loc["a", "std"])
 
 
 def test_rows_are_sorted_by_given_orders_and_others_dropped():

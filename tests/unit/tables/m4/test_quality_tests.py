@@ -1,0 +1,46 @@
+"""The tests of sections 4.3 and 4.4 of CLIP the Bias on made records with known effects."""
+
+import pytest
+
+from clipfair.core.errors import UserError
+from clipfair.tables.m4 import quality_tests
+from tests.unit.tables.m4.made_records import SWEEP, settings_of
+
+CLAIMS = [
+    {"section": "4.3", "quantity": "gender", "shown": {"faces": "FairFace", "scenes": "MIAP"}}
+    | {"metrics": ["gender_log_loss"], "groups": ["man", "woman"], "smallest_p": 0.05},
+    {"section": "4.4", "quantity": "classification", "shown": {"zero": "Pets", "few": "Pets"}}
+    | {"metrics": ["accuracy", "accuracy_10shot"], "largest_p": 1e-5},
+    {"section": "4.4", "quantity": "left out", "shown": {"gone": "COCO"}, "metrics": ["x"], "largest_p": 1},
+]
+
+
+def test_each_claim_is_tested_on_matched_pairs(sweep):
+    told = settings_of("tests", SWEEP, claims=CLAIMS)
+    table, _, page = quality_tests.build(sweep, None, told)
+    assert table.groupby("quantity", sort=False)["pairs"].max().to_dict() == {
+        "gender": 2 * 2 * 3 * 3,
+        "classification": 2 * 3 * 3,
+    }
+    cell = table.set_index(["quantity", "condition", "against"]).loc[
+        ("classification", "proxies", "baseline")
+    ]
+    own = sweep[sweep["metric"].isin(CLAIMS[1]["metrics"]) & sweep["label"].isna()]
+    own = own.groupby("balance")["value"].mean()
+    assert cell["mean_difference"] == pytest.approx(own["proxies"] - own["baseline"])
+    assert cell["paper"] == "p < 1e-05"
+    assert set(table["agrees"]) == {"not comparable: synthetic data"}
+    assert "- **gender**: log-loss." in page
+
+
+def test_agreement_with_the_paper_is_said_of_comparable_data_only(sweep):
+    told = settings_of("tests", SWEEP, claims=CLAIMS, incomparable="")
+    table, _, _ = quality_tests.build(sweep, None, told)
+    for line in table.itertuples():
+        said = line.p_value > 0.05 if line.section == "4.3" else line.p_value < 1e-5
+        assert line.agrees == ("yes" if said else "no")
+
+
+def test_claims_on_nothing_are_refused(sweep):
+    with pytest.raises(UserError, match="no evaluation of its claims is in its grids"):
+        quality_tests.build(sweep, None, settings_of("tests", SWEEP, claims=CLAIMS[2:]))
