@@ -213,6 +213,10 @@ def get_train_cache(wildcards):
     return paths.DECODED.format(dataset=wildcards.dataset, version=version)
 
 
+def get_training_data_kind(wildcards):
+    return "synthetic" if wildcards.dataset in REGISTRY.generated else "real"
+
+
 def get_train_code(wildcards):
     kind = REGISTRY.runs.methods[wildcards.method]["kind"]
     return code_digest("clipfair.train.run", f"clipfair.train.kinds.{kind}")
@@ -391,7 +395,7 @@ def get_table_notes(wildcards):
 
 def get_published(wildcards):
     published = (REGISTRY.tables | REGISTRY.runs.tables)[get_table_id(wildcards)].published
-    return str(ROOT / f"resources/published/{published.split('/')[0]}.csv") if published else []
+    return [str(ROOT / f"resources/published/{published.split('/')[0]}.csv")] if published else []
 
 
 def get_builder_code(paper, builder, *others):

@@ -114,10 +114,12 @@ rule write_model_card:
     conda:
         "../../envs/workflow.yaml"
     params:
+        data=get_training_data_kind,
         code=code_digest(
             "clipfair.train.card",
             "clipfair.train.curves",
             "clipfair.tables.common.figure_files",
+            "clipfair.tables.common.table_files",
         ),
     script:
         "../scripts/write_model_card.py"

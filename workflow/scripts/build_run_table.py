@@ -12,9 +12,9 @@ with job_log(snakemake.log[0]):
     params = snakemake.params
     settings = params.settings | {"epochs": params.epochs}
     builder = import_module(f"clipfair.tables.{snakemake.wildcards.paper}.{settings['builder']}")
-    path = snakemake.input.published
-    published = read_published(path, settings["published"]) if path else None
-    table, compared, page = builder.build(read_records(snakemake.input.records), published, settings)
+    published = [read_published(path, settings["published"]) for path in snakemake.input.published]
+    records = read_records(snakemake.input.records)
+    table, compared, page = builder.build(records, published[0] if published else None, settings)
     write_table(snakemake.output.csv, table, params.data)
     write_comparison(snakemake.output.compare, compared, params.data)
     write_page(snakemake.output.markdown, page, params.data, params.notes)

@@ -9,7 +9,8 @@ from clipfair.tables.common.table_files import write_comparison, write_page, wri
 with job_log(snakemake.log[0]):
     params = snakemake.params
     builder = import_module(f"clipfair.tables.{snakemake.wildcards.paper}.{params.settings['builder']}")
-    table, compared, page = builder.build(snakemake.input.records, snakemake.input.published, params.settings)
+    [published] = snakemake.input.published
+    table, compared, page = builder.build(snakemake.input.records, published, params.settings)
     write_table(snakemake.output.csv, table, params.data)
     write_comparison(snakemake.output.compare, compared, params.data)
     write_page(snakemake.output.markdown, page, params.data, params.notes)

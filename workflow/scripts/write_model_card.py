@@ -3,8 +3,9 @@
 import pandas as pd
 
 from clipfair.core.errors import job_log
-from clipfair.core.io import read_json, write_text
+from clipfair.core.io import read_json
 from clipfair.tables.common.figure_files import write_figure
+from clipfair.tables.common.table_files import write_page
 from clipfair.train.card import model_card, title_of
 from clipfair.train.curves import draw_curves
 
@@ -17,5 +18,6 @@ with job_log(snakemake.log[0]):
         [pd.read_csv(path) for path in snakemake.input.logs],
         [pd.read_csv(path) for path in snakemake.input.epochs],
     )
-    write_figure(snakemake.output.curves, figure)
-    write_text(snakemake.output.card, model_card(specs, curves="curves.png"))
+    data = snakemake.params.data
+    write_figure(figure, snakemake.output.curves, data=data)
+    write_page(snakemake.output.card, model_card(specs, curves="curves.png"), data, notes=[])

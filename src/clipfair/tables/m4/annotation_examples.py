@@ -23,7 +23,7 @@ _SIDE = 224  # the paper shows its images at this size
 
 
 @dataclass(frozen=True)
-class Kind:
+class ExampleKind:
     """Whether each modality says (a label, a group), anything of each."""
 
     comment: str
@@ -33,15 +33,15 @@ class Kind:
 
 # The table's four rows in its order.
 KINDS = (
-    Kind("The image shows neither; the text supplies both.", (False, False), (True, True)),
-    Kind("The text says neither; the image supplies both.", (True, True), (False, False)),
-    Kind("The image shows only a group; the text adds an association.", (False, True), (True, True)),
-    Kind("The image shows only a label, the text says only a group.", (True, False), (False, True)),
+    ExampleKind("The image shows neither; the text supplies both.", (False, False), (True, True)),
+    ExampleKind("The text says neither; the image supplies both.", (True, True), (False, False)),
+    ExampleKind("The image shows only a group; the text adds an association.", (False, True), (True, True)),
+    ExampleKind("The image shows only a label, the text says only a group.", (True, False), (False, True)),
 )
 
 
 @dataclass(frozen=True)
-class Example:
+class ShownExample:
     """One annotated example and the hash that it is chosen by."""
 
     hash: int
@@ -112,10 +112,10 @@ def _choose(
     columns: Mapping[str, list[AnnotationColumn]],
     *,
     seed: int,
-) -> tuple[list[int], list[Example | None], int]:
+) -> tuple[list[int], list[ShownExample | None], int]:
     """Of each kind how many there are, and the one with the smallest hash; then the number of examples."""
     counts = [0] * len(KINDS)
-    chosen: list[Example | None] = [None] * len(KINDS)
+    chosen: list[ShownExample | None] = [None] * len(KINDS)
     total = 0
     names = ["key", *(column.name for some in columns.values() for column in some)]
     for shard, frame in zip(shards, read_annotations(annotations, names), strict=True):
@@ -128,7 +128,7 @@ def _choose(
             if len(members):
                 row = members[hashes[members].argmin()]
                 said = {name: _values(frame.iloc[row], some) for name, some in columns.items()}
-                found = Example(int(hashes[row]), frame["key"].iloc[row], str(shard), said)
+                found = ShownExample(int(hashes[row]), frame["key"].iloc[row], str(shard), said)
                 best = chosen[place]
                 chosen[place] = found if best is None or found.hash < best.hash else best
     return counts, chosen, total
@@ -138,7 +138,7 @@ def _values(row: pd.Series, columns: Sequence[AnnotationColumn]) -> str:
     return ", ".join(column.value for column in columns if row[column.name])
 
 
-def _show(example: Example) -> tuple[str, dict[str, str]]:
+def _show(example: ShownExample) -> tuple[str, dict[str, str]]:
     """The picture as an element of the page, and the cells of the example."""
     pair = read_pair(example.shard, example.key)
     if pair is None:
@@ -155,7 +155,7 @@ def _show(example: Example) -> tuple[str, dict[str, str]]:
     }
 
 
-def _data_uri(content: bytes, example: Example) -> str:
+def _data_uri(content: bytes, example: ShownExample) -> str:
     try:
         shown = decode_image(content)
     except DAMAGE:
