@@ -1,8 +1,8 @@
-"""Write envs/*.yaml from requirements.lock: the one lock is the source of every environment.
+"""Write envs/*.yaml from requirements.lock, the only source of every environment.
 
-An environment is the part of the lock that some groups of pyproject.toml need, read off the
-lock's own "via" notes. Snakemake copies an environment file before it creates the environment,
-so the pins are written out in it instead of being named by a path.
+An environment is the part of the lock that some groups of pyproject.toml need, according to the lock's "via"
+comments. Snakemake copies an environment file before it creates the environment, so the file contains the
+pins instead of a path.
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = "3.11"
-ENVIRONMENTS = {"workflow": [], "clip": ["clip"]}  # name -> groups besides the base dependencies
+ENVIRONMENTS = {"workflow": [], "clip": ["clip"]}  # name -> groups in addition to the base dependencies
 HEAD = """\
 # Written by envs/render.py from requirements.lock (`make lock`); do not edit.
 channels: [conda-forge, nodefaults]
@@ -23,7 +23,7 @@ dependencies:
 
 
 def read_lock(text: str) -> tuple[dict[str, list[str]], dict[str, set[str]]]:
-    """The lock's pins by package (several where they depend on the platform), and who needs each."""
+    """Return the lock's pins by package (several where they depend on the platform), and who needs each."""
     pins: dict[str, list[str]] = {}
     needed_by: dict[str, set[str]] = {}
     name = ""
@@ -37,7 +37,7 @@ def read_lock(text: str) -> tuple[dict[str, list[str]], dict[str, set[str]]]:
 
 
 def closure(roots: set[str], needed_by: dict[str, set[str]]) -> set[str]:
-    """``roots`` and everything they need, directly or not."""
+    """Return ``roots`` and everything that they need, directly or not."""
     found = set(roots)
     while added := {name for name, users in needed_by.items() if users & found} - found:
         found |= added
@@ -45,7 +45,7 @@ def closure(roots: set[str], needed_by: dict[str, set[str]]) -> set[str]:
 
 
 def direct_dependencies(project: dict, groups: list[str]) -> set[str]:
-    """The packages that pyproject.toml names for ``groups``."""
+    """Return the packages that pyproject.toml names for ``groups``."""
     listed = list(project["dependencies"])
     for group in groups:
         listed += project["optional-dependencies"][group]
@@ -54,7 +54,7 @@ def direct_dependencies(project: dict, groups: list[str]) -> set[str]:
 
 
 def render(environment: str) -> str:
-    """The text of ``envs/<environment>.yaml``."""
+    """Return the text of ``envs/<environment>.yaml``."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pins, needed_by = read_lock((ROOT / "requirements.lock").read_text(encoding="utf-8"))
     names = closure(direct_dependencies(project, ENVIRONMENTS[environment]), needed_by)

@@ -18,7 +18,7 @@ command -v "$python" >/dev/null || fail "$python was not found; install Python 3
 
 echo "clipfair: setting up $venv (about 6 GB; a few minutes)" >&2
 "$python" -m venv --clear "$venv"
-# uv installs in a fifth of pip's time; it is pinned by the lock like everything else.
+# uv takes a fifth of the time of pip. Its version is pinned by the lock, too.
 "$venv/bin/python" -m pip install --quiet --require-hashes --no-deps --requirement <(sed -n '/^uv==/,/^    #/p' requirements.lock)
 "$venv/bin/uv" pip sync --python "$venv/bin/python" --require-hashes --compile-bytecode requirements.lock
 # `python -m clipfair.balance` works in the environment from any folder.

@@ -5,5 +5,5 @@ from tests.repository import Repository
 
 @pytest.fixture
 def repository(tmp_path):
-    """A small copy of the repository of one's own."""
+    """A small copy of the repository for one test."""
     return Repository(tmp_path)

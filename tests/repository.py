@@ -1,4 +1,4 @@
-"""A small copy of the repository to run, break and edit."""
+"""A small copy of the repository that tests run, break and edit."""
 
 import os
 import re
@@ -17,10 +17,10 @@ PARTS = ("Snakefile", "config.yaml", "profiles", "src", "workflow", "resources",
 
 
 class Repository:
-    """The repository's working parts in a folder of their own, with a tiny Adult in its mirror.
+    """The files that the workflow needs, copied to a folder, with a tiny Adult in its mirror.
 
-    The mirror's files are in UCI's format but not UCI's bytes, so the copy's catalogue expects no
-    checksum and no counts of them.
+    The mirror's files have UCI's format but not UCI's bytes: the copy's catalogue expects no checksums and no
+    counts of them.
     """
 
     def __init__(self, folder: Path):
@@ -34,7 +34,7 @@ class Repository:
         write_adult(folder / "mirror" / "adult", rows=600)
 
     def snakemake(self, *arguments: str, cores: int = 2, **environment: str) -> subprocess.CompletedProcess:
-        """Run Snakemake in the copy as a person would."""
+        """Run Snakemake in the copy, as on the command line."""
         command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
         inherited = {name: value for name, value in os.environ.items() if name != "CLIPFAIR_MIRROR"}
         return subprocess.run(
@@ -42,7 +42,7 @@ class Repository:
         )
 
     def planned(self, *arguments: str) -> dict[str, int]:
-        """Rule -> number of jobs that a dry run would run."""
+        """Return rule -> number of planned jobs of a dry run."""
         run = self.snakemake("--dry-run", *arguments)
         assert run.returncode == 0, run.stderr
         return jobs_of(run.stdout + run.stderr)
@@ -77,14 +77,14 @@ class Repository:
 
 
 def jobs_of(plan: str) -> dict[str, int]:
-    """Rule -> number of jobs in what a dry run says."""
+    """Return rule -> number of jobs in the output of a dry run."""
     _, _, stats = plan.partition("Job stats:\n")
     counts = re.findall(r"^(\w+) +(\d+)$", stats, flags=re.MULTILINE)
     return {rule: int(count) for rule, count in counts if rule not in ("total", "all")}
 
 
 def read_tables(folder: Path) -> dict[str, bytes]:
-    """Every table of a study and its pages: name -> bytes."""
+    """Return name -> bytes of every table of a study and its pages."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in (*folder.glob("results/tables/**/*"), *folder.glob("results/*.csv"))
@@ -93,7 +93,7 @@ def read_tables(folder: Path) -> dict[str, bytes]:
 
 
 def write_adult(folder: Path, *, rows: int) -> None:
-    """adult.data and adult.test in UCI's format, at random, with more income for men."""
+    """Write random adult.data and adult.test in UCI's format, with more income for men."""
     generator = np.random.default_rng(0)
     folder.mkdir(parents=True)
     for name, ending in (("adult.data", ""), ("adult.test", ".")):

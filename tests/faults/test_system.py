@@ -1,4 +1,4 @@
-"""Faults of the machine and of who uses it, met through the commands that a person types."""
+"""Faults of the machine and of its users, through the commands of the documentation."""
 
 import os
 import shutil
@@ -15,15 +15,15 @@ from tests.repository import ROOT, Repository, read_tables, write_adult
 
 BALANCE = [sys.executable, "-m", "clipfair.balance", "people.csv", "--sensitive", "sex", "--labels", "rich"]
 RECORD = "results/tabular/embedded/dataset~adult/balance~none/model~mlp-128/method~baseline/attr~sex/lam~0"
-# Root reads and writes whatever the permissions say, unless it gives that up.
-PLAIN = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all", "--"]
+# Root ignores file permissions unless it drops these capabilities.
+UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all", "--"]
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small tmpfs")
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """A small study, built: one mitigation, once."""
+    """A small study with results: one mitigation, one repeat."""
     repository = Repository(tmp_path_factory.mktemp("built"))
     grid = {"mitigations": ["baseline"], "seeds": [0]}
     repository.edit_yaml("config.yaml", lambda config: config["grids"]["table5"].update(grid))
@@ -34,7 +34,7 @@ def built(tmp_path_factory):
 
 @pytest.fixture
 def repository(built, tmp_path):
-    """The same in a folder of one's own."""
+    """A copy of it for one test."""
     copy = object.__new__(Repository)
     copy.folder = Path(shutil.copytree(built.folder, tmp_path / "copy", symlinks=True))
     return copy
@@ -42,7 +42,7 @@ def repository(built, tmp_path):
 
 @pytest.fixture
 def mount(tmp_path):
-    """Mount a tmpfs of so many bytes, read-only if asked; it is gone after the test."""
+    """A function that mounts a tmpfs of a size in bytes, until the end of the test."""
     mounted = []
 
     def mount(size: int, *, read_only: bool = False) -> Path:
@@ -71,7 +71,7 @@ def balance(folder, out, *, before=()):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def told_in_one_line(run, message):
+def assert_one_line(run, message):
     """The error is the last line, and there is no traceback."""
     assert run.returncode != 0
     assert "Traceback" not in run.stdout + run.stderr
@@ -84,7 +84,7 @@ def told_in_one_line(run, message):
 @needs_root
 def test_a_full_disk(people, mount):
     disk = mount(4096 * 20)
-    told_in_one_line(balance(people, disk / "out"), "No space left on device; free some space and run again")
+    assert_one_line(balance(people, disk / "out"), "No space left on device; free some space and run again")
     assert [path.name for path in disk.rglob("*") if path.is_file()] == []
 
 
@@ -92,16 +92,16 @@ def test_a_full_disk(people, mount):
 def test_a_disk_that_cannot_be_written_to(people, mount):
     disk = mount(4096, read_only=True)
     message = "Read-only file system; choose a folder that can be written to"
-    told_in_one_line(balance(people, disk / "out"), message)
+    assert_one_line(balance(people, disk / "out"), message)
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
 @pytest.mark.parametrize(("closed", "mode"), [("out", 0o500), ("people.csv", 0o000)])
-def test_a_file_or_folder_that_is_not_ones_own(people, closed, mode):
+def test_a_file_or_folder_without_permission(people, closed, mode):
     (people / "out").mkdir()
     (people / closed).chmod(mode)
-    before = PLAIN if os.geteuid() == 0 else []
-    told_in_one_line(balance(people, "out/deeper", before=before), "ermission denied")
+    before = UNPRIVILEGED if os.geteuid() == 0 else []
+    assert_one_line(balance(people, "out/deeper", before=before), "ermission denied")
 
 
 @needs_root
@@ -126,17 +126,17 @@ def built_mirror(repository) -> Path:
     return folder
 
 
-# --- what is typed ---
+# --- wrong arguments ---
 
 
 TYPED = yaml.safe_load(Path(__file__).with_name("typed.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("fault", TYPED, ids=lambda fault: fault["fault"])
-def test_what_is_typed_wrongly(repository, fault):
+def test_a_wrong_argument_is_reported(repository, fault):
     run = repository.snakemake(*fault["arguments"].split())
     assert run.returncode != 0
-    assert fault["told"] in run.stdout + run.stderr
+    assert fault["message"] in run.stdout + run.stderr
     assert "Traceback" not in run.stdout + run.stderr
 
 
@@ -148,7 +148,7 @@ def test_a_config_that_is_not_yaml(repository):
     assert "Traceback" not in run.stderr
 
 
-# --- results that are not what they were ---
+# --- damaged results and wrong clocks ---
 
 
 def test_a_record_cut_short_by_a_crash(repository):
@@ -163,7 +163,7 @@ def test_a_record_cut_short_by_a_crash(repository):
 
 
 def test_a_clock_that_went_ahead(repository):
-    """Time stamps of the future: nothing is run for them alone, content tells."""
+    """Time stamps in the future alone rerun nothing, since contents are compared."""
     stamp = time.time() + 400 * 86400
     for name in ("data/prepared/**/*", "results/tabular/**/*"):
         for path in repository.folder.glob(name):
@@ -172,7 +172,7 @@ def test_a_clock_that_went_ahead(repository):
 
 
 def test_a_clock_that_went_back(repository):
-    """A result that seems older than the script that makes it is made again: nothing is lost but time."""
+    """A result that seems older than its script is made again."""
     for path in repository.folder.glob("results/tabular/**/*"):
         os.utime(path, (0, 0))
     planned = repository.planned()
@@ -180,7 +180,7 @@ def test_a_clock_that_went_back(repository):
     assert "prepare_dataset" not in planned
 
 
-# --- who else is at work ---
+# --- other workflows and killed jobs ---
 
 
 def test_a_second_workflow_in_the_same_folder(repository):
@@ -231,7 +231,7 @@ stages:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         (
             "ssh://127.0.0.1:9/clipfair",
@@ -239,9 +239,9 @@ stages:
         ),
         ("/no/such/folder", "ERROR: failed to pull data from the cloud"),
     ],
-    ids=["nobody listens", "a folder that is not there"],
+    ids=["no server", "a missing folder"],
 )
-def test_a_remote_that_cannot_be_reached(tmp_path, url, told):
+def test_a_remote_that_cannot_be_reached(tmp_path, url, message):
     for name in (".dvc/config", "dvc.yaml", ".dvcignore"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -258,6 +258,6 @@ def test_a_remote_that_cannot_be_reached(tmp_path, url, told):
     dvc("remote", "add", "--local", "--default", "mine", url)
     run = dvc("pull")
     assert run.returncode != 0
-    assert told in run.stderr
+    assert message in run.stderr
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "results/table5.csv").exists()

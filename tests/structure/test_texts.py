@@ -15,7 +15,12 @@ from tests.structure.source import ROOT
 MAX_YAML_LINE = 110
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/**/*.md")])
-CONFIGURATION = sorted([ROOT / "config.yaml", *ROOT.glob("config/**/*.yaml")])
+CONFIGURATION = sorted(
+    [
+        *(ROOT / name for name in ("config.yaml", "slurm/config.yaml", "profiles/default/config.yaml")),
+        *ROOT.glob("config/**/*.yaml"),
+    ]
+)
 
 # Known exceptions until the configuration is split into config/.
 KNOWN_LONG_OR_ANCHORED = {"config.yaml"}

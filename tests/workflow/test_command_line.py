@@ -1,4 +1,4 @@
-"""What a person meets at the command line: plans of every study, mistakes in one line, missing data."""
+"""Snakemake on the command line: plans of every study, mistakes in one line, missing data."""
 
 import re
 import subprocess
@@ -31,8 +31,8 @@ def test_a_mistake_is_one_line_before_any_job(repository, arguments, message):
     assert not (repository.folder / "results").exists()
 
 
-def test_without_network_and_mirror_the_rest_is_built_and_the_end_says_what_is_missing(repository):
-    """The mirror holds Adult only, and the other dataset's address leads nowhere."""
+def test_without_network_and_mirror_the_rest_is_made_and_missing_data_are_reported_last(repository):
+    """The mirror has Adult only, and nothing answers at the address of the other dataset."""
 
     def also_credit_from_nowhere(catalogue):
         for archive in catalogue["credit-default"]["archives"]:
@@ -52,7 +52,7 @@ def test_without_network_and_mirror_the_rest_is_built_and_the_end_says_what_is_m
     assert not list(repository.folder.glob("data/raw/credit-default/*"))
 
 
-def test_a_broken_file_is_one_line_and_leaves_nothing(repository):
+def test_a_damaged_file_is_reported_in_one_line_and_leaves_no_output(repository):
     data = repository.folder / "mirror/adult/adult.data"
     data.write_text(data.read_text().replace(", ", "; ", 1))
     run = repository.snakemake()

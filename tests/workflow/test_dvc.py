@@ -1,4 +1,4 @@
-"""What DVC remembers comes back on a fresh clone; Snakemake then runs what has changed and nothing else."""
+"""Results recorded with DVC are pulled in a fresh clone; Snakemake then runs only what has changed."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ class Clone:
         self.folder = folder
 
     def sh(self, *command: str, ok: bool = True, **environment: str) -> str:
-        """What a command says; in this test's Python where it is a module's."""
+        """Run a command and return its output; DVC and Snakemake run with this Python."""
         if command[0] in ("dvc", "snakemake"):
             command = (sys.executable, "-m", *command)
         run = subprocess.run(
@@ -42,9 +42,9 @@ class Clone:
             text=True,
             check=False,
         )
-        said = run.stdout + run.stderr
-        assert (run.returncode == 0) == ok, said
-        return said
+        output = run.stdout + run.stderr
+        assert (run.returncode == 0) == ok, output
+        return output
 
     def clone(self, folder: Path) -> "Clone":
         self.sh("git", "clone", "--quiet", str(self.folder), str(folder))
@@ -61,8 +61,8 @@ class Clone:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def of_this_test_alone(tmp_path_factory):
-    """Git and DVC without the settings, the caches and the identity of whoever runs the tests."""
+def isolated_home(tmp_path_factory):
+    """Git and DVC without the user's own settings, caches and identity."""
     home = tmp_path_factory.mktemp("home")
     names = {"name": "clipfair", "email": "tests@clipfair.example"}
     who = {
@@ -76,7 +76,7 @@ def of_this_test_alone(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
-    """The small study, run, recorded and pushed into the remote that travels with the repository."""
+    """The small study, run, recorded and pushed to the remote in the repository."""
     repository = Repository(tmp_path_factory.mktemp("recorded"))
     for name in RECORDED:
         target = repository.folder / name
@@ -103,14 +103,14 @@ def pulled(recorded, tmp_path):
     return clone
 
 
-def test_a_clone_pulls_everything_without_an_account_and_nothing_is_to_be_done(recorded, pulled):
+def test_a_clone_pulls_everything_without_an_account_and_plans_nothing(recorded, pulled):
     assert read_tables(pulled.folder) == read_tables(recorded.folder)
     assert (pulled.folder / "results/tables/embedded/m4/table5.png").is_file()
     assert pulled.plan() == {}
     assert "up to date" in pulled.sh("dvc", "status")
 
 
-def test_metrics_and_plots_say_something(recorded, tmp_path):
+def test_metrics_and_plots_are_shown(recorded, tmp_path):
     clone = recorded.clone(tmp_path / "clone")
     clone.sh("dvc", "pull")
     metrics = clone.folder / "results/metrics.json"
@@ -128,7 +128,7 @@ def test_recording_again_changes_nothing(recorded):
     assert recorded.sh("git", "status", "--short") == ""
 
 
-def test_from_the_records_alone_table5_is_built_by_local_jobs(recorded, tmp_path):
+def test_local_jobs_build_table5_from_pulled_records(recorded, tmp_path):
     clone = recorded.clone(tmp_path / "clone")
     clone.sh("dvc", "pull", "results/tabular", ".snakemake/metadata")
     assert set(clone.plan("results/table5.csv")) == {"build_table", "gather_table5"}
@@ -138,8 +138,7 @@ def test_from_the_records_alone_table5_is_built_by_local_jobs(recorded, tmp_path
 
 
 def test_a_pulled_output_whose_config_changed_is_made_again_and_no_other(pulled):
-    """The data come first, as `make data` does: what has to be made from data that are not there yet would
-    otherwise count as new to everything else that was made from them."""
+    """The data are made first, as by `make data`: as new files they would make all results look outdated."""
     pulled.set("gamma: 1\n", "gamma: 2\n")
     assert "config.yaml" in pulled.sh("dvc", "status")
     pulled.sh("snakemake", "--cores", "1", "--until", "prepare_dataset")
@@ -154,22 +153,22 @@ def test_a_pulled_output_whose_code_changed_is_made_again_and_no_other(pulled):
     assert pulled.plan()["evaluate_mitigation"] == 1
 
 
-def test_a_pulled_output_that_was_edited_by_hand_is_told(pulled):
+def test_a_pulled_output_that_was_edited_is_reported_and_tables_are_made_again(pulled):
     (pulled.folder / METRICS).write_text("{}\n")
     assert "results/tabular" in pulled.sh("dvc", "status")
     assert pulled.plan()["build_table"] == 1
 
 
 @pytest.mark.parametrize("links", ["hardlink", "symlink", "copy"])
-def test_whatever_links_a_person_prefers_the_next_run_works_and_the_cache_stays_whole(
-    recorded, tmp_path, of_this_test_alone, links
+def test_with_any_preferred_link_type_the_next_run_works_and_the_cache_stays_intact(
+    recorded, tmp_path, isolated_home, links
 ):
-    """A global cache.type is overruled by the repository's: Snakemake would write through a link."""
+    """The repository's cache.type overrides a global one: Snakemake would write through a link."""
     clone = recorded.clone(tmp_path / "clone")
     clone.sh("dvc", "config", "--global", "cache.type", links)
     clone.sh("dvc", "pull")
     clone.set("gamma: 1\n", "gamma: 2\n")
-    # Only the tables: the dataset itself is not in the clone.
+    # Only a table: the dataset is not in the clone.
     table = clone.folder / "results/table5.csv"
     table.unlink()
     clone.sh("snakemake", "--cores", "1", "results/table5.csv", "--allowed-rules", "gather_table5")
@@ -177,7 +176,7 @@ def test_whatever_links_a_person_prefers_the_next_run_works_and_the_cache_stays_
     assert "not in cache" not in clone.sh("dvc", "status", "--json")
 
 
-def test_a_cache_that_is_read_only_is_enough_to_pull_from(recorded, tmp_path):
+def test_results_can_be_checked_out_of_a_read_only_cache(recorded, tmp_path):
     shared = tmp_path / "shared"
     shutil.copytree(recorded.folder / ".dvc/cache", shared)
     for path in shared.rglob("*"):

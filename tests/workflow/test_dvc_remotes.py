@@ -1,4 +1,4 @@
-"""Models and embeddings in a remote of one's own: a folder, S3 (moto) and ssh (OpenSSH), on this machine."""
+"""Models and embeddings in a user's own remote: a folder, S3 (moto) and ssh (OpenSSH), on this machine."""
 
 import contextlib
 import getpass
@@ -30,7 +30,7 @@ def dvc(folder, *arguments, ok=True, **environment):
 
 
 def opted_in(folder: Path) -> Path:
-    """A repository whose heavy stage is no longer ignored: the first of docs/dvc.md's three commands."""
+    """Make a repository whose heavy stage is not ignored: the first of the three commands in docs/dvc.md."""
     for name in RECORDED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
@@ -41,7 +41,7 @@ def opted_in(folder: Path) -> Path:
 
 
 def with_models(folder: Path, *, size: int = 2_000_000) -> Path:
-    """The same with a model and an embedding of random bytes, recorded."""
+    """Add a model and an embedding of random bytes, and record them."""
     for name in (MODEL, "results/embed/embedded/seed~0.npz"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(os.urandom(size))
@@ -57,7 +57,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def server(command: list[str], port: int):
-    """A server process that listens on ``port`` of this machine."""
+    """Run a server that listens on ``port`` of this machine."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         end = time.monotonic() + 60
@@ -114,8 +114,8 @@ def ssh_remote(tmp_path):
         "PermitRootLogin": "yes",
         "Subsystem": "sftp internal-sftp",
     }
-    told = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
-    with server([SSHD, "-D", "-f", "/dev/null", "-p", str(port), *told], port):
+    flags = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
+    with server([SSHD, "-D", "-f", "/dev/null", "-p", str(port), *flags], port):
         yield [
             ["add", "heavy", f"ssh://{getpass.getuser()}@127.0.0.1:{port}{tmp_path / 'store'}"],
             ["modify", "heavy", "keyfile", str(keys / "user")],
@@ -126,7 +126,7 @@ REMOTES = {"folder": folder_remote, "s3": s3_remote, "ssh": ssh_remote}
 
 
 @pytest.mark.parametrize("kind", REMOTES)
-def test_models_go_to_a_remote_of_ones_own_and_come_back(kind, tmp_path):
+def test_models_are_pushed_to_a_users_own_remote_and_pulled(kind, tmp_path):
     with REMOTES[kind](tmp_path) as lines:
         ours = with_models(opted_in(tmp_path / "ours"))
         for line in lines:
@@ -143,7 +143,7 @@ def test_models_go_to_a_remote_of_ones_own_and_come_back(kind, tmp_path):
         assert "up to date" in dvc(ours, "push", "heavy/dvc.yaml")
 
 
-def test_an_interrupted_push_is_finished_by_the_next_and_leaves_nothing_half_written(tmp_path):
+def test_the_next_push_finishes_an_interrupted_one_and_leaves_no_incomplete_file(tmp_path):
     ours = with_models(opted_in(tmp_path / "ours"), size=100_000_000)
     store = tmp_path / "store"
     dvc(ours, "remote", "add", "--local", "heavy", str(store))

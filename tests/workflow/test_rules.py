@@ -1,4 +1,4 @@
-"""The rules of the house that a reader of the workflow relies on."""
+"""Conventions of the workflow's rules and scripts."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A missing or wrong prerequisite of the set-up is one clear line, and nothing is left behind."""
+"""A missing prerequisite of the set-up is reported in one line, and no file is left behind."""
 
 import os
 import shutil
@@ -49,11 +49,11 @@ def test_without_python(tmp_path):
         (NO_VENV, "has no venv module; install it"),
     ],
 )
-def test_with_a_python_that_does_not_do(tmp_path, text, message):
+def test_with_an_unsuitable_python(tmp_path, text, message):
     assert message in set_up(tmp_path, program(tmp_path, "python", text), os.environ["PATH"])
 
 
-def test_a_second_call_sets_nothing_up_and_a_new_lock_does(tmp_path):
+def test_the_environment_is_set_up_once_and_again_for_a_new_lock(tmp_path):
     (tmp_path / "envs").mkdir()
     for name in ("Makefile", "requirements.lock", "envs/setup.sh"):
         shutil.copy(ROOT / name, tmp_path / name)
