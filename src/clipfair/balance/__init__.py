@@ -1,1 +1,1 @@
-"""M4 on files: annotations to pattern counts, to weights, to keep-lists and audits."""
+"""M4 on files: from annotations to pattern counts, weights, keep-lists and audits."""

@@ -81,7 +81,7 @@ def infer_layout(
     """Decide from a table's values which indicators its columns hold.
 
     A column of booleans, or of 0 and 1, is one indicator; a column of text is one for each of its
-    values, in alphabetical order. Other numbers are refused: they need cutting into categories.
+    values, in alphabetical order. Other numbers are refused: they have to be cut into categories.
     """
     named = [*sensitive, *labels]
     table.check_columns([*named, *([] if utility is None else [utility])])
@@ -131,9 +131,9 @@ def _is_number(value: object) -> bool:
 
 
 def encode(batch: pa.RecordBatch, layout: IndicatorLayout, *, first_row: int = 0) -> np.ndarray:
-    """Rows as bytes, equal where (s, y, u) are: 8 indicators a byte, then the float of the utility.
+    """Encode rows as bytes, equal for equal (s, y, u): 8 indicators a byte, then the float of the utility.
 
-    ``first_row`` is the batch's place in the table, for messages.
+    ``first_row`` is the row of the table at which the batch starts, for messages.
     """
     indicators, width = layout.indicators, layout.indicator_bytes
     rows = np.zeros((batch.num_rows, layout.width), dtype=np.uint8)

@@ -10,7 +10,7 @@ from clipfair.core.io import atomic_path
 
 
 class ParquetParts:
-    """A parquet file that appears, whole, when the block ends well; its schema is the first part's."""
+    """A parquet file that appears once the block has ended without error; the first part gives the schema."""
 
     def __init__(self, path: Path):
         self._stack, self._path, self._writer = contextlib.ExitStack(), path, None

@@ -43,12 +43,12 @@ def weigh_table(
     weights_path: Path,
     keep_path: Path,
 ) -> WeighingResult:
-    """Write each example's weight, and the keys of those to keep.
+    """Write each example's weight, and the keys of the kept examples.
 
     ``weights_path`` gets the columns ``key`` and ``weight``, ``keep_path`` (unless the weights have
     no maximum) the column ``key``. Without a key column the key is the row number, from 0. An
     example is kept with probability q / Q by a hash of its key and the seed. Duplicate keys are an
-    error; to find them a hash of each key is held in memory, 8 bytes an example.
+    error; to find them, a hash of each key is kept in memory, 8 bytes for each example.
     """
     columns = list(dict.fromkeys([*weigher.layout.columns, *([] if key is None else [key])]))
     limit = weigher.settings.max_weight

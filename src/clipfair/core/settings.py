@@ -47,6 +47,21 @@ def parse_settings(model: type[AnySettings], values: object, *, where: str) -> A
         raise UserError(first_violation(error, values, where=where)) from None
 
 
+def parse_settings_of(
+    models: Mapping[str, type[AnySettings]], name: str, values: object, *, what: str
+) -> AnySettings:
+    """Build the model that ``models`` has under ``name`` from plain values.
+
+    Raises
+    ------
+    UserError
+        If there is no such name, where ``what`` says what it should name; or as :func:`parse_settings`.
+    """
+    if name not in models:
+        raise UserError(unknown(what, name, models))
+    return parse_settings(models[name], values, where=name)
+
+
 def first_violation(error: ValidationError, values: object, *, where: str) -> str:
     """One line on the first violation that pydantic found in ``values``, which were read from ``where``."""
     found = [(_path_in(values, item["loc"]), item) for item in error.errors()]

@@ -1,4 +1,4 @@
-"""M4, the data balancing of *CLIP the Bias* (section 5 and appendix A.2): arrays in, arrays out.
+"""M4, the data balancing of *CLIP the Bias* (section 5 and appendix A.2), on arrays.
 
 patterns, index = collapse(sensitive, labels)
 solution = solve(Problem(patterns, M4Settings(target=pi, rate=0.9)))

@@ -8,7 +8,7 @@ from scipy import sparse
 
 @dataclass(frozen=True)
 class Moments:
-    """All that the two biases depend on. The moments of shards add up.
+    """The moments that determine the two biases. Those of shards add up.
 
     Attributes
     ----------
@@ -64,21 +64,24 @@ def association(data: Moments) -> np.ndarray:
 
 
 def association_bias(data: Moments) -> float:
-    """Definition 2: max over k and r of |E[y_r | s_k = 1] - E[y_r | s_k = 0]|, of the defined ones."""
+    """Definition 2: max over k and r of |E[y_r | s_k = 1] - E[y_r | s_k = 0]|, in [0, 1].
+
+    Undefined associations are left out; NaN if all are.
+    """
     size = np.abs(association(data))
     return float(np.nanmax(size)) if np.isfinite(size).any() else np.nan
 
 
 def correlation(data: Moments) -> np.ndarray:
     """Pearson's correlation of each s_k and y_r, (m, c), in [-1, 1]; NaN where one is constant."""
-    share = representation(data)
-    often = frequency(data)
-    spread = np.sqrt(np.clip(share * (1 - share), 0, None))[:, None]
-    return _ratio(association(data) * spread, np.sqrt(np.clip(often * (1 - often), 0, None)))
+    group_share, label_share = representation(data), frequency(data)
+    group_std = np.sqrt(np.clip(group_share * (1 - group_share), 0, None))[:, None]
+    label_std = np.sqrt(np.clip(label_share * (1 - label_share), 0, None))
+    return _ratio(association(data) * group_std, label_std)
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    # A total minus a group that holds all of it is zero only up to rounding.
+    # The difference between a total and a group that holds all of it is zero only up to rounding.
     whole = np.broadcast_to(whole, part.shape)
-    empty = np.abs(whole) <= 1e-12 * max(1.0, float(np.abs(whole).max(initial=0.0)))
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=~empty)
+    is_zero = np.abs(whole) <= 1e-12 * max(1.0, float(np.abs(whole).max(initial=0.0)))
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=~is_zero)

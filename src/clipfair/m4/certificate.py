@@ -1,4 +1,4 @@
-"""How good a solution provably is, whichever algorithm found it."""
+"""Certificates: bounds on the optimum of eq. (4) that hold for a solution of any algorithm."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ import numpy as np
 from clipfair.m4.dual import Dual, Point
 from clipfair.m4.problem import eps_offset, from_signed
 
-# Objectives below this share of eta^2 E[u] / 2 count as zero: the weights differ from eta by a
-# thousandth of it or less (root mean square), and a gap relative to that would be mere rounding.
+# Objectives below this share of eta^2 E[u] / 2 count as zero: the weights differ from eta by at most a
+# thousandth of it (root mean square), and a gap relative to such an objective would only measure rounding.
 _ZERO_OBJECTIVE = 1e-6
-# The least violation that is one: just below the largest feasible rate a multiplier may reach V although
+# Smaller violations count as zero: just below the largest feasible rate a multiplier may reach V although
 # its constraint holds.
 _ROUNDING = 1e-12
 
@@ -25,12 +25,12 @@ class Certificate:
     ----------
     primal : objective of the weights, an upper bound on the optimum.
     dual : a lower bound on the optimum.
-    gap : primal - dual, summed from terms >= 0, so that rounding does not drown it.
+    gap : primal - dual, computed as a sum of terms >= 0 to avoid cancellation.
         The weights q are near the optimal q*: E[u (q - q*)^2] <= 2 gap.
     relative_gap : gap / primal.
     violation : how far |E[q g]| exceeds its bound, >= 0.
-    binding : constraints that hold and shape the weights: their multiplier is not 0.
-    unsatisfied : constraints given up: their multiplier is V, and they are violated.
+    binding : constraints that hold and change the weights: their multiplier is not 0.
+    unsatisfied : constraints that are violated at the price of V: their multiplier is V.
     """
 
     primal: float
@@ -44,14 +44,14 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Solution:
-    """Dual variables and the weights they give.
+    """Dual variables and the weights that follow from them.
 
     Attributes
     ----------
     v : (2m(c+1),) in the order of Algorithm 2.
     mu : such that the weights have mean eta.
     weights : (N,) q of each pattern, in [0, Q].
-    certificate : how good they are.
+    certificate : bounds on the optimum, and the violations.
     """
 
     v: np.ndarray
@@ -72,20 +72,20 @@ def gap_terms(w: np.ndarray, residual: np.ndarray, *, tolerance: np.ndarray, pen
 
 
 def relative_gap(gap: float, *, primal: float, dual: Dual) -> float:
-    """gap / primal, where a primal that is zero up to rounding does not count as one."""
+    """gap / primal, where a primal that is zero up to rounding is replaced by a lower limit."""
     patterns, settings = dual.problem.patterns, dual.problem.settings
     floor = _ZERO_OBJECTIVE * settings.rate**2 * (dual.share @ patterns.utility) / 2
     return float(gap / max(primal, floor))
 
 
 def certify(dual: Dual, point: Point) -> Certificate:
-    """Certify the weights of a point; one outside of |w| <= V is held against its projection."""
+    """Certify the weights of a point; outside of |w| <= V the bound is that of its projection."""
     settings, utility = dual.problem.settings, dual.problem.patterns.utility
     bound = point
     if np.abs(point.w).max() > settings.penalty:
         bound = dual.evaluate(np.clip(point.w, -settings.penalty, settings.penalty), mu=point.mu)
 
-    # Per pattern: what q costs over the minimiser of the Lagrangian at the bound's multipliers.
+    # For each pattern: the excess of q over the minimiser of the Lagrangian at the bound's multipliers.
     slope = utility * ((point.weights + bound.weights) / 2 - settings.rate) + dual.score(bound.w) + bound.mu
     excess = (point.weights - bound.weights) * slope
     constraints = gap_terms(bound.w, point.residual, tolerance=dual.tolerance, penalty=settings.penalty)
@@ -108,8 +108,8 @@ def certify(dual: Dual, point: Point) -> Certificate:
 
 
 def solution_of(dual: Dual, point: Point, *, v: np.ndarray | None = None) -> Solution:
-    """The solution at a point, in the paper's variables: ``v``, or else the smallest that is w."""
+    """The solution at a point in the paper's variables: ``v``, or by default the smallest v that gives w."""
     v = from_signed(point.w) if v is None else v
-    # In eq. (5) the bias vectors have eps subtracted; mu makes up for it.
+    # In eq. (5) the bias vectors have eps subtracted; mu compensates for it.
     mu = point.mu + eps_offset(v, dual.problem.settings)
     return Solution(v=v, mu=mu, weights=point.weights, certificate=certify(dual, point))

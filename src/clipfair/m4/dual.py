@@ -1,6 +1,6 @@
-"""The dual of M4 as a function of the signed multipliers w, and what a solver needs of it.
+"""The dual of M4 as a function of the signed multipliers w: value, gradient and curvature.
 
-With g_kr = (s_k - pi_k) y_r (y_c = 1 stands for representation) and the exact mu for each w, the
+With g_kr = (s_k - pi_k) y_r (y_c = 1 for representation) and the exact mu for each w, the
 dual is to maximise over |w| <= V
 
     D(w) = min over {0 <= q <= Q, E[q] = eta} of E[u (q - eta)^2] / 2 + w . E[q g]  -  b . |w|,
@@ -19,7 +19,7 @@ from clipfair.m4.problem import Problem, distinct_rows
 
 @dataclass(frozen=True)
 class Point:
-    """Where the dual was evaluated, and the primal weights that belong to it.
+    """A point at which the dual was evaluated, and its primal weights.
 
     Attributes
     ----------
@@ -41,9 +41,9 @@ class Dual:
     """Evaluates the dual of a problem.
 
     g depends on s only through the few distinct rows of s. With one block of c+1 columns for each
-    of those, G = B T: B sparse, (N, blocks * (c+1)), holds [y, 1] in the block of the example's s,
-    and T spreads z = s - pi over a block. A product with G then costs one pass over the labels
-    present, whatever m is, and G'CG needs one sparse product.
+    of those, G = B T: B is sparse, (N, blocks * (c+1)), and holds [y, 1] in the block of the example's s;
+    T multiplies a block by z = s - pi. A product with G then costs one pass over the labels that are
+    present, for any m, and G'CG needs one sparse product.
     """
 
     def __init__(self, problem: Problem):
@@ -70,7 +70,7 @@ class Dual:
         return self._matrix @ self._spread()
 
     def evaluate(self, w: np.ndarray, *, mu: float = 0.0) -> Point:
-        """The dual at w; ``mu`` is where the search for the exact mu starts."""
+        """The dual at w; the search for the exact mu starts at ``mu``."""
         settings, utility = self.problem.settings, self.problem.patterns.utility
         score = self.score(w)
         mu = self.exact_mu(score, start=mu)
@@ -83,18 +83,18 @@ class Dual:
     def exact_mu(self, score: np.ndarray, *, start: float = 0.0) -> float:
         """The mu at which the weights have mean eta: root of a falling piecewise linear function.
 
-        Newton's method kept inside a bracket; it ends on the root's linear piece, hence exact.
+        Newton's method within a bracket; it ends on the linear piece of the root and is therefore exact.
         """
         rate, max_weight = self.problem.settings.rate, self.problem.settings.max_weight
         utility = self.problem.patterns.utility
-        # At the ends every weight is at least, respectively at most, eta.
+        # Every weight is at least eta at the lower end, and at most eta at the upper end.
         low, high = -score.max(), -score.min()
         mu = min(max(start, low), high)
         while True:
-            line = rate - (score + mu) / utility
-            excess = self.share @ np.clip(line, 0.0, max_weight) - rate
+            unclipped = rate - (score + mu) / utility
+            excess = self.share @ np.clip(unclipped, 0.0, max_weight) - rate
             low, high = (mu, high) if excess > 0 else (low, mu)
-            slope = (self.share / utility) @ ((line > 0) & (line < max_weight))
+            slope = (self.share / utility) @ ((unclipped > 0) & (unclipped < max_weight))
             proposal = mu + excess / slope if slope > 0 else low + (high - low) / 2
             if not low < proposal < high:
                 proposal = low + (high - low) / 2

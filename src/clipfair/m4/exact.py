@@ -1,9 +1,9 @@
 """The exact solver: a projected semismooth Newton method on the dual, to machine precision.
 
 Each iteration maximises the dual's quadratic model over the box |w| <= V (and, where a tolerance
-puts a kink at w = 0, over the orthant of steepest ascent), then searches along the way there. The
-number of iterations, tens at most, does not depend on the number of examples. The paper's own
-algorithm climbs the same dual by stochastic gradients: :mod:`clipfair.m4.stochastic`.
+makes |w| matter at w = 0, over the orthant of steepest ascent), then searches along the segment to that
+maximum. The number of iterations, tens at most, does not depend on the number of examples. The paper's own
+algorithm is stochastic gradient ascent on the same dual: :mod:`clipfair.m4.stochastic`.
 """
 
 import itertools
@@ -26,7 +26,7 @@ _MIN_DAMPING, _FIRST_DAMPING, _MAX_DAMPING = 1e-13, 1e-8, 1e9
 _FIRST_PENALTY, _GROWTH = 30.0, 3.0
 
 
-# The matrices are of the size of the constraints: several threads cost more than they give, and on
+# The matrices have the size of the constraints: several threads cost more than they save, and on
 # a busy machine a hundred times more.
 @threadpool_limits.wrap(limits=1, user_api="blas")
 def solve(
@@ -40,9 +40,9 @@ def solve(
 
     Parameters
     ----------
-    tolerance : relative duality gap to stop at. Where rounding allows no more progress the solver
-        stops before; the certificate tells the gap that was reached.
-    max_iterations : limit for each of the penalties on the way to V; there is one unless V is large.
+    tolerance : relative duality gap to stop at. If rounding allows no more progress the solver stops
+        before that; the certificate has the gap that was reached.
+    max_iterations : limit for each of the penalties up to V; there is only V itself unless V is large.
     on_iteration : called with the iteration and the smallest relative gap so far.
     """
     dual = Dual(problem)
@@ -51,7 +51,7 @@ def solve(
     penalties = _penalties(problem)
     for penalty in penalties:
         if penalty > penalties[0]:
-            # What is given up has its multiplier at V and moves with it; what is met does not.
+            # The multiplier of a violated constraint is V and scales with it; the others do not.
             scaled = dual.evaluate(point.w * _GROWTH, mu=point.mu * _GROWTH)
             point = max(point, scaled, key=lambda candidate: candidate.value)
         goal = tolerance if penalty == penalties[-1] else max(tolerance, 1e-3)
@@ -63,7 +63,7 @@ def solve(
                 best, best_gap = point, gap
             if on_iteration:
                 on_iteration(next(iterations), best_gap)
-            # Idle at the level of rounding: neither the gap nor the dual moves.
+            # No progress beyond rounding: neither the gap nor the dual changes.
             idle = 0 if closer or point.value > value + 1e-14 * abs(value) else idle + 1
             if best_gap <= goal or idle > 15:
                 break
@@ -74,10 +74,10 @@ def solve(
 
 
 def _penalties(problem: Problem) -> list[float]:
-    """The penalties to solve for one after the other, up to V.
+    """The increasing penalties, up to V, to solve for one after the other.
 
-    With a large V and constraints that cannot be met the problem is close to a linear program, and
-    V far from 0: each solution then starts the next.
+    With a large V and constraints that cannot be satisfied the problem is close to a linear program, and the
+    multipliers, at V, are far from the start at 0: the solution for each penalty is the start for the next.
     """
     patterns, settings = problem.patterns, problem.settings
     first = _FIRST_PENALTY * settings.rate * (patterns.share @ patterns.utility)
@@ -91,15 +91,15 @@ def _relative_gap(dual: Dual, point: Point, penalty: float) -> float:
 
 
 def _newton_step(dual: Dual, point: Point, damping: float, penalty: float) -> tuple[Point, float]:
-    """The next point and damping; the same point if rounding hides every ascent."""
+    """The next point and damping; the same point if no ascent exceeds rounding."""
     w = point.w.ravel()
     kink = dual.tolerance.ravel()
     gradient, low, high = _smooth_face(w, -point.residual.ravel(), kink, penalty)
     curvature = dual.curvature(point.weights)
-    # In units of its own curvature a rare label counts as much as a common one.
+    # Scaled by its own curvature, a rare label has the same influence as a common one.
     scale = np.sqrt(np.maximum(curvature.diagonal(), 1e-16))
     curvature /= np.outer(scale, scale)
-    # Rounding may have put w a hair outside of its box.
+    # Rounding may have moved w slightly out of its box.
     below, above = np.minimum(low - w, 0) * scale, np.maximum(high - w, 0) * scale
     while damping < _MAX_DAMPING:
         model = curvature + damping * np.eye(len(w))
@@ -116,7 +116,7 @@ def _newton_step(dual: Dual, point: Point, damping: float, penalty: float) -> tu
 def _smooth_face(
     w: np.ndarray, slope: np.ndarray, kink: np.ndarray, penalty: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steepest descent of -D at w, and the box around w on which -D has no kink of |w|."""
+    """Gradient of -D at w, and the box around w in which -D is smooth: no w changes its sign."""
     right, left = slope + kink, slope - kink
     at_zero = np.where(right < 0, right, np.where(left > 0, left, 0.0))
     gradient = np.where(w > 0, right, np.where(w < 0, left, at_zero))
@@ -130,8 +130,8 @@ def _box_minimum(matrix: np.ndarray, gradient: np.ndarray, low: np.ndarray, high
     """Minimise gradient'x + x'Mx / 2 over a box around 0, by projected Newton steps from 0."""
     x, slope = np.zeros(len(gradient)), gradient
     for _ in range(50):
-        # A variable just off the bound it is pressed against would cut every step short: such ones
-        # are held too (Bertsekas, 1982), and go to their bound by a gradient step.
+        # A variable close to a bound that its gradient points beyond would shorten every step: such variables
+        # are held as well (Bertsekas, 1982), and move to their bound by a gradient step.
         reach = np.abs(np.clip(x - slope, low, high) - x).max()
         near = np.minimum(reach, 1e-3 * (high - low))
         fixed = _held(x, slope, low + near, high - near)
@@ -149,21 +149,21 @@ def _box_minimum(matrix: np.ndarray, gradient: np.ndarray, low: np.ndarray, high
             return x
         x = x + move
         slope = gradient + matrix @ x
-        # The free ones are at their optimum, and the others where they want to be.
+        # The free variables are at their optimum, and the others at bounds that their slopes point beyond.
         if step == 1 and inside and _held(x, slope, low, high)[fixed].all():
             return x
     return x
 
 
 def _held(x: np.ndarray, slope: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Which variables lie on a bound and want to go beyond it."""
+    """True for variables that lie on a bound and whose slope points beyond it."""
     return ((x <= low) & (slope >= 0)) | ((x >= high) & (slope <= 0))
 
 
 def _positive_solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
     try:
         return cho_solve(cho_factor(matrix), right)
-    except LinAlgError:  # singular up to rounding: the diagonal still gives a descent
+    except LinAlgError:  # singular up to rounding: the diagonal still gives a descent direction
         return right / matrix.diagonal()
 
 
@@ -172,7 +172,7 @@ def _line_search(
 ) -> tuple[Point, float]:
     """The maximum of D along a segment, or its end, and the step there.
 
-    Looks only at slopes: near the optimum the values of D differ by less than rounding.
+    Only slopes are compared: near the optimum the values of D differ by less than rounding.
     """
     w = point.w.ravel()
     low, high, slope_low, slope_high = 0.0, 1.0, start, 0.0
@@ -182,12 +182,12 @@ def _line_search(
         moved = dual.evaluate(trial.reshape(point.w.shape), mu=point.mu)
         # The segment stays in one orthant, that of its midpoint.
         slope = direction @ (moved.residual.ravel() - kink * np.sign(2 * w + step * direction))
-        ascent = moved.value >= point.value - 1e-14 * abs(point.value)
-        if (abs(slope) <= 0.1 * start and ascent) or (step == 1 and slope > 0) or high - low < 1e-9:
+        is_ascent = moved.value >= point.value - 1e-14 * abs(point.value)
+        if (abs(slope) <= 0.1 * start and is_ascent) or (step == 1 and slope > 0) or high - low < 1e-9:
             return moved, step
         if slope > 0:
             low, slope_low = step, slope
         else:
             high, slope_high = step, slope
-        # The secant's root, kept off the ends of the bracket.
+        # The root of the secant, kept away from the ends of the bracket.
         step = low + (high - low) * min(max(slope_low / (slope_low - slope_high), 0.1), 0.9)

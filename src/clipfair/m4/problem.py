@@ -1,4 +1,4 @@
-"""The problem that M4 solves: the data as counted patterns, and what is asked of the weights.
+"""The problem that M4 solves, eq. (4): the data as counted patterns, and the settings of the weights.
 
 Notation of *CLIP the Bias*, section 5: s in {0,1}^m sensitive attributes, y in {0,1}^c labels,
 u > 0 utilities, pi the target proportions, eta the average weight (the subsampling rate),
@@ -20,14 +20,14 @@ _NOT_BINARY = "sensitive attributes and labels must be 0 or 1: encode categories
 
 @dataclass(frozen=True)
 class Patterns:
-    """Distinct examples (s, y, u) with how often each occurs. M4 does not see more of the data.
+    """Distinct examples (s, y, u) with their counts. M4 depends on the data through these alone.
 
     Attributes
     ----------
     sensitive : (N, m) uint8 array of 0 and 1; groups may overlap, and a row may be in none.
     labels : (N, c) sparse matrix of 0 and 1.
-    utility : (N,) float array, > 0. The paper allows u = 0 and divides by u; a weight would then
-        be decided by a linear program, so zero is refused.
+    utility : (N,) float array, > 0. The paper allows u = 0 but divides by u; such a weight
+        would be determined by a linear program, so zero is refused.
     count : (N,) int array, >= 1.
     """
 
@@ -68,9 +68,9 @@ def _is_binary(values: np.ndarray) -> bool:
 
 
 def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct rows of a (n, width) uint8 array, and for each row the index of its own.
+    """The distinct rows of a (n, width) uint8 array, and for each row its index among them, (n,).
 
-    By a hash table, in order of first appearance. About ten times faster than sorting.
+    In order of first appearance, by a hash table: about ten times faster than sorting.
     """
     n, width = rows.shape
     buffer = pa.py_buffer(np.ascontiguousarray(rows))
@@ -115,7 +115,7 @@ def collapse(
 
 @dataclass(frozen=True)
 class M4Settings:
-    """What is asked of the weights; with the dual variables, all that weighing needs (eq. 5).
+    """The settings of eq. (4). With the dual variables they determine all weights (eq. 5).
 
     Attributes
     ----------
@@ -125,10 +125,11 @@ class M4Settings:
     penalty : V > 0, the price of one unit of violation of any constraint.
     eps_association, eps_representation : tolerances eps_D and eps_R, in [0, 1).
     pairs : (m, c) bool, the associations to be removed; all of them when not given. The paper removes
-        all; where one group is another's label, that with itself cannot be asked for.
-    eps_reading : which bound they set. ``"normalised"``: |E[q g]| <= eps * eta, what the appendix
-        and Algorithm 2 do: a tolerance on the covariance in the weighted data. ``"literal"``:
-        |E[q g]| <= eps, as eq. (3) and (4) are printed; it loosens as eta falls.
+        all; but where groups are labels of each other, a group cannot be independent of itself.
+    eps_reading : the bound that the tolerances set, on which the paper is inconsistent. ``"normalised"``:
+        |E[q g]| <= eps * eta, as in the appendix and Algorithm 2: a tolerance on the covariance in the
+        weighted data. ``"literal"``: |E[q g]| <= eps, as eq. (3) and (4) are printed; it is weaker the
+        smaller eta is.
     """
 
     target: np.ndarray
@@ -166,14 +167,14 @@ class M4Settings:
         eps = np.append(np.full(labels, self.eps_association), self.eps_representation)
         eps = np.tile(eps * self.rate if self.eps_reading == "normalised" else eps, (len(self.target), 1))
         if self.pairs is not None:
-            # |E[q g]| <= E[q] = eta whatever the weights are: no constraint.
+            # |E[q g]| <= E[q] = eta for all weights: no constraint.
             eps[:, :-1][~self.pairs] = self.rate
         return eps
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Patterns and settings that fit together: eq. (4)."""
+    """Eq. (4): patterns, and settings for the same groups and labels."""
 
     patterns: Patterns
     settings: M4Settings
@@ -198,8 +199,8 @@ def bias_vector(sensitive: np.ndarray, labels: np.ndarray, settings: M4Settings)
     """The bias vectors a of n examples (Algorithm 2), dense, (n, 2m(c+1)).
 
     The blocks are, in this order, (s-pi)y - eps_D, -(s-pi)y - eps_D, s-pi - eps_R, -(s-pi) - eps_R;
-    in the first two, the label varies fastest. As printed, this is the normalised reading of eps. Of a
-    pair that is not constrained the entries are 0.
+    in the first two, the label varies fastest. As printed, this is the normalised reading of eps. The
+    entries of a pair that is not constrained are 0.
     """
     centred = sensitive - settings.target
     products = (centred[:, :, None] * labels[:, None, :]).reshape(len(sensitive), -1)
@@ -228,7 +229,7 @@ def from_signed(w: np.ndarray) -> np.ndarray:
 
 
 def eps_offset(v: np.ndarray, settings: M4Settings) -> float:
-    """What the tolerances subtract from v'a: eps'(v+ + v-) in the normalised reading, else 0."""
+    """The part of v'a that is due to the tolerances: eps'(v+ + v-) in the normalised reading, else 0."""
     if settings.eps_reading == "literal":
         return 0.0
     association, representation = np.split(v, [len(v) - 2 * len(settings.target)])
@@ -246,9 +247,9 @@ def weights(
     mu: float,
     settings: M4Settings,
 ) -> np.ndarray:
-    """Weights q in [0, Q] of any examples, seen or new, from the dual variables alone (eq. 5).
+    """Weights q in [0, Q] of any examples, also new ones, from the dual variables alone (eq. 5).
 
-    Eq. (5) with its two brackets is the clipped line ``clip(eta - (v'a + mu) / u, 0, Q)``.
+    Eq. (5) with its two brackets equals ``clip(eta - (v'a + mu) / u, 0, Q)``.
 
     Parameters
     ----------

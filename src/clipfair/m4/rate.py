@@ -1,4 +1,4 @@
-"""The largest subsampling rate at which every constraint still holds."""
+"""The largest subsampling rate at which every constraint holds, by linear programming."""
 
 import numpy as np
 from scipy import sparse
@@ -20,13 +20,13 @@ def max_rate(
     eps_reading: str = "normalised",
     pairs: np.ndarray | None = None,
 ) -> float:
-    """eta_max: "the maximum rate where bias constraints are still satisfiable" (section 5).
+    """The largest eta at which the bias constraints, eq. (3), can be satisfied (section 5).
 
-    The linear program max E[q] subject to 0 <= q <= Q and the constraints (3), by HiGHS's interior point
-    method: at 816 constraints (m = 4, c = 204) 2 s for 14,000 patterns and 53 s for 204,000. The simplex
-    method takes 89 s for the former.
+    It is the optimum of max E[q] subject to 0 <= q <= Q and eq. (3), a linear program that HiGHS's interior
+    point method solves: at 816 constraints (m = 4, c = 204) in 2 s for 14,000 patterns and 53 s for 204,000.
+    The simplex method takes 89 s for the former.
 
-    The constraints allow q = 0 and are convex, so every rate below eta_max is satisfiable too.
+    The constraints allow q = 0 and are convex, so every smaller rate is feasible too.
 
     Returns
     -------
@@ -42,36 +42,50 @@ def max_rate(
         eps_reading=eps_reading,
         pairs=pairs,
     )
-    dual = Dual(Problem(patterns, settings))
-    eps = np.tile(np.append(np.full(dual.columns - 1, eps_association), eps_representation), len(target))
-    # Rows in units of each label's frequency: the violation of a rare label is not rounding.
-    moments = (sparse.diags_array(dual.share) @ dual.moments()).T.tocsr()
-    size = abs(moments).sum(axis=1)
-    occurs = size > 0
-    if pairs is not None:
-        occurs &= np.hstack([settings.pairs, np.ones((len(target), 1), dtype=bool)]).ravel()
-    moments = sparse.diags_array(1 / size[occurs]) @ moments[occurs]
-    eps = eps[occurs] / size[occurs]
-
-    # One more variable, E[q], keeps the rows of the normalised reading sparse.
-    mean = sparse.csr_array(np.append(dual.share, -1.0)[None, :])
-    tight, loose = eps == 0, eps > 0
-    normalised = eps_reading == "normalised"
-    allowed = (eps[loose] if normalised else np.zeros(loose.sum()))[:, None]
-    equal = sparse.hstack([moments[tight], np.zeros((tight.sum(), 1))])
-    below = [sparse.hstack([side * moments[loose], -allowed]) for side in (1, -1)]
-    result = linprog(
-        np.append(np.zeros(len(dual.share)), -1.0),
-        A_eq=sparse.vstack([mean, equal], format="csr"),
-        b_eq=np.zeros(1 + tight.sum()),
-        A_ub=sparse.vstack(below, format="csr"),
-        b_ub=np.zeros(2 * loose.sum()) if normalised else np.tile(eps[loose], 2),
-        bounds=(0, max_weight),
-        method="highs-ipm",
-    )
+    result = linprog(**_linear_program(Dual(Problem(patterns, settings))), method="highs-ipm")
     if result.status == _UNBOUNDED:
         return np.inf
     if not result.success:
         raise RuntimeError(f"HiGHS did not solve the linear program of the largest rate: {result.message}")
-    # HiGHS meets constraints to 1e-7: a smaller rate is none.
+    # HiGHS satisfies constraints up to 1e-7: a smaller rate is 0.
     return 0.0 if -result.fun < 1e-7 else float(-result.fun)
+
+
+def _linear_program(dual: Dual) -> dict:
+    """The arguments of ``linprog``: the variables are q of each pattern, then E[q].
+
+    The variable E[q] keeps the rows of the normalised reading of eps sparse.
+    """
+    settings = dual.problem.settings
+    moments, eps = _constraints(dual)
+    mean = sparse.csr_array(np.append(dual.share, -1.0)[None, :])
+    tight, loose = eps == 0, eps > 0
+    normalised = settings.eps_reading == "normalised"
+    allowed = (eps[loose] if normalised else np.zeros(loose.sum()))[:, None]
+    equal = sparse.hstack([moments[tight], np.zeros((tight.sum(), 1))])
+    below = [sparse.hstack([side * moments[loose], -allowed]) for side in (1, -1)]
+    return {
+        "c": np.append(np.zeros(len(dual.share)), -1.0),
+        "A_eq": sparse.vstack([mean, equal], format="csr"),
+        "b_eq": np.zeros(1 + tight.sum()),
+        "A_ub": sparse.vstack(below, format="csr"),
+        "b_ub": np.zeros(2 * loose.sum()) if normalised else np.tile(eps[loose], 2),
+        "bounds": (0, settings.max_weight),
+    }
+
+
+def _constraints(dual: Dual) -> tuple[sparse.csr_array, np.ndarray]:
+    """One row of share * g for each constraint on a label that occurs, and its eps, in the same order.
+
+    Each row is scaled to a sum of absolute values of 1, so that the violation of a rare label is not
+    mistaken for rounding.
+    """
+    settings, groups = dual.problem.settings, len(dual.problem.settings.target)
+    eps = np.append(np.full(dual.columns - 1, settings.eps_association), settings.eps_representation)
+    eps = np.tile(eps, groups)
+    moments = (sparse.diags_array(dual.share) @ dual.moments()).T.tocsr()
+    size = abs(moments).sum(axis=1)
+    occurs = size > 0
+    if settings.pairs is not None:
+        occurs &= np.hstack([settings.pairs, np.ones((groups, 1), dtype=bool)]).ravel()
+    return sparse.diags_array(1 / size[occurs]) @ moments[occurs], eps[occurs] / size[occurs]

@@ -1,10 +1,10 @@
 """Algorithm 1 of *CLIP the Bias*: stochastic gradient ascent on the dual, example by example.
 
-Two versions. ``project=False`` is Algorithm 1 as printed. It never uses the penalty V that it lists,
-since v is not kept in [0, V], and so does not solve eq. (4): without the bounds the constraints are
-equalities whatever eps is (the sum of v+ and v- falls without end when eps > 0, and mu absorbs
-it), and it diverges when they cannot be met. ``project=True`` clips v to [0, V] after each update,
-which is what the proof in appendix A.2.1 asks for (0 <= v <= V); this converges to the optimum.
+Two versions. ``project=False`` is Algorithm 1 as printed. It lists the penalty V but does not use it, since
+v is not kept in [0, V], and so it does not solve eq. (4): without these bounds the constraints are
+equalities for any eps (for eps > 0 the sum of v+ and v- decreases without limit, and mu compensates for it),
+and it diverges if they cannot be satisfied. ``project=True`` clips v to [0, V] after each update, as the
+proof in appendix A.2.1 assumes (0 <= v <= V); this converges to the optimum.
 """
 
 from collections.abc import Iterator
@@ -30,9 +30,9 @@ def solve(
 
     Parameters
     ----------
-    updates : number of updates; ``updates * batch_size`` examples are seen.
+    updates : number of updates, each of ``batch_size`` examples.
     learning_rate : tau_0 of the schedule tau_t = tau_0 / sqrt(t) of Proposition 2.
-    batch_size : examples an update; 1 as printed, more for the mean of their gradients.
+    batch_size : examples in an update, whose gradients are averaged; 1 as printed.
     project : keep v in [0, V].
     """
     steps = iterate(
@@ -65,7 +65,7 @@ def iterate(
     """Run Algorithm 1 without end, yielding (t, v, mu) after every ``yield_every`` updates.
 
     Examples are drawn with replacement: patterns in proportion to their counts. The yielded v is
-    the array at work: copy it to keep it.
+    changed in place by the next update: copy it to keep it.
     """
     patterns, settings = problem.patterns, problem.settings
     if settings.eps_reading == "literal" and problem.tolerance.any():
@@ -77,7 +77,7 @@ def iterate(
     while True:
         drawn = next(draws, None)
         if drawn is None:
-            # Draw, look up and make dense many batches at once; their order is that of one at a time.
+            # Many batches are drawn and made dense at once; the order is the same as one at a time.
             batches = max(1, 4096 // batch_size)
             index = np.searchsorted(upper, rng.integers(upper[-1], size=batches * batch_size), side="right")
             block = (patterns.sensitive[index], patterns.labels[index].toarray(), patterns.utility[index])
@@ -85,7 +85,7 @@ def iterate(
             continue
         t += 1
         sensitive, labels, utility = drawn
-        # The lines of Algorithm 1, in its order.
+        # The steps of Algorithm 1, in its order.
         a = bias_vector(sensitive, labels, settings)
         omega = a @ v + mu
         beta = np.maximum(omega - rate * utility, 0.0)

@@ -16,9 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from clipfair.core.errors import UserError
-from clipfair.core.schema import unknown
-from clipfair.core.settings import SettingsModel, parse_settings
+from clipfair.core.settings import SettingsModel, parse_settings_of
 from clipfair.plan.m4_options import M4Options
 
 TargetRule = Literal["data", "uniform", "median"]
@@ -115,6 +113,4 @@ def parse_condition(kind: str, values: Mapping) -> ConditionSettings:
     UserError
         If the kind or a setting is unknown, a setting missing, or a value of the wrong type or out of range.
     """
-    if kind not in CONDITION_SETTINGS:
-        raise UserError(unknown("kind of condition", kind, CONDITION_SETTINGS))
-    return parse_settings(CONDITION_SETTINGS[kind], values, where=kind)
+    return parse_settings_of(CONDITION_SETTINGS, kind, values, what="kind of condition")

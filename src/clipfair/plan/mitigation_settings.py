@@ -9,9 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from clipfair.core.errors import UserError
-from clipfair.core.schema import unknown
-from clipfair.core.settings import SettingsModel, parse_settings
+from clipfair.core.settings import SettingsModel, parse_settings_of
 from clipfair.plan.m4_options import M4Options
 
 
@@ -117,6 +115,4 @@ def parse_mitigation(kind: str, values: Mapping) -> SettingsModel:
     UserError
         If the method or a setting is unknown, or a value of the wrong type or out of range.
     """
-    if kind not in MITIGATION_SETTINGS:
-        raise UserError(unknown("mitigation method", kind, MITIGATION_SETTINGS))
-    return parse_settings(MITIGATION_SETTINGS[kind], values, where=kind)
+    return parse_settings_of(MITIGATION_SETTINGS, kind, values, what="mitigation method")

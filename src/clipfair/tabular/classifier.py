@@ -7,16 +7,17 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from clipfair.plan.mitigation_settings import ClassifierSettings
 
-# Adam's constants, those of its paper and of every library.
+# Adam's constants: those of its paper, and the defaults of libraries.
 DECAY_MEAN, DECAY_SQUARE, STABILITY = 0.9, 0.999, 1e-8
 
 
 class MLP(ClassifierMixin, BaseEstimator):
     """A scikit-learn classifier for labels 0 and 1, trained in float32.
 
-    It computes what ``sklearn.neural_network.MLPClassifier(alpha=0)`` computes (initialisation
-    after Glorot, log-loss averaged by weight within a minibatch, Adam), three to four times faster
-    at these sizes: 600 to 1000 fits make Table 5.
+    It computes the same as ``sklearn.neural_network.MLPClassifier(alpha=0)`` (Glorot's initialisation,
+    log-loss averaged by weight within a minibatch, Adam), to which tests compare it coefficient by
+    coefficient. It is our own because Table 5 takes 600 to 1,000 fits, and at its sizes an epoch takes
+    0.085 s instead of scikit-learn's 0.38 s.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ class Adam:
         self.steps = 0
 
     def step(self, gradients: list[np.ndarray]) -> None:
-        """Move the parameters once; uses the gradients up."""
+        """Update the parameters once; the gradients are overwritten."""
         self.steps += 1
         unbias = np.sqrt(1 - DECAY_SQUARE**self.steps) / (1 - DECAY_MEAN**self.steps)
         rate = np.float32(self.learning_rate * unbias)
@@ -121,7 +122,7 @@ def make_classifier(settings: ClassifierSettings, *, seed: int) -> MLP:
 
 
 def _with_constant(X: np.ndarray) -> np.ndarray:
-    """Features and a last column of ones for the biases, in row order: minibatches are read by row."""
+    """Features and a last column of ones for the biases, stored by row, as minibatches are read."""
     X = np.asarray(X)
     features = np.ones((X.shape[0], X.shape[1] + 1), dtype=np.float32)
     features[:, :-1] = X

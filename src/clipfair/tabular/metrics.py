@@ -26,8 +26,8 @@ def evaluate_predictions(
     ``balanced_error``: mean over the groups of their error ("average error rate across both
     subgroups", so the groups are balanced, not the classes);
     ``groups``: for each its ``n``, ``selection_rate`` and ``error``.
-    What an empty group enters is NaN, which is why fairlearn's functions, which leave such a group
-    out, are not used.
+    A value that depends on an empty group is NaN. fairlearn's functions leave such a group out, and are not
+    used for this reason.
     """
     by_group = {
         group: _rates(y_true[sensitive_features == group], y_pred[sensitive_features == group])

@@ -1,4 +1,4 @@
-"""What every mitigation method gives back, and the draw of those that give probabilities."""
+"""The result of a mitigation method, and the draw of labels from probabilities."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ class Outcome:
     Attributes
     ----------
     predictions : (n_test,) of 0 and 1.
-    details : what is worth knowing of the fit: numbers, texts and lists of them, for JSON.
+    details : facts about the fit: numbers, texts and lists of them, for JSON.
     """
 
     predictions: np.ndarray
@@ -21,5 +21,5 @@ class Outcome:
 
 
 def draw(probability: np.ndarray, *, seed: int) -> np.ndarray:
-    """Labels 0 and 1 that are 1 with the given probabilities; a stream apart from the split's."""
+    """Labels 0 and 1 that are 1 with the given probabilities; the random stream is not that of the split."""
     return (np.random.default_rng([seed, 1]).random(len(probability)) < probability).astype(int)

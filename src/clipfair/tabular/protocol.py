@@ -1,10 +1,10 @@
-"""How Table 5 is measured: what its paper leaves open, decided once for all methods.
+"""The protocol of Table 5: the choices that its paper leaves open, the same for all methods.
 
-*CLIP the Bias* names the datasets, the classifier and the metrics (appendix A.2.4), not the split,
-the preprocessing or the repeats. A repeat here is a random split into three quarters for training
-and one for testing, as in the R2B paper by the same first author; its seed fixes the split, the
-initial weights and every random choice of a method. All columns are features, the sensitive
-attribute too: only the correlation remover is defined without it.
+*CLIP the Bias* gives the datasets, the classifier and the metrics (appendix A.2.4), but not the split,
+the preprocessing or the repeats. Here, a repeat is a random split into three quarters for training
+and one for testing, as in the R2B paper by the same first author; its seed determines the split, the
+initial weights and every random choice of a method. All columns are features, including the sensitive
+attribute: only the correlation remover is defined without it.
 """
 # ruff: noqa: N806 - X is scikit-learn's name
 
@@ -18,18 +18,18 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from clipfair.core.errors import UserError
 from clipfair.plan.mitigation_settings import ClassifierSettings
 
-# A table may carry its publisher's split in this column. It is no feature, and unused: one fixed
-# split would leave nothing but the initial weights to repeat over.
+# A table may have its publisher's split in this column. It is not a feature, and not used: with one fixed
+# split, repeats would differ in nothing but the initial weights.
 SPLIT_COLUMN = "split"
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What all methods share.
+    """The settings that all methods share.
 
     Attributes
     ----------
-    test_share : share of the rows that is tested on, in (0, 1).
+    test_share : share of the rows for testing, in (0, 1).
     classifier : the base classifier.
     """
 
@@ -43,7 +43,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class SplitData:
-    """One repeat's data.
+    """The data of one repeat.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class SplitData:
     y_train, y_test : (n,) labels 0 and 1.
     s_train, s_test : (n,) names of the groups.
     rows_train, rows_test : (n,) positions in the table.
-    groups : names of all groups of the table, sorted; a split may lack one.
+    groups : names of all groups of the table, sorted; a group may be absent from a split.
     sensitive_columns : the features that encode the sensitive attribute.
     """
 
@@ -75,7 +75,7 @@ def split_data(
     Raises
     ------
     UserError
-        If a column is missing, has missing values, or is of no use as label or attribute.
+        If a column is missing, has missing values, or cannot be the label or the sensitive attribute.
     """
     check_table(table, label=label, sensitive=sensitive)
     rows_train, rows_test = split(len(table), test_share=protocol.test_share, seed=seed)
@@ -100,7 +100,7 @@ def split_data(
 
 
 def check_table(table: pd.DataFrame, *, label: str, sensitive: str) -> None:
-    """Raise a :class:`UserError` unless ``table`` can be learnt from and its groups compared."""
+    """Raise a :class:`UserError` unless a classifier can be fitted to ``table`` and its groups compared."""
     for column in (label, sensitive):
         if column not in table:
             raise UserError(
@@ -129,11 +129,11 @@ def encode(
     """Features for the classifier, fitted on the training rows.
 
     Numbers are standardised. A text or category column becomes one indicator per value ("?" is a
-    value like any other); a value that only the test rows have sets none of them.
+    value like any other); a value that occurs only in the test rows sets none of them.
 
     Returns
     -------
-    (n, d) float32 features of the training and of the test rows, and which of them encode
+    (n, d) float32 features of the training and of the test rows, and the positions of those that encode
     ``sensitive``.
     """
     numbers = list(train.select_dtypes("number").columns.drop(sensitive, errors="ignore"))

@@ -1,6 +1,6 @@
 """All repeats of one mitigation method on one table.
 
-They are one job, because importing the libraries costs more than fitting one classifier.
+All repeats are one job, because importing the libraries takes longer than fitting one classifier.
 """
 
 import importlib
@@ -18,7 +18,7 @@ from clipfair.tabular.metrics import evaluate_predictions
 from clipfair.tabular.protocol import Protocol, SplitData, split_data
 
 
-# One thread: the matrices are small, and the jobs run side by side.
+# One thread: the matrices are small, and jobs run in parallel.
 @threadpool_limits.wrap(limits=1, user_api="blas")
 def evaluate_mitigation(
     table: pd.DataFrame,
@@ -43,7 +43,7 @@ def evaluate_mitigation(
     settings
         Its settings (:mod:`clipfair.plan.mitigation_settings`); what is not named has the default.
     protocol, seeds
-        How each repeat is made; the same seed gives the same numbers.
+        The splits and the classifier; the same seed gives the same numbers.
 
     Returns
     -------
@@ -54,10 +54,10 @@ def evaluate_mitigation(
     Raises
     ------
     UserError
-        If the method, a setting or a column is unknown, or the table is unfit.
+        If the method, a setting or a column is unknown, or the table cannot be used.
     """
     parsed = parse_mitigation(kind, settings)
-    # By name: a job imports only its own method.
+    # Loaded by name, so that a job imports only its own method.
     method = importlib.import_module(f"clipfair.tabular.methods.{kind}")
     repeats, predictions = [], []
     for seed in progress(seeds, unit="repeat", what=kind):

@@ -6,9 +6,7 @@ computes the associations that a correct pipeline must find in the pretraining p
 
 from collections.abc import Mapping
 
-from clipfair.core.errors import UserError
-from clipfair.core.schema import unknown
-from clipfair.core.settings import SettingsModel, parse_settings
+from clipfair.core.settings import SettingsModel, parse_settings_of
 from clipfair.data.embedded.fundus_settings import FundusSettings
 from clipfair.data.embedded.image_settings import (
     CaptionSettings,
@@ -40,6 +38,4 @@ def make_settings(part: str, values: Mapping) -> SettingsModel:
     UserError
         If the part or a setting is unknown, or a value of the wrong type or out of range.
     """
-    if part not in PART_SETTINGS:
-        raise UserError(unknown("part of the synthetic world", part, PART_SETTINGS))
-    return parse_settings(PART_SETTINGS[part], values, where=part)
+    return parse_settings_of(PART_SETTINGS, part, values, what="part of the synthetic world")

@@ -10,8 +10,8 @@ from clipfair.tabular.protocol import SplitData
 def fit_predict(
     data: SplitData, settings: CorrelationRemoverSettings, *, classifier: ClassifierMixin, seed: int
 ) -> Outcome:
-    """Fit the projection and the classifier to the training rows; the attribute is no feature any more."""
-    # Here, because fairlearn takes a second to import and the settings are checked without it.
+    """Fit the projection and the classifier to the training rows; the attribute is no longer a feature."""
+    # Imported here because fairlearn takes a second to import.
     from fairlearn.preprocessing import CorrelationRemover
 
     remover = CorrelationRemover(sensitive_feature_ids=data.sensitive_columns, alpha=settings.alpha)

@@ -1,8 +1,8 @@
-"""M4, the data balancing of *CLIP the Bias*, before training: its last row in Table 5.
+"""M4, the data balancing of *CLIP the Bias*, before training: the last row of Table 5.
 
-Here the sensitive attribute and one label make a handful of patterns (s, y), four for two groups,
-and the weights depend on these alone. The groups but the last, in alphabetical order, are the
-indicators s_k: the last one follows from the others.
+The sensitive attribute and one label make a few patterns (s, y), four for two groups, and the weights depend
+on these alone. All groups but the last, in alphabetical order, are the indicators s_k: the last one follows
+from the others.
 """
 
 import numpy as np

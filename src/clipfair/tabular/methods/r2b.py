@@ -1,6 +1,6 @@
-"""Reduce-to-binary (Alabdulmohsin et al., 2022): labels moved until all groups agree in the mean.
+"""Reduce-to-binary (Alabdulmohsin et al., 2022): soft labels with the same mean in all groups.
 
-The method projects the one-hot labels on those whose mean in each group is the overall mean. The
+The method projects the one-hot labels onto those whose mean in each group is the overall mean. The
 authors' code does so by ADMM; for two classes the projection is in closed form.
 """
 
@@ -13,7 +13,7 @@ from clipfair.tabular.protocol import SplitData
 
 
 def fit_predict(data: SplitData, settings: R2BSettings, *, classifier: ClassifierMixin, seed: int) -> Outcome:
-    """Fit the classifier to soft labels; it does not need the sensitive attribute to be fair.
+    """Fit the classifier to soft labels; predictions do not need the sensitive attribute.
 
     The log-loss of a soft label f is that of label 1 with weight f plus that of label 0 with weight
     1 - f, so a row with 0 < f < 1 is trained on twice.
@@ -30,8 +30,8 @@ def fit_predict(data: SplitData, settings: R2BSettings, *, classifier: Classifie
 def soft_labels(y: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Soft labels in [0, 1] nearest to ``y`` in the least squares whose mean is the same in all groups.
 
-    A group with too many positive labels has them lowered to rho / p, one with too few has its
-    negative labels raised to (rho - p) / (1 - p); p is the group's mean and rho the overall one.
+    In a group with p > rho, positive labels become rho / p; in one with p < rho, negative labels become
+    (rho - p) / (1 - p); p is the group's mean and rho the overall one.
     """
     rho = y.mean()
     soft = y.astype(float)

@@ -16,9 +16,9 @@ def fit_predict(
 ) -> Outcome:
     """Exponentiated gradient under demographic parity; predicts with one of its classifiers at random.
 
-    The sensitive attribute serves training only, beyond being a feature.
+    The sensitive attribute is used in training only, apart from being a feature.
     """
-    # Here, because fairlearn takes a second to import and the settings are checked without it.
+    # Imported here because fairlearn takes a second to import.
     from fairlearn.reductions import DemographicParity, ExponentiatedGradient
 
     reduction = ExponentiatedGradient(
@@ -28,7 +28,7 @@ def fit_predict(
         max_iter=settings.max_iter,
     )
     with warnings.catch_warnings():
-        # fairlearn 0.15 sets items of a series in a way that pandas 4 will refuse; harmless until then.
+        # fairlearn 0.15 assigns to a series in a way that pandas 4 will no longer allow.
         warnings.simplefilter("ignore", pd.errors.Pandas4Warning)
         reduction.fit(data.X_train, data.y_train, sensitive_features=data.s_train)
     predictions = reduction.predict(data.X_test, random_state=seed)

@@ -17,8 +17,8 @@ def fit_predict(data: SplitData, settings: RTOSettings, *, classifier: Classifie
     """Fit the classifier, then the thresholds, to the training rows.
 
     The paper of the method fits the thresholds to rows that the classifier has not seen;
-    *CLIP the Bias* says nothing of a third part, and the training rows are what the other
-    post-processor uses. The rule needs the sensitive attribute of the test rows.
+    *CLIP the Bias* does not mention a third part, and the other post-processor uses the training rows.
+    The rule needs the sensitive attribute of the test rows.
     """
     fitted = clone(classifier).fit(data.X_train, data.y_train)
     train = fitted.predict_proba(data.X_train)[:, 1]
@@ -29,7 +29,7 @@ def fit_predict(data: SplitData, settings: RTOSettings, *, classifier: Classifie
         )
         for group in np.unique(data.s_train)
     }
-    # A group that training lacks has no threshold of its own: its scores are not shifted.
+    # A group without training rows has no threshold: its scores are not shifted.
     shift = np.array([shifts.get(group, 0.0) for group in data.s_test])
     probability = decide(_score(fitted.predict_proba(data.X_test)[:, 1]), shift, gamma=settings.gamma)
     return Outcome(draw(probability, seed=seed), {"rho": rho, "thresholds": shifts})
@@ -44,8 +44,8 @@ def threshold(score: np.ndarray, *, gamma: float, rho: float, eps: float) -> flo
     """The shift of one group's scores that solves the method's problem.
 
     That is min gamma/2 ||x||^2 - score'x over 0 <= x <= 1 with |mean x - rho| <= eps / 2, whose
-    solution is ``decide(score, shift)``: the shift is the multiplier of the constraint, 0 if that
-    does not bind.
+    solution is ``decide(score, shift)``: the shift is the multiplier of the constraint, 0 if the
+    constraint does not bind.
     """
 
     def mean_decision(shift: float) -> float:
@@ -54,7 +54,7 @@ def threshold(score: np.ndarray, *, gamma: float, rho: float, eps: float) -> flo
     target = np.clip(mean_decision(0.0), rho - eps / 2, rho + eps / 2)
     if target == mean_decision(0.0):
         return 0.0
-    # At the ends every decision is 1, respectively 0.
+    # Every decision is 1 at the lower end, and 0 at the upper end.
     low, high = score.min() - gamma, score.max()
     return float(brentq(lambda shift: mean_decision(shift) - np.clip(target, 0, 1), low, high, xtol=1e-14))
 

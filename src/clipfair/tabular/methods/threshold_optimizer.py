@@ -11,11 +11,11 @@ from clipfair.tabular.protocol import SplitData
 def fit_predict(
     data: SplitData, settings: ThresholdOptimizerSettings, *, classifier: ClassifierMixin, seed: int
 ) -> Outcome:
-    """Fit classifier and thresholds to the training rows, as fairlearn does by itself.
+    """Fit classifier and thresholds to the training rows, as fairlearn does by default.
 
     The rule needs the sensitive attribute of the test rows, and is randomised.
     """
-    # Here, because fairlearn takes a second to import and the settings are checked without it.
+    # Imported here because fairlearn takes a second to import.
     from fairlearn.postprocessing import ThresholdOptimizer
 
     optimizer = ThresholdOptimizer(
