@@ -1,11 +1,11 @@
-"""What a person is told who lacks a dataset: why, how to get it, where to put it, how it will be checked."""
+"""Instructions for a missing dataset: the reason, how to get it, where to put it, how it is checked."""
 
 from collections.abc import Sequence
 
 from clipfair.core.catalogue import Dataset
 
 _WHY = {
-    "open": "open, but in parts that only a person can gather",
+    "open": "open, but in parts that only a person can collect",
     "request": "its owner grants it on request",
     "login": "its owner asks for a login",
     "private": "its owner keeps it private",
@@ -14,7 +14,7 @@ NAME_THE_MIRROR = "name the mirror folder in CLIPFAIR_MIRROR or with --config mi
 
 
 def missing_line(dataset: Dataset, *, mirror: str | None = None, reason: str | None = None) -> str:
-    """All of it in one line; ``reason`` is what went wrong, if a download was tried."""
+    """Return the instructions as one line; ``reason`` is the error of the download, if one was tried."""
     parts = [f"{_title(dataset)} is missing: {reason or _WHY[dataset.access]}", _way(dataset)]
     if _forms(dataset):
         parts += [
@@ -28,7 +28,10 @@ def missing_line(dataset: Dataset, *, mirror: str | None = None, reason: str | N
 def missing_block(
     dataset: Dataset, tables: Sequence[str], *, mirror: str | None, lacking: Sequence[str] = ()
 ) -> str:
-    """All of it in one paragraph, a fact a line; ``lacking`` is what its folder in the mirror lacks."""
+    """Return the instructions as a paragraph, one fact a line.
+
+    ``lacking`` names the files that the dataset's mirror folder lacks.
+    """
     facts = {
         "why": _WHY[dataset.access],
         "get": _way(dataset),
@@ -57,13 +60,13 @@ def _way(dataset: Dataset) -> str:
 
 
 def _forms(dataset: Dataset) -> list[str]:
-    """The forms in which it may lie in the mirror folder: its archives, or any of its layouts."""
+    """The forms in which the mirror folder may contain it: its archives, or any of its layouts."""
     forms = [_and([archive.file for archive in dataset.archives])] if dataset.archives else []
     forms += [
         _and(["its files" if file.name == "./" else file.name for file in layout.files])
         for layout in dataset.layouts
     ]
-    # An archive that is used as it is, is a layout too.
+    # An archive that is not unpacked is a layout, too.
     return list(dict.fromkeys(forms))
 
 

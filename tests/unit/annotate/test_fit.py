@@ -105,7 +105,7 @@ def test_rare_values_are_left_out_and_reported(fit, labels):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "fragment"),
     [
         ({"kind": "prob"}, "unknown kind of annotator 'prob'; known: probe, zero_shot"),
         ({"calibration_share": 1.0}, "calibration_share is 1.0"),
@@ -113,8 +113,8 @@ def test_rare_values_are_left_out_and_reported(fit, labels):
         ({"labels": pd.DataFrame({"key": ["x"], "a=b": [True]})}, "none of 1 keys is in the 2 shards"),
     ],
 )
-def test_bad_input_leaves_nothing(fit, tmp_path, options, told):
-    with pytest.raises(UserError, match=told):
+def test_bad_input_leaves_nothing(fit, tmp_path, options, fragment):
+    with pytest.raises(UserError, match=fragment):
         fit(**options)
     assert not (tmp_path / "out").exists()
 

@@ -56,7 +56,7 @@ def test_what_pictures_show(read):
 
 
 @pytest.mark.parametrize(
-    ("frame", "options", "told"),
+    ("frame", "options", "fragment"),
     [
         (TRUTH, {"categories": ["objekt"]}, "no column objekt; it has key, caption"),
         (TRUTH, {"flags": {"human=person": "human"}}, "no column human"),
@@ -68,8 +68,8 @@ def test_what_pictures_show(read):
         (TRUTH, {"flags": {"a=b": "caption"}}, "a=b: expected only 0 and 1"),
     ],
 )
-def test_bad_labels(read, frame, options, told):
-    with pytest.raises(UserError, match=told):
+def test_bad_labels(read, frame, options, fragment):
+    with pytest.raises(UserError, match=fragment):
         read(frame, **options)
 
 

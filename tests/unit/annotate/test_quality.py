@@ -64,7 +64,7 @@ def test_without_groups_there_is_one():
 
 
 @pytest.mark.parametrize(
-    ("annotations", "truth", "told"),
+    ("annotations", "truth", "fragment"),
     [
         (ANNOTATIONS, TRUTH[TRUTH["key"] != "b"], "key 'b' is annotated but not in the truth"),
         (ANNOTATIONS, pd.concat([TRUTH, TRUTH]), "truth: key 'a' is there twice"),
@@ -72,8 +72,8 @@ def test_without_groups_there_is_one():
         (ANNOTATIONS, TRUTH[["key", "occupation"]], "share no column"),
     ],
 )
-def test_bad_input(annotations, truth, told):
-    with pytest.raises(UserError, match=told):
+def test_bad_input(annotations, truth, fragment):
+    with pytest.raises(UserError, match=fragment):
         annotation_quality(annotations, truth)
 
 

@@ -61,7 +61,7 @@ def test_columns_name_attribute_and_value(load):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "fragment"),
     [
         ({"extra": 1}, "unknown key 'extra'"),
         ({"values": {}}, "values"),
@@ -78,8 +78,8 @@ def test_columns_name_attribute_and_value(load):
         ),
     ],
 )
-def test_bad_file_is_one_line(load, changes, told):
-    with pytest.raises(UserError, match=re.escape(told)) as error:
+def test_bad_file_is_one_line(load, changes, fragment):
+    with pytest.raises(UserError, match=re.escape(fragment)) as error:
         load(**changes)
     assert "\n" not in str(error.value)
 

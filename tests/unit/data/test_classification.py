@@ -118,7 +118,7 @@ def test_an_image_in_both_folders_of_a_copy(tree, catalogue, error_of, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "fragment"),
     [
         ({f"{colorectal.ROOT}/README.txt": ""}, "no images in folders named by class"),
         (
@@ -128,8 +128,8 @@ def test_an_image_in_both_folders_of_a_copy(tree, catalogue, error_of, tmp_path)
         ({f"{colorectal.ROOT}/01_TUMOR/x/a.tif": ""}, "'01_TUMOR/x/a.tif' is not in a class's folder"),
     ],
 )
-def test_folders_without_classes(tree, error_of, files, told):
-    assert told in error_of(colorectal.load, tree(files))
+def test_folders_without_classes(tree, error_of, files, fragment):
+    assert fragment in error_of(colorectal.load, tree(files))
 
 
 # --- Caltech-101 -------------------------------------------------------------------------------------
@@ -259,17 +259,17 @@ def test_a_pickle_runs_nothing(tree, cifar, error_of, capsys):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "fragment"),
     [
         ({"fine_labels": [2, 0]}, "expected uint8 of shape (2, 3072)"),
         ({"fine_labels": [3, 0, 0, 0]}, "a label is none of the 3 classes"),
         ({"data": np.zeros((4, 100), dtype=np.uint8)}, "shape (4, 100)"),
     ],
 )
-def test_broken_cifar100(tree, cifar, error_of, change, told):
+def test_broken_cifar100(tree, cifar, error_of, change, fragment):
     message = error_of(cifar100.load, write_cifar(tree, cifar | {"train": cifar["train"] | change}))
     assert "cifar-100-python/train: " in message
-    assert told in message
+    assert fragment in message
 
 
 def test_cifar100_without_a_field_or_a_file(tree, cifar, error_of):
@@ -310,7 +310,7 @@ def test_pets(tree, picture, catalogue):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "fragment"),
     [
         ("Abyssinian_9 1 1 1", "'images/Abyssinian_9.jpg' is not there"),
         ("Abyssinian_100 1 1 1", "'Abyssinian_100' is there a second time"),
@@ -320,11 +320,11 @@ def test_pets(tree, picture, catalogue):
         ("american_bulldog_2 x 2 1", "column 'class': 'x' is not a whole number"),
     ],
 )
-def test_broken_pets(tree, picture, error_of, line, told):
+def test_broken_pets(tree, picture, error_of, line, fragment):
     folder = write_pets(tree, picture, trainval=["Abyssinian_100 1 1 1", line])
     message = error_of(pets.load, folder)
     assert "trainval.txt: line 2: " in message
-    assert told in message
+    assert fragment in message
 
 
 # --- Cars --------------------------------------------------------------------------------------------
@@ -350,7 +350,7 @@ def test_cars(tree, picture, catalogue):
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "fragment"),
     [
         (("00009.jpg", 1), "'cars_train/00009.jpg' is not there (1 of 2 missing)"),
         (("00001.jpg", 1), "'cars_train/00001.jpg' is there a second time"),
@@ -358,14 +358,14 @@ def test_cars(tree, picture, catalogue):
         (("00002.jpg", 0), "column 'class': '0' is no class; known: 1 to 2"),
     ],
 )
-def test_broken_cars(tree, picture, error_of, row, told):
+def test_broken_cars(tree, picture, error_of, row, fragment):
     message = error_of(cars.load, write_cars(tree, picture, train=(("00001.jpg", 2), row)))
     assert "cars_train_annos.mat: annotation 2: " in message
-    assert told in message
+    assert fragment in message
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "fragment"),
     [
         (b"", "not a readable MATLAB file"),
         (b"<html>" * 50, "not a readable MATLAB file"),
@@ -373,12 +373,12 @@ def test_broken_cars(tree, picture, error_of, row, told):
         (matlab(annotations=structs([(1,)], fname=object)), "annotations has no field class"),
     ],
 )
-def test_mat_file_that_is_none(tree, picture, error_of, content, told):
+def test_mat_file_that_is_none(tree, picture, error_of, content, fragment):
     folder = write_cars(tree, picture)
     (folder / "devkit/cars_train_annos.mat").write_bytes(content)
     message = error_of(cars.load, folder)
     assert "cars_train_annos.mat: " in message
-    assert told in message
+    assert fragment in message
 
 
 # --- Birds -------------------------------------------------------------------------------------------
@@ -412,7 +412,7 @@ def test_birds(tree, picture, catalogue):
 
 
 @pytest.mark.parametrize(
-    ("lists", "told"),
+    ("lists", "fragment"),
     [
         (
             {"images": ["1 001.Black_footed_Albatross/x.jpg", *BIRDS["images.txt"][1:]]},
@@ -424,7 +424,7 @@ def test_birds(tree, picture, catalogue):
         ),
         (
             {"image_class_labels": ["1 1", "3 10", "2 1"]},
-            "labels.txt: line 2: column 'id': '3' is not the image of",
+            "labels.txt: line 2: column 'id': '3' is not the image in",
         ),
         (
             {"train_test_split": ["1 0", "2 1"]},
@@ -441,8 +441,8 @@ def test_birds(tree, picture, catalogue):
         ),
     ],
 )
-def test_broken_birds(tree, picture, error_of, lists, told):
-    assert told in error_of(birds.load, write_birds(tree, picture, **lists))
+def test_broken_birds(tree, picture, error_of, lists, fragment):
+    assert fragment in error_of(birds.load, write_birds(tree, picture, **lists))
 
 
 # --- DTD ---------------------------------------------------------------------------------------------
@@ -556,7 +556,7 @@ def test_few_shot_takes_a_share_of_train(tree, picture, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "fragment"),
     [
         ({"val": ("1", "4")}, "'ILSVRC2012_val_00000004.JPEG' is not one of the 3 validation images"),
         (
@@ -567,8 +567,8 @@ def test_few_shot_takes_a_share_of_train(tree, picture, monkeypatch):
         ({"truth": "2\n9\n"}, "validation_ground_truth.txt: line 2: '9' is no class"),
     ],
 )
-def test_broken_imagenet(tree, picture, error_of, change, told):
-    assert told in error_of(imagenet.load, write_imagenet(tree, picture, **change))
+def test_broken_imagenet(tree, picture, error_of, change, fragment):
+    assert fragment in error_of(imagenet.load, write_imagenet(tree, picture, **change))
 
 
 def test_damaged_archives_of_imagenet(tree, picture, error_of):

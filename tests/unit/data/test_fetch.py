@@ -319,7 +319,7 @@ def test_no_network_and_no_mirror(fetch, tiny):
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/tiny.zip"
         dataset = replace(tiny, archives=(replace(tiny.archives[0], url=url, size=5_500_000),))
         message = error_of(fetch, dataset)
-    for told in (
+    for fragment in (
         "Tiny data",
         url,
         "5.5 MB",
@@ -328,7 +328,7 @@ def test_no_network_and_no_mirror(fetch, tiny):
         "<mirror>/tiny",
         "CLIPFAIR_MIRROR",
     ):
-        assert told in message
+        assert fragment in message
 
 
 def test_archive_without_a_needed_file(tmp_path, fetch, tiny, server):
@@ -475,12 +475,12 @@ def test_a_mirror_without_the_dataset_falls_through(fetch, tiny, server, mirror)
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("relative/mirror", "relative"), ("/nowhere/at/all", "does not exist")]
+    ("name", "fragment"), [("relative/mirror", "relative"), ("/nowhere/at/all", "does not exist")]
 )
-def test_a_mirror_that_is_none(fetch, tiny, name, told):
+def test_a_mirror_that_is_none(fetch, tiny, name, fragment):
     message = error_of(fetch, tiny, name)
     assert name in message
-    assert told in message
+    assert fragment in message
 
 
 def test_in_mirror(tiny, mirror):
@@ -499,12 +499,12 @@ def test_in_mirror(tiny, mirror):
 
 
 @pytest.mark.parametrize(
-    ("access", "told"), [("request", "on request"), ("login", "login"), ("private", "private")]
+    ("access", "fragment"), [("request", "on request"), ("login", "login"), ("private", "private")]
 )
-def test_restricted_data_are_never_downloaded(fetch, tiny, server, mirror, access, told):
+def test_restricted_data_are_never_downloaded(fetch, tiny, server, mirror, access, fragment):
     closed = replace(tiny, access=access, how_to_get="ask Nobody")
     message = error_of(fetch, closed, str(mirror))
-    assert told in message
+    assert fragment in message
     assert "ask Nobody" in message
     assert "https://example.org" in message
     assert f"put tiny.zip, or tiny.csv, or tiny.tsv and images/ into {mirror}/tiny" in message

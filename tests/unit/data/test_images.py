@@ -85,7 +85,7 @@ def test_a_missing_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arrays", "told"),
+    ("arrays", "fragment"),
     [
         ({"other": np.zeros((2, 2))}, "slo_fundus"),
         ({"slo_fundus": np.zeros(3)}, "shape"),
@@ -94,11 +94,11 @@ def test_a_missing_file(tmp_path):
         ({"slo_fundus": np.array([[object()]])}, "allow_pickle"),
     ],
 )
-def test_an_npz_without_an_image(tmp_path, arrays, told):
+def test_an_npz_without_an_image(tmp_path, arrays, fragment):
     np.savez(tmp_path / "1.npz", **arrays)
     message = error_of({"key": "1", "image": "1.npz"}, tmp_path)
     assert "1.npz: not an image that opens" in message
-    assert told in message
+    assert fragment in message
 
 
 def test_an_npz_that_is_none(tmp_path):

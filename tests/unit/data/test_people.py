@@ -70,7 +70,7 @@ def test_labels_alone_say_the_same(write_fairface, catalogue):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "fragment"),
     [
         ("train/10.jpg,3-9,Male,White", "line 3: 4 fields, expected 5"),
         ("train/10.jpg,3-9,Man,White,True", "line 3: column 'gender': 'Man' is unknown; known: Female, Male"),
@@ -83,10 +83,10 @@ def test_labels_alone_say_the_same(write_fairface, catalogue):
         ("train/../../2.jpg,3-9,Male,White,True", "is not train/<number>.jpg"),
     ],
 )
-def test_broken_fairface_label(write_fairface, error_of, line, told):
+def test_broken_fairface_label(write_fairface, error_of, line, fragment):
     message = error_of(fairface.load, write_fairface(train=[LABELS["train"][0], line]))
     assert "fairface_label_train.csv: line 3: " in message
-    assert told in message
+    assert fragment in message
 
 
 def test_fairface_without_its_files(write_fairface, error_of):
@@ -216,7 +216,7 @@ def test_boxes_survive_parquet(write_miap, catalogue, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "fragment"),
     [
         (box("00zz", F), "column 'ImageID': 'images/00zz.jpg' is not there (1 of 2 missing)"),
         (box("00ff", "Female"), "column 'GenderPresentation': 'Female' is unknown"),
@@ -226,10 +226,10 @@ def test_boxes_survive_parquet(write_miap, catalogue, tmp_path):
         (box("00ff", F, flags="0,0,0,0,yes"), "column 'IsInsideOf': 'yes' is not a whole number"),
     ],
 )
-def test_broken_box(write_miap, error_of, line, told):
+def test_broken_box(write_miap, error_of, line, fragment):
     message = error_of(miap.load, write_miap(test=[BOXES["test"][0], line]))
     assert "boxes_test.csv: line 3: " in message
-    assert told in message
+    assert fragment in message
 
 
 def test_an_image_of_two_splits(write_miap, catalogue, error_of, tmp_path):

@@ -67,7 +67,7 @@ def without(entry, name):
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "fragment"),
     [
         (
             of_coco(7),
@@ -83,14 +83,14 @@ def without(entry, name):
         ("x", "no 'filename' (str)"),
     ],
 )
-def test_broken_entry(write_coco, error_of, entry, told):
+def test_broken_entry(write_coco, error_of, entry, fragment):
     message = error_of(coco.load, write_coco([of_coco(42), entry]))
     assert "dataset_coco.json: image 1: " in message
-    assert told in message
+    assert fragment in message
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "fragment"),
     [
         (b"", "not valid JSON"),
         (b'{"images": [', "not valid JSON"),
@@ -99,12 +99,12 @@ def test_broken_entry(write_coco, error_of, entry, told):
         (b'{"images": []}', "names no image"),
     ],
 )
-def test_json_that_is_none(write_coco, error_of, content, told):
+def test_json_that_is_none(write_coco, error_of, content, fragment):
     folder = write_coco()
     (folder / "dataset_coco.json").write_bytes(content)
     message = error_of(coco.load, folder)
     assert "dataset_coco.json: " in message
-    assert told in message
+    assert fragment in message
 
 
 def test_coco_without_its_split_or_file(write_coco, error_of):
@@ -186,22 +186,22 @@ def test_broken_flickr30k(write_flickr, error_of):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "fragment"),
     [
         (["9.jpg", "dev", "1", "A man"], "column 'split': 'dev' is unknown"),
         (["9.jpg", "train", "1", ""], "column 'caption': '' is empty"),
         (["10002456.jpg", "val", "1", "A man"], "column 'k': '1' is there a second time for its image"),
         (
             ["10002456.jpg", "train", "3", "A man"],
-            "column 'split': 'train' is another than the image's split",
+            "column 'split': 'train' differs from the image's split",
         ),
         (["9.jpg", "train", "1"], "3 fields, expected 4"),
     ],
 )
-def test_broken_line_of_captions(tree, error_of, line, told):
+def test_broken_line_of_captions(tree, error_of, line, fragment):
     message = error_of(flickr30k_captions.load, tree({flickr30k_captions.TSV: tsv([*lines(), line])}))
     assert "flickr30k_captions.tsv: line 8: " in message
-    assert told in message
+    assert fragment in message
 
 
 # --- the real files ----------------------------------------------------------------------------------

@@ -194,7 +194,7 @@ def test_categories_do_not_depend_on_the_rows(write_adult):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "fragment"),
     [
         (
             DATA[0].replace("White", "Purple"),
@@ -213,8 +213,8 @@ def test_categories_do_not_depend_on_the_rows(write_adult):
         ("\0" * 20, r"adult\.data: "),
     ],
 )
-def test_broken_line_is_named(write_adult, line, told):
-    assert re.search(told, error_of(adult.load, write_adult([DATA[1], line])))
+def test_broken_line_is_named(write_adult, line, fragment):
+    assert re.search(fragment, error_of(adult.load, write_adult([DATA[1], line])))
 
 
 def test_lines_are_counted_with_comments_and_blank_lines(write_adult):
@@ -272,7 +272,7 @@ def test_columns_may_stand_in_another_order(write_csv):
 
 @pytest.mark.parametrize("layout", ["csv", "xls"])
 @pytest.mark.parametrize(
-    ("row", "column", "value", "told"),
+    ("row", "column", "value", "fragment"),
     [
         (1, 2, 3, "column 'SEX': '3' is unknown; known: 2, 1"),
         (1, 3, 7, "column 'EDUCATION': '7' is unknown"),
@@ -283,14 +283,14 @@ def test_columns_may_stand_in_another_order(write_csv):
         (1, 0, 1, "column 'ID': '1' is there a second time"),
     ],
 )
-def test_broken_cell_is_named(write_csv, write_xls, layout, row, column, value, told):
+def test_broken_cell_is_named(write_csv, write_xls, layout, row, column, value, fragment):
     write = {"csv": write_csv, "xls": write_xls}[layout]
     message = error_of(credit_default.load, write(changed(CLIENTS, row, column, value)))
     # The second client stands below a header, and in the workbook below a title too.
     line = {"csv": 3, "xls": 4}[layout]
     if layout == "xls":
-        told = told.replace("default.payment.next.month", "default payment next month")
-    assert f"line {line}: {told}" in message
+        fragment = fragment.replace("default.payment.next.month", "default payment next month")
+    assert f"line {line}: {fragment}" in message
 
 
 @pytest.mark.parametrize("layout", ["csv", "xls"])
@@ -404,7 +404,7 @@ def test_loaders_agree_with_the_catalogue(catalogue, write_adult, write_csv):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "fragment"),
     [
         ({"split": None}, "no column split, which a dataset of kind classification needs"),
         ({"image": None}, "no column image or image_bytes"),
@@ -413,7 +413,7 @@ def test_loaders_agree_with_the_catalogue(catalogue, write_adult, write_csv):
         ({"split": ["train", "test"]}, "split as text"),
     ],
 )
-def test_a_loader_that_gives_less_than_its_kind_needs(catalogue, error_of, change, told):
+def test_a_loader_that_gives_less_than_its_kind_needs(catalogue, error_of, change, fragment):
     columns = {
         "key": ["a", "b"],
         "split": pd.Categorical(["train", "test"]),
@@ -422,7 +422,7 @@ def test_a_loader_that_gives_less_than_its_kind_needs(catalogue, error_of, chang
     } | change
     frame = pd.DataFrame({name: values for name, values in columns.items() if values is not None})
     message = error_of(check_columns, frame, catalogue["pets"])
-    assert told in message
+    assert fragment in message
     assert message.startswith("pets: its loader clipfair.data.datasets.pets returns ")
 
 

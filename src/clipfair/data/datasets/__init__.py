@@ -1,1 +1,1 @@
-"""One loader per dataset: ``load(folder)`` returns its table."""
+"""Loaders, one module per dataset and named like its id: ``load(folder)`` returns its table."""

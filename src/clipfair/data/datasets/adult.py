@@ -1,4 +1,4 @@
-"""Adult (Census Income) as UCI publishes it: ``adult.data`` and ``adult.test``, without header."""
+"""Adult (Census Income) in UCI's files ``adult.data`` and ``adult.test``, which have no header."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ COLUMNS = (
     "income",
 )
 NUMBERS = ("age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "hours-per-week")
-# After adult.names; "?" (not stated) occurs in three columns and is a category of its own.
+# From adult.names. "?" (not stated) occurs in three columns and is a category of its own.
 CATEGORIES = {
     "workclass": (
         "Private Self-emp-not-inc Self-emp-inc Federal-gov Local-gov State-gov Without-pay Never-worked ?"
@@ -56,13 +56,13 @@ SPLITS = {"train": "adult.data", "test": "adult.test"}
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """Both files, one row a person, in their order.
+    """Load both files, one row a person, in their order.
 
     Returns
     -------
     UCI's columns, with ``sex`` female or male, ``income`` 1 for more than 50K and 0 otherwise, and
-    a last column ``split``: train (adult.data) or test (adult.test). Numbers are int64, all else
-    is categorical.
+    a last column ``split``: train (adult.data) or test (adult.test). Numbers are int64, all other
+    columns are categorical.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def load(folder: str | Path) -> pd.DataFrame:
 
 
 def _load_file(path: Path, split: str) -> pd.DataFrame:
-    # adult.test opens with a line "|1x3 Cross validator".
+    # The first line of adult.test is "|1x3 Cross validator".
     raw = text_files.read_delimited(path, columns=COLUMNS, header=False, comment="|")
     values = columns.numbers(raw, NUMBERS, path=path)
     for name, known in CATEGORIES.items():

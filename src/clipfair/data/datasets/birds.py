@@ -10,12 +10,12 @@ ROOT = "CUB_200_2011"
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The images of images.txt, in its order.
+    """Load the images of images.txt, in its order.
 
     Returns
     -------
     ``key`` (001.Black_footed_Albatross/Black_Footed_Albatross_0046_18), ``image``, ``split`` (train, test),
-    ``label``, the species as its folder spells it, categorical in the order of its codes.
+    ``label``, the species as in its folder's name, categorical in the order of its codes.
 
     Raises
     ------
@@ -50,13 +50,13 @@ def load(folder: str | Path) -> pd.DataFrame:
 
 
 def _read_list(path: Path, column: str, images: pd.DataFrame | None = None) -> pd.DataFrame:
-    """A list of numbers and values; with ``images``, one of the same numbers in the same order."""
+    """Read a list of numbers and values; with ``images``, check that the numbers are the same in order."""
     raw = text_files.read_delimited(path, columns=("id", column), header=False, delimiter=" ")
     columns.check_unique(raw["id"], path=path)
     if images is not None:
         others = images["id"].reindex(raw.index)
         columns.refuse(
-            raw["id"], raw["id"] != others, "is not the image of images.txt's same line", path=path
+            raw["id"], raw["id"] != others, "is not the image in this line of images.txt", path=path
         )
         columns.refuse(
             images["id"],

@@ -15,14 +15,14 @@ TRAIN_PER_CLASS = 30
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The images, sorted by class and name, from the archive within the archive or from its folder.
+    """Load the images, sorted by class and name, from the archive within the archive or from its folder.
 
     Returns
     -------
-    ``key`` (accordion/image_0001), ``image_bytes`` (from the archive, which cannot be read in
-    places) or ``image``; ``label``, the folder's name, categorical in alphabetical order;
-    ``split``: train, 30 of each class, the first by a hash of the key, and test. No split is
-    published; these are the sizes that public evaluation code has.
+    ``key`` (accordion/image_0001), ``image_bytes`` (from the archive, which is compressed and cannot be
+    read in place) or ``image``; ``label``, the folder's name, categorical in alphabetical order;
+    ``split``: train, the first 30 of each class by a hash of the key, and test. No split is published; public
+    evaluation code uses these sizes.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def _read_archive(path: Path) -> pd.DataFrame:
         with tarfile.open(path, "r:gz") as archive:
             for member in progress(archive, unit="file", what=f"reading {path.name}"):
                 *_, folder, name = ("", *Path(member.name).parts[-2:])
-                # Some systems put a hidden twin beside each file.
+                # Archives made on macOS contain a hidden companion of each file.
                 if member.isreg() and name.endswith(".jpg") and not name.startswith("."):
                     rows.append((Path(name).stem, archive.extractfile(member).read(), folder))
     except FileNotFoundError:

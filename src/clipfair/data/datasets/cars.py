@@ -11,7 +11,7 @@ META = "devkit/cars_meta.mat"
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The images of both annotation files, in their order.
+    """Load the images of both annotation files, in their order.
 
     Returns
     -------

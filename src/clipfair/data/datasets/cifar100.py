@@ -1,4 +1,4 @@
-"""CIFAR-100, the python version: three pickles, of which nothing but arrays and plain values is read."""
+"""CIFAR-100, the Python version: three pickles, read without running any code in them."""
 
 import io
 import pickle
@@ -16,7 +16,7 @@ FOLDER = "cifar-100-python"
 SPLITS = ("train", "test")
 SIDE = 32
 ADVICE = "fetch the dataset again"
-# What the pickles name, and nothing else, since a pickle may run anything that it names.
+# The names in these pickles. Any other name is refused, since unpickling could run the code it names.
 ALLOWED = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
@@ -25,7 +25,7 @@ ALLOWED = {
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The images of train and test, in their order.
+    """Load the images of train and test, in their order.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def load(folder: str | Path) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If a file is damaged, or names anything but arrays.
+        If a file is damaged, or contains anything but arrays and plain values.
     """
     root = Path(folder, FOLDER)
     names = [name.decode() for name in _field(_unpickle(root / "meta"), b"fine_label_names", root / "meta")]
@@ -52,7 +52,7 @@ def _load_split(path: Path, split: str, names: list[str]) -> pd.DataFrame:
         )
     if not np.isin(codes, range(len(names))).all():
         raise UserError(f"{path}: a label is none of the {len(names)} classes of meta; {ADVICE}")
-    # One image a row: all its red, then all its green, then all its blue.
+    # One image a row: the red channel, then green, then blue.
     images = pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
     frame = pd.DataFrame(
         {
@@ -78,22 +78,22 @@ def _field(content: dict, name: bytes, path: Path) -> Any:
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """An unpickler that refuses every name but those that an array needs."""
+    """An unpickler that refuses every name except those that an array needs."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, and CIFAR-100's files name arrays only")
+            raise pickle.UnpicklingError(f"it names {module}.{name}; CIFAR-100's files contain only arrays")
         return ALLOWED[module, name]
 
 
 def _unpickle(path: Path) -> dict:
     try:
         with path.open("rb") as stream:
-            # The files are Python 2's, whose texts are bytes.
+            # Written by Python 2, whose texts are bytes.
             content = _ArraysOnly(stream, encoding="bytes").load()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {ADVICE}") from None
-    # A damaged pickle fails in any of these ways.
+    # A damaged pickle raises any of these.
     except (
         pickle.UnpicklingError,
         EOFError,

@@ -11,7 +11,7 @@ FILE = "dataset_coco.json"
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The images of the test split, in the file's order.
+    """Load the images of the test split, in the file's order.
 
     Returns
     -------

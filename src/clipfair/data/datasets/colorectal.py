@@ -7,17 +7,17 @@ import pandas as pd
 from clipfair.data.loading import columns, image_files, splits
 
 ROOT = "Kather_texture_2016_image_tiles_5000"
-# Few-shot support is drawn from 2,000 of the 5,000 images, as in public evaluation code.
+# As in public evaluation code, few-shot support is drawn from 2,000 of the 5,000 images.
 TRAIN, ALL = 2000, 5000
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The tiles, sorted by class and name.
+    """Load the tiles, sorted by class and name.
 
     Returns
     -------
     ``key`` (01_TUMOR/<name>), ``image``, ``label`` (tumor, stroma, ...), categorical in the order of the
-    folders' numbers, ``split``: train, 2 in 5 by a hash of the key, and test; none is published.
+    folders' numbers, ``split``: train, 2 in 5 by a hash of the key, and test (no split is published).
 
     Raises
     ------

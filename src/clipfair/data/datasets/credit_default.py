@@ -1,4 +1,4 @@
-"""Default of Credit Card Clients (Taiwan, 2005): UCI's .xls, or the csv that circulates."""
+"""Default of Credit Card Clients (Taiwan, 2005): UCI's .xls, or the csv distributed elsewhere."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from clipfair.data.loading import columns, text_files
 XLS = "default of credit card clients.xls"
 CSV = "UCI_Credit_Card.csv"
 
-# Both files' names, but for the label, which differs.
+# Column names of both files; the label's name differs.
 NUMBERS = (
     "LIMIT_BAL",
     "AGE",
@@ -18,8 +18,8 @@ NUMBERS = (
     *(f"BILL_AMT{month}" for month in range(1, 7)),
     *(f"PAY_AMT{month}" for month in range(1, 7)),
 )
-# UCI documents education 1 to 4 and marriage 1 to 3. The other codes are in the data all the same
-# (14, 280 and 51 rows with education 0, 5 and 6; 54 with marriage 0) and stay categories of their own.
+# UCI documents education 1 to 4 and marriage 1 to 3. The data contain other codes (14, 280 and 51 rows with
+# education 0, 5 and 6; 54 with marriage 0), which are categories of their own here.
 CATEGORIES = {
     "SEX": {"2": "female", "1": "male"},
     "EDUCATION": {
@@ -37,14 +37,14 @@ LABELS = {XLS: "default payment next month", CSV: "default.payment.next.month"}
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The clients, one a row, from whichever of the two files is in ``folder``.
+    """Load the clients, one a row, from whichever of the two files is in ``folder``.
 
     Returns
     -------
     UCI's columns in lower case without the client's number: ``sex`` (female, male), ``education``
     and ``marriage`` categorical; amounts (NT dollar), ``age`` (years) and the repayment states
-    ``pay_0``, ``pay_2``..``pay_6`` (months of delay; 0 and below: none) int64; ``default`` 1 or 0,
-    last. Both files give the same frame.
+    ``pay_0``, ``pay_2``..``pay_6`` (months of delay; 0 and below: none) int64; ``default`` 1 or 0, the
+    last column. Both files give the same frame.
 
     Raises
     ------
@@ -68,6 +68,6 @@ def load(folder: str | Path) -> pd.DataFrame:
 
 def _read(path: Path, names: tuple[str, ...]) -> pd.DataFrame:
     if path.name == XLS:
-        # Above the header stands a row of X1 to X23 and Y.
+        # The row above the header contains X1 to X23 and Y.
         return text_files.read_xls(path, columns=names, title_rows=1)
     return text_files.read_delimited(path, columns=names, header=True)

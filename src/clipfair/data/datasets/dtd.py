@@ -11,7 +11,7 @@ LISTS = {"train": "labels/train1.txt", "val": "labels/val1.txt", "test": "labels
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The images of the first split's three lists, in their order.
+    """Load the images of the first split's three lists, in their order.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""FairFace: faces with perceived gender, race and age; with what the FairCLIP reproduction makes of it."""
+"""FairFace: faces with perceived gender, race and age; captions and subset of the FairCLIP reproduction."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -9,7 +9,7 @@ from clipfair.data.loading import columns, image_files, text_files
 
 COLUMNS = ("file", "age", "gender", "race", "service_test")
 SPLITS = {"train": "fairface_label_train.csv", "val": "fairface_label_val.csv"}
-# In the order that is the FairCLIP reproduction's coding.
+# In the order of the FairCLIP reproduction's codes.
 ATTRIBUTES = {
     "gender": ("Female", "Male"),
     "race": (
@@ -23,20 +23,20 @@ ATTRIBUTES = {
     ),
     "age": ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "more than 70"),
 }
-# The reproduction trains on this caption; the space that lacks before "They" is its own.
+# The caption of the reproduction, including its missing space before "They".
 CAPTION = "Image of a person that is {age} years old, and their race is: {race}They are {gender}"
-# It takes so many images of each split, the first by number.
+# The reproduction uses this many images of each split, the first by number.
 FAIRCLIP_IMAGES = 10_000
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The faces of both label files, in their order.
+    """Load the faces of both label files, in their order.
 
     Returns
     -------
     ``key`` (train/1), ``image``, ``split`` (train, val), ``gender``, ``race``, ``age``, categorical;
     ``service_test`` (bool); ``captions``, the one caption of the FairCLIP reproduction; ``fairclip``
-    (bool), whether it is among the reproduction's images.
+    (bool), true for the reproduction's images.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def load(folder: str | Path) -> pd.DataFrame:
 
 
 def load_labels(folder: str | Path) -> pd.DataFrame:
-    """As :func:`load`, from the label files alone: without ``image``."""
+    """Load the label files alone: the columns of :func:`load` without ``image``."""
     parts = [_load_split(Path(folder), split, None) for split in SPLITS]
     return pd.concat(parts, ignore_index=True).drop(columns="image")
 

@@ -1,4 +1,4 @@
-"""FairFace's label files without the images: real attributes to be balanced."""
+"""FairFace's label files without the images: real attributes for data balancing."""
 
 from clipfair.data.datasets.fairface import load_labels as load
 

@@ -12,7 +12,7 @@ SPLITS = ("train", "val", "test")
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The images of all splits, in the file's order.
+    """Load the images of all splits, in the file's order.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def load(folder: str | Path) -> pd.DataFrame:
 
 
 def load_captions(folder: str | Path) -> pd.DataFrame:
-    """As :func:`load`, from the json alone: without ``image``."""
+    """Load the json alone: the columns of :func:`load` without ``image``."""
     path = Path(folder, FILE)
     frame = karpathy.read(path, {"filename": str})
     columns.check_unique(frame["filename"], path=path, place="image", advice=karpathy.ADVICE)

@@ -1,4 +1,4 @@
-"""Flickr30k's captions without the images: real text to be annotated and balanced."""
+"""Flickr30k's captions without the images: real text for annotation and data balancing."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from clipfair.data.loading import columns, text_files
 
 TSV = "flickr30k_captions.tsv"
 COLUMNS = ("image", "split", "k", "caption")
-# test_2016 is how collections of translated captions name Karpathy's test split.
+# Collections of translated captions call Karpathy's test split test_2016.
 SPLITS = {"train": "train", "val": "val", "test": "test", "test_2016": "test"}
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The captions of each image, from Karpathy's json or from a table of one caption a line.
+    """Load the captions of each image, from Karpathy's json or from a table with one caption a line.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def _read_tsv(path: Path) -> pd.DataFrame:
     columns.refuse(raw["caption"], raw["caption"] == "", "is empty", path=path)
     groups = pd.DataFrame({"split": split, "captions": raw["caption"]}).groupby(raw["image"], sort=False)
     moved = split != groups["split"].transform("first")
-    columns.refuse(raw["split"], moved, "is another than the image's split above", path=path)
+    columns.refuse(raw["split"], moved, "differs from the image's split in a line above", path=path)
     frame = groups.agg({"split": "first", "captions": list})
     frame.insert(0, "key", frame.index.str.removesuffix(".jpg"))
     return frame.reset_index(drop=True)

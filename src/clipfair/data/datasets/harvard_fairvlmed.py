@@ -13,11 +13,11 @@ from clipfair.data.loading import checks, columns, image_files, text_files
 
 SUMMARY = "data_summary.csv"
 NOTES = "gpt-4_summarized_notes.csv"
-# The word in data_summary.csv -> our split; our split -> its folder.
+# The value in data_summary.csv -> our split; our split -> its folder.
 USES = {"training": "train", "validation": "val", "test": "test"}
 FOLDERS = {"train": "Training", "val": "Validation", "test": "Test"}
 NAME = re.compile(r"data_\d{5}\.npz")
-# In the order of the npz files' codes; -1 is unknown.
+# In the order of the codes in the npz files; -1 is unknown.
 ATTRIBUTES = {
     "race": ("asian", "black", "white"),
     "gender": ("female", "male"),
@@ -29,22 +29,22 @@ UNNAMED = f"an npz that {SUMMARY} does not name"
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The examples of data_summary.csv, in its order.
+    """Load the examples of data_summary.csv, in its order.
 
-    Attributes and label are those of the npz files, which the published code reads; the text columns of
+    Attributes and label come from the npz files, as in the published code. The text columns of
     data_summary.csv differ from them in places (language).
 
     Returns
     -------
     ``key`` (data_00001), ``image`` (the npz), ``split`` (train, val, test); ``race``, ``gender``,
     ``ethnicity``, ``language`` categorical, missing where unknown; ``age`` (years), ``glaucoma`` (0 or 1);
-    ``note``, the whole note, and ``captions``, its one summary by GPT-4; ``used`` (bool): false for
-    validation and test examples with an unknown attribute, which the papers leave out.
+    ``note``, the complete note; ``captions``, the one summary by GPT-4; ``used`` (bool), false for validation
+    and test examples with an unknown attribute, which the papers leave out.
 
     Raises
     ------
     UserError
-        At the first line or npz that is not as published. An npz is never unpickled.
+        At the first line or npz that is not as published.
     """
     folder = Path(folder)
     path = folder / SUMMARY
@@ -84,15 +84,15 @@ def load(folder: str | Path) -> pd.DataFrame:
 
 
 def _select(frame: pd.DataFrame, names: tuple[str, ...], path: Path) -> pd.DataFrame:
-    """The columns that are needed; copies of the file differ in the others."""
-    lacking = [name for name in names if name not in frame]
-    if lacking:
-        raise UserError(f"{path}: no column {', '.join(map(repr, lacking))}; {columns.ADVICE}")
+    """Select the required columns; copies of the file differ in the others."""
+    missing = [name for name in names if name not in frame]
+    if missing:
+        raise UserError(f"{path}: no column {', '.join(map(repr, missing))}; {columns.ADVICE}")
     return frame[list(names)]
 
 
 def _summaries(path: Path, names: pd.Series, summary_path: Path) -> pd.Series:
-    """The note of each name: in the file's first column the name, in its third the text."""
+    """Return the summary of each name. The first column of the file is the name, the third the text."""
     notes = text_files.read_delimited(path, columns=None, header=True)
     if notes.shape[1] < 3:
         raise UserError(f"{path}: {notes.shape[1]} columns, expected at least 3; {columns.ADVICE}")
@@ -102,12 +102,12 @@ def _summaries(path: Path, names: pd.Series, summary_path: Path) -> pd.Series:
 
 
 def _read_codes(path: Path) -> dict[str, float]:
-    """Attributes, age and label of one npz, checked."""
+    """Return the attributes, age and label of one npz, checked."""
     known = {name: range(UNKNOWN, len(values)) for name, values in ATTRIBUTES.items()} | {
         "glaucoma": range(2)
     }
     try:
-        # An array of objects would be a pickle, which could run code.
+        # Arrays of objects are pickles, which could run code: they are refused.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             codes = {name: arrays[name].item() for name in known}
             age = float(arrays["age"].item())

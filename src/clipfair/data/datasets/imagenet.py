@@ -1,4 +1,4 @@
-"""ImageNet-1k (ILSVRC 2012): the archives as they are, never unpacked, or folders named by synset."""
+"""ImageNet-1k (ILSVRC 2012): the archives, read in place, or folders named by synset."""
 
 import io
 import re
@@ -17,26 +17,25 @@ META = "ILSVRC2012_devkit_t12/data/meta.mat"
 GROUND_TRUTH = "ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt"
 ARCHIVES = {"train": "ILSVRC2012_img_train.tar", "val": "ILSVRC2012_img_val.tar"}
 VAL_NAME = re.compile(r"(?:.*/)?ILSVRC2012_val_(\d{8})\.JPEG")
-# Few-shot support is drawn from so many training images (big_vision takes the first by TFDS's order).
+# Few-shot support is drawn from this many training images (in big_vision, the first in TFDS's order).
 SUPPORT, TRAIN = 65_000, 1_281_167
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The images of whichever of train and val are there.
+    """Load the images of train and val, or of the one that is there.
 
     Returns
     -------
     ``key`` (train/<name>, val/<name>), ``image``, ``split`` (train, val); ``label``, the synset
-    (n01440764), categorical in alphabetical order; ``class_name``, the first of its names (which some
-    synsets share); ``few_shot`` (bool), whether it is among the training images that
-    few-shot support is drawn from: 65,000 of the whole, chosen by a hash of the key, for the order
-    in which public evaluation code takes them is TFDS's own. From archives also ``offset`` and
-    ``size`` in bytes.
+    (n01440764), categorical in alphabetical order; ``class_name``, the first of its names (some synsets share
+    one); ``few_shot`` (bool), true for the training images that few-shot support is drawn from: 65,000 of
+    the complete dataset by a hash of the key, since the order of public evaluation code is internal to TFDS.
+    From archives also ``offset`` and ``size`` in bytes.
 
     Raises
     ------
     UserError
-        If an archive is damaged, an image unknown to the development kit, or neither split there.
+        If an archive is damaged, an image is not in the development kit, or neither split is there.
     """
     folder = Path(folder)
     names, truth = _read_devkit(folder / DEVKIT)
@@ -71,7 +70,7 @@ def _read_images(folder: Path, truth: list[str]) -> pd.DataFrame:
 
 
 def _read_devkit(path: Path) -> tuple[pd.Series, list[str]]:
-    """The first name of each synset; the synset of each validation image, in their order."""
+    """Return the first name of each synset, and the synset of each validation image in order."""
     try:
         with tarfile.open(path, "r:gz") as kit:
             meta, truth = (kit.extractfile(name).read() for name in (META, GROUND_TRUTH))
@@ -85,7 +84,7 @@ def _read_devkit(path: Path) -> tuple[pd.Series, list[str]]:
         ["ILSVRC2012_ID", "WNID", "words", "num_children"],
         path=f"{path}: {META}",
     )
-    synsets = synsets[synsets["num_children"] == 0]  # the others are the hierarchy above the classes
+    synsets = synsets[synsets["num_children"] == 0]  # the others are the classes' hypernyms
     of_id = dict(zip(synsets["ILSVRC2012_ID"].astype(str), synsets["WNID"], strict=True))
     lines = truth.decode("ascii", errors="replace").split()
     for number, line in enumerate(lines, start=1):
@@ -109,7 +108,7 @@ def _val_archive(folder: Path, *, truth: list[str]) -> pd.DataFrame:
 
 
 def _train_archive(folder: Path) -> pd.DataFrame:
-    """A tar of tars, one a synset."""
+    """Read a tar of tars, one a synset."""
     rows = []
     for member in list_members(folder / ARCHIVES["train"], nested=True):
         synset, _, name = member.name.rpartition("/")

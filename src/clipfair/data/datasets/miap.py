@@ -26,16 +26,16 @@ AGES = ("Young", "Middle", "Older", UNKNOWN)
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The images with boxes, in the order of their first box.
+    """Load the images with boxes, in the order of their first box.
 
     Returns
     -------
     ``key`` (Open Images' id), ``image``, ``split`` (train, val, test); ``gender`` and ``age``,
-    categorical, which all people in the image share, missing where they differ; ``used`` (bool),
-    whether they share one perceived gender and it is known (section 4.2 of CLIP the Bias looks at
-    these only); ``boxes``, of each person a mapping with the corners ``x_min``, ``x_max``, ``y_min``,
-    ``y_max`` (shares of the image's width and height), the published flags such as ``is_group_of``
-    (1, 0, or -1 for unknown), ``gender`` and ``age``.
+    categorical, the value of all people in the image, missing where they differ; ``used`` (bool), true
+    if they have one known perceived gender (section 4.2 of CLIP the Bias uses only these); ``boxes``, for
+    each person a mapping with the corners ``x_min``, ``x_max``, ``y_min``, ``y_max`` (fractions of the
+    image's width and height), the published flags such as ``is_group_of`` (1, 0, or -1 for unknown),
+    ``gender`` and ``age``.
 
     Raises
     ------
@@ -74,5 +74,5 @@ def _load_split(folder: Path, split: str, files: list[str]) -> pd.DataFrame:
 
 
 def _shared(groups: pd.api.typing.SeriesGroupBy) -> pd.Series:
-    """The one value of each group, missing where there are several."""
+    """The value of each group, missing if it has several."""
     return groups.first().where(groups.nunique() == 1)

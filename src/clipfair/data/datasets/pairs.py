@@ -1,8 +1,7 @@
-"""Image-text pairs in webdataset shards, as img2dataset writes them: the shards, checked.
+"""Image-text pairs in webdataset shards, as img2dataset writes them.
 
-``shards/00000.tar`` holds of each pair <key>.jpg, <key>.txt and <key>.json; ``shards/00000.parquet``
-beside it has a row for every address that was tried, of which those with the status "success" are in
-the tar.
+``shards/00000.tar`` contains <key>.jpg, <key>.txt and <key>.json of each pair. ``shards/00000.parquet`` has a
+row for every address that was tried; those with the status "success" are in the tar.
 """
 
 from pathlib import Path
@@ -20,20 +19,20 @@ ADVICE = "download the shard again"
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The shards, in the order of their names: one row a shard, not a pair.
+    """Check the shards and list them by name: one row a shard, not a pair.
 
-    Whether each pair can be read is seen where all of them are read, in annotation.
+    Images and captions are not read here; annotation reads them all and counts those that are damaged.
 
     Returns
     -------
     ``key`` (00000), ``tar`` and ``parquet`` (paths relative to ``folder``), ``examples`` and ``failed``
-    (int64), the pairs in the tar and the addresses that gave none; ``split`` (train).
+    (int64), the pairs in the tar and the addresses without one; ``split`` (train).
 
     Raises
     ------
     UserError
-        If a tar has no parquet or the other way round, the two differ in their keys, a file is damaged,
-        or two shards share a key.
+        If a tar has no parquet or vice versa, their keys differ, a file is damaged, a key has two files of
+        one suffix, or two shards share a key.
     """
     root = Path(folder, FOLDER)
     names = _names(root)
@@ -56,44 +55,42 @@ def _names(root: Path) -> list[str]:
         alone = sorted(here - there)
         if alone:
             raise UserError(
-                f"{root}: {alone[0]}{suffix} has no {alone[0]}{other} beside it "
-                f"({len(alone)} such in all); {ADVICE}"
+                f"{root}: {alone[0]}{suffix} has no {alone[0]}{other} ({len(alone)} such in all); {ADVICE}"
             )
     if not tars:
-        raise UserError(f"{root}: no shards (00000.tar beside 00000.parquet); fetch the dataset again")
+        raise UserError(f"{root}: no shards (00000.tar and 00000.parquet); fetch the dataset again")
     return sorted(tars)
 
 
 def _check_shard(root: Path, name: str) -> tuple[set[str], int]:
-    """The keys of one shard, which tar and parquet must agree on, and how many addresses gave no pair."""
+    """Return the keys of one shard, equal in tar and parquet, and the number of addresses without a pair."""
     tar_path, parquet_path = root / f"{name}.tar", root / f"{name}.parquet"
     in_tar = set(list_files(tar_path))
     try:
-        lacking = {"key", "status"} - set(pq.read_schema(parquet_path).names)
-        tried = None if lacking else pq.read_table(parquet_path, columns=["key", "status"]).to_pandas()
+        missing = {"key", "status"} - set(pq.read_schema(parquet_path).names)
+        tried = None if missing else pq.read_table(parquet_path, columns=["key", "status"]).to_pandas()
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{parquet_path}: not a readable parquet ({reason}); {ADVICE}") from None
     if tried is None:
-        raise UserError(f"{parquet_path}: no column {', '.join(sorted(lacking))}; {ADVICE}")
+        raise UserError(f"{parquet_path}: no column {', '.join(sorted(missing))}; {ADVICE}")
     in_parquet = set(tried["key"][tried["status"] == "success"])
     lists = {"the tar": in_tar - in_parquet, "the parquet": in_parquet - in_tar}
-    told = [f"{len(keys):,} only in {where} (first {min(keys)})" for where, keys in lists.items() if keys]
-    if told:
+    problems = [f"{len(keys):,} only in {where} (first {min(keys)})" for where, keys in lists.items() if keys]
+    if problems:
         raise UserError(
-            f"{root}: {name}.tar and {name}.parquet do not belong together: keys {' and '.join(told)}; "
-            f"{ADVICE}"
+            f"{root}: {name}.tar and {name}.parquet have different keys: {' and '.join(problems)}; {ADVICE}"
         )
     return in_tar, int((tried["status"] != "success").sum())
 
 
 def _check_overlap(names: list[str], keys: list[pd.Series], root: Path) -> None:
     every = pd.concat(keys, keys=names)
-    twice = every.duplicated()
-    if twice.any():
-        key = every[twice].iloc[0]
+    repeated = every.duplicated()
+    if repeated.any():
+        key = every[repeated].iloc[0]
         first, second = every.index[every == key].get_level_values(0)[:2]
         raise UserError(
-            f"{root}: key {key!r} is in {first}.tar and in {second}.tar ({twice.sum():,} repeated in all); "
+            f"{root}: key {key!r} is in {first}.tar and in {second}.tar ({repeated.sum():,} such in all); "
             "every pair of a dataset needs its own key: download them again into one folder"
         )

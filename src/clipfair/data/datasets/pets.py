@@ -11,12 +11,12 @@ COLUMNS = ("name", "class", "species", "breed")
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The images of both lists, in their order.
+    """Load the images of both lists, in their order.
 
     Returns
     -------
     ``key`` (Abyssinian_100), ``image``, ``split`` (train, which is the published trainval; test),
-    ``label``, the breed as it is spelt in the images' names, categorical in the order of its codes.
+    ``label``, the breed as in the images' names, categorical in the order of its codes.
 
     Raises
     ------

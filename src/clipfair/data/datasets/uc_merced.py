@@ -7,18 +7,18 @@ import pandas as pd
 from clipfair.data.loading import columns, image_files, splits
 
 ROOT = "UCMerced_LandUse/Images"
-# Few-shot support is drawn from 1,000 of the 2,100 images, as in public evaluation code.
+# As in public evaluation code, few-shot support is drawn from 1,000 of the 2,100 images.
 TRAIN, ALL = 1000, 2100
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """The images, of the original tree or of a copy in train and test folders.
+    """Load the images from the original tree, or from a copy in train and test folders.
 
     Returns
     -------
     ``key`` (agricultural00), ``image``, ``label``, categorical in alphabetical order; ``split``:
-    train, 10 in 21 by a hash of the key, and test. None is published, and a copy's own folders are
-    not one: both trees give the same splits.
+    train, 10 in 21 by a hash of the key, and test. No split is published, and the folders of a copy are
+    ignored: both trees give the same splits.
 
     Raises
     ------

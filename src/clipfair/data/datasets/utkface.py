@@ -1,4 +1,4 @@
-"""UTKFace, aligned and cropped: faces whose labels are in the names of their files."""
+"""UTKFace, aligned and cropped: faces with their labels in the file names."""
 
 from pathlib import Path
 
@@ -16,10 +16,9 @@ MALFORMED = "a name that is not <age>_<gender>_<race>_<date>.jpg.chip.jpg"
 
 
 def load(folder: str | Path) -> pd.DataFrame:
-    """Every image whose name carries its labels, sorted by name.
+    """Load every image with its labels in its name, sorted by name.
 
-    Names that lack a field, as a few of the original do, are left out and listed in
-    ``attrs["left_out"]``.
+    Names without one of the fields, a few in the original, are left out and listed in ``attrs["left_out"]``.
 
     Returns
     -------

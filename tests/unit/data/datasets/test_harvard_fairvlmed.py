@@ -112,7 +112,7 @@ def test_unknown_attributes_are_used_in_training_only(write):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "fragment"),
     [
         ({"race": None}, "race is not a file in the archive"),
         ({"race": 3}, "race is 3, which is unknown; known: -1, 0, 1, 2"),
@@ -124,10 +124,10 @@ def test_unknown_attributes_are_used_in_training_only(write):
         ({"race": "white"}, "race is 'white', which is unknown"),
     ],
 )
-def test_broken_npz(write, error_of, change, told):
+def test_broken_npz(write, error_of, change, fragment):
     message = error_of(harvard_fairvlmed.load, write(**change))
     assert "Test/data_00005.npz: " in message
-    assert told in message
+    assert fragment in message
 
 
 class Payload:
@@ -156,7 +156,7 @@ NAMES = ("filename", "note", "use")
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "fragment"),
     [
         (
             [("data_00001.npz", "", "testing")],
@@ -174,10 +174,10 @@ NAMES = ("filename", "note", "use")
         ),
     ],
 )
-def test_broken_summary(write, error_of, rows, told):
+def test_broken_summary(write, error_of, rows, fragment):
     message = error_of(harvard_fairvlmed.load, write(summary=csv(NAMES, rows)))
     assert "data_summary.csv: " in message
-    assert told in message
+    assert fragment in message
 
 
 def test_tables_without_their_columns(write, error_of):

@@ -66,14 +66,14 @@ def test_every_corpus_of_pairs_is_read_alike(tree, catalogue, tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "fragment"),
     [
         ({}, "no shards"),
-        (FIRST | {"shards/00007.tar": b""}, "00007.tar has no 00007.parquet beside it (1 such in all)"),
-        (FIRST | {"shards/00007.parquet": b""}, "00007.parquet has no 00007.tar beside it"),
+        (FIRST | {"shards/00007.tar": b""}, "00007.tar has no 00007.parquet (1 such in all)"),
+        (FIRST | {"shards/00007.parquet": b""}, "00007.parquet has no 00007.tar"),
         (
             FIRST | {"shards/00000.parquet": SECOND["shards/00001.parquet"]},
-            "00000.tar and 00000.parquet do not",
+            "00000.tar and 00000.parquet have different keys: ",
         ),
         (FIRST | {"shards/00000.parquet": b"PAR1"}, "00000.parquet: not a readable parquet"),
         (FIRST | {"shards/00000.tar": b"<html>"}, "00000.tar: damaged tar"),
@@ -84,18 +84,21 @@ def test_every_corpus_of_pairs_is_read_alike(tree, catalogue, tmp_path, name):
         ),
         (
             FIRST | shard("00001", ["000000002"]),
-            "key '000000002' is in 00000.tar and in 00001.tar (1 repeated",
+            "key '000000002' is in 00000.tar and in 00001.tar (1 such",
         ),
     ],
 )
-def test_broken_shards(tree, error_of, files, told):
-    assert told in error_of(pairs.load, tree(files | {"manifest.json": "{}"}))
+def test_broken_shards(tree, error_of, files, fragment):
+    assert fragment in error_of(pairs.load, tree(files | {"manifest.json": "{}"}))
 
 
 def test_tar_and_parquet_that_differ_say_in_what(tree, error_of):
     more = shard("00000", ["000000000", "000000001"])
     message = error_of(pairs.load, tree(FIRST | {"shards/00000.tar": more["shards/00000.tar"]}))
-    assert "keys 1 only in the tar (first 000000001) and 1 only in the parquet (first 000000002)" in message
+    assert (
+        "have different keys: 1 only in the tar (first 000000001) and 1 only in the parquet (first 000000002)"
+        in message
+    )
 
 
 def test_parquet_without_status(tree, error_of):
