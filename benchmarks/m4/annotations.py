@@ -2,8 +2,8 @@
 
 The shape of what is annotated on web images and captions. Two perceived genders, each found in the
 image and in the text: an example shows a person with probability 0.4, of either gender with a
-probability of 0.45 (woman) or 0.55 (man), both with 0.1 of these; each modality sees a shown gender
-with probability 0.7 and invents one with 0.01. Label r (occupations and proxies, image and text)
+probability of 0.45 (woman) or 0.55 (man), both with 0.1 of these; each modality reports a shown gender
+with probability 0.7 and an absent one with 0.01. Label r (occupations and proxies, image and text)
 occurs with Zipf probability 0.25 / (r + 3)^1.1 without people, and times exp(N(0, 0.5)) by gender
 shown: the planted association. At c = 170 an example has 0.7 labels, 49% have none, and 61% are in
 no group; at most half a million of 1e7 examples differ.
@@ -36,8 +36,8 @@ def annotations(n: int, c: int, *, seed: int = 0):
         man = rng.random(rows) < 0.55
         both = rng.random(rows) < 0.1
         shown = np.stack([person & (~man | both), person & (man | both)], axis=1)
-        seen = np.where(np.tile(shown, 2), 0.7, 0.01)
-        sensitive = rng.random((rows, 4)) < seen
+        annotated = np.where(np.tile(shown, 2), 0.7, 0.01)
+        sensitive = rng.random((rows, 4)) < annotated
         labels = np.zeros((rows, c), dtype=bool)
         chance = base * np.where(shown[:, 0, None], lift[0], 1) * np.where(shown[:, 1, None], lift[1], 1)
         for r in range(c):

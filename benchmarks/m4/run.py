@@ -2,7 +2,7 @@
 
     python benchmarks/m4/run.py --data FOLDER
 
-writes results.csv beside this file, one measurement a row. The annotations are made once, in FOLDER.
+writes results.csv next to this file, one measurement a row. The annotations are made once, in FOLDER.
 Each end-to-end run is a process of its own, the command of the package, and its peak memory that
 of the process. The solvers run in one process, on the same pattern counts in memory.
 """
@@ -30,7 +30,7 @@ _SIZES = (10**5, 10**6, 10**7)
 _LABELS = (80, 170)
 _TARGET_GAP = 1e-3
 _BATCH = 1024
-# CPU seconds for Algorithm 1 where the bar is not; its progress an update does not depend on n.
+# CPU seconds for Algorithm 1 at other n; its progress in an update does not depend on n.
 _SHORT = 6.0
 
 
@@ -88,7 +88,7 @@ def solvers(data: Path, n: int, c: int, rate: float, budget: float) -> Iterator[
 def climb(problem: Problem, batch: int, tau: float, budget: float) -> dict:
     """Run Algorithm 1, projected, to the target gap or the end of the budget; the best iterate counts.
 
-    The gap is looked at ever more rarely; the time of looking is not counted.
+    The gap is computed at growing intervals; the time to compute it is not counted.
     """
     dual = Dual(problem)
     steps = stochastic.iterate(
@@ -98,14 +98,14 @@ def climb(problem: Problem, batch: int, tau: float, budget: float) -> dict:
         batch_size=batch,
         yield_every=max(1, 200 // batch),
     )
-    seconds, look, t, best = 0.0, 0.5, 0, {"relative_gap": np.inf}
+    seconds, next_check, t, best = 0.0, 0.5, 0, {"relative_gap": np.inf}
     while best["relative_gap"] > _TARGET_GAP and seconds < budget:
         start = time.process_time()
         t, v, _ = next(steps)
         seconds += time.process_time() - start
-        if seconds >= min(look, budget):
+        if seconds >= min(next_check, budget):
             best = min(best, quality(stochastic.finish(dual, v)), key=lambda found: found["relative_gap"])
-            look *= 1.2
+            next_check *= 1.2
     return {"cpu_seconds": seconds, "updates": t, "examples_seen": t * batch} | best
 
 

@@ -1,4 +1,4 @@
-"""Bad arguments and tables (command.yaml beside this file) of ``python -m clipfair.balance``."""
+"""Bad arguments and tables (``command.yaml``) of ``python -m clipfair.balance``."""
 
 from pathlib import Path
 
@@ -34,6 +34,7 @@ def folder(tmp_path, monkeypatch):
     people.to_parquet("whole.parquet")
     Path("cut.parquet").write_bytes(Path("whole.parquet").read_bytes()[:500])
     Path("people.xlsx").write_text("x")
+    Path("whole.json").write_text("null")
     Path("folder.csv").mkdir()
     Path("empty.csv").touch()
     Path("ragged.csv").write_text("key,sex\na,male\nb,female,1,2\n")
@@ -53,6 +54,5 @@ def test_a_bad_argument_or_table_is_one_line_and_nothing_is_written(folder, caps
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code in (1, 2)
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert fault["told"] in told
+    assert fault["message"] in capsys.readouterr().err.splitlines()[-1]
     assert written(folder) == before

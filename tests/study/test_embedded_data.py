@@ -1,4 +1,4 @@
-"""The embedded world end to end, small: generated, annotated, balanced, told in tables."""
+"""Small synthetic data from end to end: generated, annotated, balanced, and reported in tables."""
 
 import pandas as pd
 import pytest
@@ -53,7 +53,7 @@ def test_without_humans_none_is_kept_and_rewriting_keeps_all(built):
     assert not rewritten["text"].str.contains(r"\b(?:man|woman|he|she)\b").any()
 
 
-def test_text_is_annotated_without_error_and_pictures_far_above_chance(built):
+def test_text_is_annotated_without_error_and_images_far_above_chance(built):
     record = read_json(built.folder / WEB / "quality.json")
     quality = pd.DataFrame(record["values"])
     whole = quality[quality["group"] == "all"].set_index(["modality", "value"])

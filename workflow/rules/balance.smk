@@ -29,6 +29,7 @@ rule make_condition:
         runtime=per_attempt(60),
     params:
         balance=get_balance,
+        data=get_training_data_kind,
         code=code_digest("clipfair.balance.conditions"),
     script:
         "../scripts/make_condition.py"

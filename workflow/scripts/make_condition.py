@@ -5,6 +5,7 @@ from clipfair.balance.conditions import make_condition
 from clipfair.core.errors import job_log
 from clipfair.core.io import read_json, write_text
 from clipfair.core.provenance import write_spec
+from clipfair.tables.common.markdown import mark_page
 
 with job_log(snakemake.log[0]):
     balance = snakemake.params.balance
@@ -19,7 +20,8 @@ with job_log(snakemake.log[0]):
         rewritten=snakemake.input.rewritten or None,
         within=next(iter(snakemake.input.within), None),
     )
-    write_text(snakemake.output.page, markdown(read_json(snakemake.output.audit)))
+    page = markdown(read_json(snakemake.output.audit))
+    write_text(snakemake.output.page, mark_page(page, snakemake.params.data, []))
     write_spec(
         snakemake.output.spec,
         made_by=snakemake.rule,

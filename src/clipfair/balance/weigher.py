@@ -56,12 +56,14 @@ def read_dual(path: str | Path) -> Weigher:
     Raises
     ------
     UserError
-        If it is another file, such as the ``null`` of a condition that M4 did not make.
+        If it does not exist or is another file, such as the ``null`` of a condition that M4 did not make.
     """
+    if not Path(path).is_file():
+        raise UserError(f"{path}: no such file: give the dual.json of a table that M4 balanced")
     content = read_json(path)
     if not isinstance(content, dict) or not {"layout", "settings", "mu", "v"} <= set(content):
         raise UserError(
-            f"{path}: not the dual variables of M4: give the dual.json of a table that it balanced"
+            f"{path}: not a file of dual variables: give the dual.json of a table that M4 balanced"
         )
     settings = content["settings"]
     settings["max_weight"] = np.inf if settings["max_weight"] is None else settings["max_weight"]

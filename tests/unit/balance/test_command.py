@@ -27,7 +27,7 @@ def test_from_table_to_balanced_sample(people, people_file, tmp_path, people_ind
     assert weights.weight.mean() == pytest.approx(0.5)
     assert weights.weight.between(0, 1).all()
 
-    # The audit says what the files say.
+    # The audit agrees with the files.
     target = np.full(3, 0.5)
     versions = {"before": np.ones(len(people)), "after": weights.weight, "sample": people.id.isin(keep.key)}
     for name, weight in versions.items():

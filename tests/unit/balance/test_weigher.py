@@ -34,5 +34,5 @@ def test_the_dual_file_weighs_a_new_shard(people, people_file, tmp_path, max_wei
 @pytest.mark.parametrize("content", ["null", '{"layout": {}}', "[]"])
 def test_another_file_is_not_read_as_dual_variables(tmp_path, content):
     (tmp_path / "dual.json").write_text(content)
-    with pytest.raises(UserError, match="not the dual variables of M4"):
+    with pytest.raises(UserError, match="not a file of dual variables"):
         read_dual(tmp_path / "dual.json")

@@ -127,14 +127,14 @@ def test_balanced_data_are_left_alone(cells):
     assert solution.certificate.relative_gap < 1e-8
 
 
-def test_progress_is_told(random_patterns):
-    told = []
+def test_progress_is_reported(random_patterns):
+    reported = []
     solution = solve(
         Problem(random_patterns(200, 2, 3, seed=1), M4Settings(np.array([0.5, 0.5]), 0.5)),
-        on_iteration=lambda iteration, gap: told.append((iteration, gap)),
+        on_iteration=lambda iteration, gap: reported.append((iteration, gap)),
     )
-    assert [iteration for iteration, _ in told] == list(range(len(told)))
-    assert told[-1][1] == pytest.approx(solution.certificate.relative_gap)
+    assert [iteration for iteration, _ in reported] == list(range(len(reported)))
+    assert reported[-1][1] == pytest.approx(solution.certificate.relative_gap)
 
 
 # The eight examples of appendix A.1: s and y from the image, s and y from the text.

@@ -45,10 +45,10 @@ def test_a_shape_covers_its_area(shape, area):
     assert not pixels[..., 1:].any()
 
 
-def test_only_the_chosen_pictures_change():
+def test_only_the_chosen_images_change():
     pixels = black(3)
     draw(pixels, (Box(0, 0, 1, 1, RED),), where=np.array([False, True, False]), **at(3))
-    assert [picture.any() for picture in pixels] == [False, True, False]
+    assert [image.any() for image in pixels] == [False, True, False]
 
 
 def test_nothing_chosen_changes_nothing():
@@ -57,7 +57,7 @@ def test_nothing_chosen_changes_nothing():
     assert not pixels.any()
 
 
-def test_each_picture_has_its_own_place_and_tint():
+def test_each_image_has_its_own_place_and_tint():
     pixels = black(2, size=10)
     tints = {"own": np.array([(1.0, 0, 0), (0, 0, 1.0)])}
     place = {"x": np.array([0.25, 0.75]), "y": np.array([0.25, 0.75]), "scale": np.array([0.25, 0.25])}
@@ -80,17 +80,17 @@ def test_polygons_run_clockwise(name):
 
 @pytest.mark.parametrize("kind", [glyphs.OBJECTS, glyphs.PROXIES])
 def test_glyphs_stay_in_their_frame_and_differ(kind):
-    pictures = []
+    images = []
     for glyph in kind.values():
         pixels = np.full((1, 60, 60, 3), 0.5, dtype=np.float32)
         draw(pixels, glyph, where=np.array([True]), **at(scale=0.4))
         outside = np.abs(pixels[0] - 0.5).max(axis=2)
         outside[5:55, 5:55] = 0
         assert not outside.any()
-        pictures.append(pixels[0])
-    for index, picture in enumerate(pictures):
-        for other in pictures[:index]:
-            assert np.abs(picture - other).mean() > 0.02
+        images.append(pixels[0])
+    for index, image in enumerate(images):
+        for other in images[:index]:
+            assert np.abs(image - other).mean() > 0.02
 
 
 def test_vary_stays_in_range():

@@ -1,4 +1,4 @@
-"""The fundus part: FairVLMed's files, published shares, and glaucoma that the picture tells."""
+"""The fundus part: FairVLMed's files, published shares, and glaucoma that is visible in the image."""
 
 import numpy as np
 import pandas as pd
@@ -44,15 +44,15 @@ def test_the_loader_reads_it_and_applies_the_unknown_rule(folder):
     assert (frame["used"] == ((frame["split"] == "train") | ~unknown)).all()
 
 
-def test_an_npz_has_every_key_and_its_picture(folder):
+def test_an_npz_has_every_key_and_its_image(folder):
     arrays = npz(folder, 301)
     assert set(arrays) == {
         *("slo_fundus", "md", "tds", "age", "gender", "race", "ethnicity", "language", "maritalstatus"),
         *("glaucoma", "note", "note_extra"),
     }
     assert arrays["tds"].shape == (52,)
-    picture = np.asarray(Image.open(folder / "Validation/slo_fundus_00301.jpg"), dtype=float)
-    assert np.abs(picture - arrays["slo_fundus"]).mean() < 5
+    image = np.asarray(Image.open(folder / "Validation/slo_fundus_00301.jpg"), dtype=float)
+    assert np.abs(image - arrays["slo_fundus"]).mean() < 5
 
 
 def test_codes_are_those_of_the_summary(folder, summary):
@@ -112,7 +112,7 @@ def test_glaucoma_is_as_common_as_planted(tmp_path):
     assert rates["male"] == pytest.approx(0.8, abs=0.115)
 
 
-def test_the_picture_shows_the_cup_to_disc_ratio():
+def test_the_image_shows_the_cup_to_disc_ratio():
     cup = np.linspace(0.2, 0.9, 60)
     images = draw_fundus(cup, np.zeros(60), 64, np.random.default_rng(0)).astype(float) / 255
     # Bright is the cup, and at least half bright the disc: the ratio of areas is that of heights, squared.
@@ -120,7 +120,7 @@ def test_the_picture_shows_the_cup_to_disc_ratio():
     np.testing.assert_allclose(measured, cup, atol=0.04)
 
 
-def test_the_picture_tells_glaucoma_and_nothing_else_does(folder, summary):
+def test_glaucoma_is_visible_in_the_image(folder, summary):
     """Brightness alone, which grows with the cup, is far above chance."""
     bright = [(npz(folder, number)["slo_fundus"] > 200).mean() for number in range(1, 601)]
     assert roc_auc_score(summary["glaucoma"] == "yes", bright) > 0.75
@@ -132,13 +132,13 @@ def test_noise_depends_on_race():
     spreads = {}
     for group, noise in settings.noise.items():
         images = draw_fundus(cup, np.full(40, noise), 64, np.random.default_rng(0)).astype(float) / 255
-        # Two pixels side by side in a corner differ by their noise alone.
+        # Two neighbouring pixels in a corner differ by their noise alone.
         spreads[group] = np.std(images[:, :8, 1:8] - images[:, :8, :7]) / np.sqrt(2)
     assert spreads["white"] == pytest.approx(settings.noise["white"], rel=0.15)
     assert spreads["black"] > 1.5 * spreads["white"]
 
 
-def test_notes_say_what_matters_before_they_are_cut(folder):
+def test_notes_contain_the_label_before_they_are_cut(folder):
     notes = pd.read_csv(folder / "gpt-4_summarized_notes.csv")
     assert notes.columns[0] == "filename"
     texts = notes.iloc[:, 2]
@@ -146,13 +146,13 @@ def test_notes_say_what_matters_before_they_are_cut(folder):
     assert texts.str[:180].str.contains("glaucoma").mean() == pytest.approx(SETTINGS.diagnosis, abs=0.05)
 
 
-def test_findings_are_told_by_language(tmp_path):
+def test_findings_depend_on_language(tmp_path):
     settings = settings_with(
         size=8, train=400, validation=1, test=1, language={"english": 0.5, "spanish": 0.5}
     )
     generate_world("fundus", settings, 0, tmp_path / "fundus")
     people = pd.read_csv(tmp_path / "fundus/data_summary.csv", keep_default_na=False)
-    told = people["gpt4_summary"].str.contains("cup to disc").groupby(people["language"]).mean()
+    share = people["gpt4_summary"].str.contains("cup to disc").groupby(people["language"]).mean()
     # Five standard errors of a share among 200.
-    assert told["english"] == pytest.approx(settings.findings["english"], abs=0.107)
-    assert told["spanish"] == pytest.approx(settings.findings["spanish"], abs=0.174)
+    assert share["english"] == pytest.approx(settings.findings["english"], abs=0.107)
+    assert share["spanish"] == pytest.approx(settings.findings["spanish"], abs=0.174)

@@ -1,4 +1,4 @@
-"""Captions: a caption says what it is to say, and no more."""
+"""Captions: a caption has exactly the content that it should mention."""
 
 import re
 
@@ -47,7 +47,7 @@ EVERYTHING, NOTHING = (
 )
 
 
-def said_in(caption):
+def content_of(caption):
     """Gender, occupation, proxies, object, texture, colours and background that a reader finds."""
     words = set(re.findall("[a-z]+", caption))
 
@@ -60,12 +60,12 @@ def said_in(caption):
 
 
 @given(st.one_of(persons, things, textures), seeds)
-def test_a_caption_says_exactly_its_content(content, seed):
+def test_a_caption_has_exactly_its_content(content, seed):
     def one(name):
         return {name} - {None}
 
     caption = write_caption(content, np.random.default_rng(seed))
-    assert said_in(caption) == (
+    assert content_of(caption) == (
         one(content.gender),
         one(content.occupation),
         set(content.proxies),
@@ -86,13 +86,13 @@ def test_all_or_nothing_is_mentioned_at_the_ends(content, seed):
 
 def test_the_sole_object_is_always_mentioned():
     content = Content(object="key", background="snow")
-    said = choose_mentions(
+    mentioned = choose_mentions(
         content, MentionSettings(**dict.fromkeys(MentionSettings.model_fields, 0)), np.random.default_rng(0)
     )
-    assert said == Content(object="key")
+    assert mentioned == Content(object="key")
 
 
-def test_an_owner_may_stand_for_the_object():
+def test_an_owner_may_be_mentioned_instead_of_the_object():
     content = Content(object="key", gender="man")
     rng = np.random.default_rng(0)
     assert choose_mentions(content, MentionSettings(gender=1, owned=0), rng) == Content(gender="man")
@@ -103,10 +103,12 @@ def test_an_owner_may_stand_for_the_object():
 def test_mentions_are_as_often_as_set():
     rng = np.random.default_rng(3)
     content = Content(person=True, gender="woman", occupation="nurse")
-    said = [choose_mentions(content, MentionSettings(gender=0.3, occupation=0.8), rng) for _ in range(4000)]
+    mentioned = [
+        choose_mentions(content, MentionSettings(gender=0.3, occupation=0.8), rng) for _ in range(4000)
+    ]
     # Five standard errors of a share among 4,000.
-    assert np.mean([s.gender == "woman" for s in said]) == pytest.approx(0.3, abs=0.037)
-    assert np.mean([s.occupation == "nurse" for s in said]) == pytest.approx(0.8, abs=0.032)
+    assert np.mean([s.gender == "woman" for s in mentioned]) == pytest.approx(0.3, abs=0.037)
+    assert np.mean([s.occupation == "nurse" for s in mentioned]) == pytest.approx(0.8, abs=0.032)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every other part: the loader of the real dataset reads it, and finds what was planted."""
+"""Every other part: the loader of the real dataset reads it, and the planted shares are found."""
 
 import hashlib
 import json
@@ -69,7 +69,7 @@ def test_faces_are_fairface(tmp_path):
     frame = fairface.load(tmp_path / "faces")
     assert frame["split"].value_counts().to_dict() == {"train": 400, "val": 200}
     assert frame["race"].nunique() == 7
-    # A linear look at the pixels tells perceived gender: hair, beard and lips carry it.
+    # A linear model of the pixels predicts perceived gender, by hair, beard and lips.
     pixels = pixels_of(tmp_path / "faces", frame["image"])
     train = (frame["split"] == "train").to_numpy()
     model = LogisticRegression(C=0.01, max_iter=500).fit(pixels[train], frame["gender"][train])

@@ -1,4 +1,4 @@
-"""The web part: img2dataset's files, and a truth that the captions and the planted rates bear out."""
+"""The web part: img2dataset's files, and a truth that agrees with the captions and the planted rates."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ from clipfair.data.embedded.planted import planted_associations
 from clipfair.data.embedded.web_settings import AnnotatorErrors, WebSettings
 
 SMALL = WebSettings(pairs=700, shard_size=300)
-# Enough people for shares; the pictures themselves are as small as they can be drawn.
+# Enough people to estimate shares; the images are as small as possible.
 MANY = WebSettings(pairs=4_000, shard_size=4_000, size=8)
 
 
@@ -74,7 +74,7 @@ def test_keys_are_unique_and_shared_by_all_tables(small):
         assert pd.read_parquet(small / f"{name}.parquet")["key"].tolist() == keys
 
 
-def test_a_picture_has_one_subject(small):
+def test_an_image_has_one_subject(small):
     truth = pd.read_parquet(small / "truth.parquet")
     others = truth[~truth["person"]]
     assert not others[["image.gender=man", "image.gender=woman"]].to_numpy().any()
@@ -121,7 +121,7 @@ def test_the_image_shows_an_occupation_by_its_uniform_only(truth_of_many):
         assert (truth[f"image.occupation={name}"] == worn).all()
 
 
-def test_text_bits_are_what_the_caption_says(truth_of_many):
+def test_text_attributes_are_those_of_the_caption(truth_of_many):
     truth, _ = truth_of_many
     for name in [*MANY.occupations, *MANY.proxies]:
         kind = "occupation" if name in MANY.occupations else "proxy"

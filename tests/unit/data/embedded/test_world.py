@@ -1,4 +1,4 @@
-"""Settings: what is planted is computed rightly, and what cannot be is refused."""
+"""Settings: the planted associations are correct, and impossible settings are refused."""
 
 import itertools
 
@@ -14,7 +14,7 @@ TOO_MANY = {name: {"men": 0.6, "women": 0.1} for name in ("nurse", "cook")}
 
 
 def test_planted_associations_are_those_of_the_enumerated_world():
-    """Sum over every kind of picture: no gender, man, woman; occupation or not; proxy or not."""
+    """Sum over every kind of image: no gender, man, woman; occupation or not; proxy or not."""
     settings = WebSettings(
         share_people=0.6,
         share_men=0.7,
@@ -33,7 +33,7 @@ def test_planted_associations_are_those_of_the_enumerated_world():
             weight = share * rate * (with_book if book else 1 - with_book)
             cells.append((weight, gender == "men", gender == "women", occupation, book))
     # 0.6 have a person and a quarter of the others an owner: 0.44 are men, 0.26 women, 0.3 neither.
-    # There, all is half as common as in the others.
+    # Among those with neither, everything is half as common as in the others.
     men, women = 0.44 / 0.7, 0.26 / 0.7
     nurse, cook = 0.5 * (men * 0.1 + women * 0.4), 0.5 * (men * 0.3 + women * 0.2)
     book = 0.5 * (men * 0.05 + women * 0.25)
@@ -135,7 +135,7 @@ def test_defaults_need_no_values(part):
         ("fundus", {"noise": {"white": 0.1}}, "noise lacks the race group asian, black"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(part, values, message):
+def test_impossible_settings_are_refused_in_one_line(part, values, message):
     with pytest.raises(UserError, match=message) as caught:
         make_settings(part, values)
     assert "\n" not in str(caught.value)

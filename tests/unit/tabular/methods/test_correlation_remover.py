@@ -11,21 +11,21 @@ from clipfair.tabular.methods import correlation_remover
 class Recorder(LogisticRegression):
     """Keeps what it was last fitted to and asked about."""
 
-    seen: dict = {}  # noqa: RUF012 - shared on purpose: the method fits a clone
+    recorded: dict = {}  # noqa: RUF012 - shared on purpose: the method fits a clone
 
     def fit(self, X, y):
-        self.seen["train"] = X
+        self.recorded["train"] = X
         return super().fit(X, y)
 
     def predict(self, X):
-        self.seen["test"] = X
+        self.recorded["test"] = X
         return super().predict(X)
 
 
 def features_of(data, alpha):
     settings = CorrelationRemoverSettings(alpha=alpha)
     correlation_remover.fit_predict(data, settings, classifier=Recorder(), seed=0)
-    return Recorder.seen["train"], Recorder.seen["test"]
+    return Recorder.recorded["train"], Recorder.recorded["test"]
 
 
 @pytest.mark.parametrize("alpha", [1.0, 0.4])

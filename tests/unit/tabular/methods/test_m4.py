@@ -58,35 +58,38 @@ def test_indicators_of_all_groups_but_the_last():
 
 
 def test_subsampling_trains_on_balanced_rows(data):
-    seen = {}
+    recorded = {}
 
     class Recorder(LogisticRegression):
         def fit(self, X, y):
-            seen.update(male=X[:, data.sensitive_columns[1]], y=y)
+            recorded.update(male=X[:, data.sensitive_columns[1]], y=y)
             return super().fit(X, y)
 
     outcome = m4.fit_predict(data, M4MitigationSettings(), classifier=Recorder(), seed=0)
-    kept, rate = len(seen["y"]), outcome.details["rate"]
+    kept, rate = len(recorded["y"]), outcome.details["rate"]
     assert outcome.details["rows_kept"] == kept
     assert abs(kept - rate * len(data.y_train)) < 4 * np.sqrt(rate * (1 - rate) * len(data.y_train))
-    difference = seen["y"][seen["male"] == 1].mean() - seen["y"][seen["male"] == 0].mean()
+    difference = recorded["y"][recorded["male"] == 1].mean() - recorded["y"][recorded["male"] == 0].mean()
     assert outcome.details["association_bias_kept"] == pytest.approx(abs(difference))
     assert abs(difference) < 0.3 * outcome.details["association_bias_before"]
 
 
 def test_reweighing_trains_on_all_rows_with_mean_weight_one(data):
-    seen = {}
+    recorded = {}
 
     class Recorder(LogisticRegression):
         def fit(self, X, y, sample_weight):
-            seen.update(male=X[:, data.sensitive_columns[1]] == 1, y=y, weight=sample_weight)
+            recorded.update(male=X[:, data.sensitive_columns[1]] == 1, y=y, weight=sample_weight)
             return super().fit(X, y, sample_weight)
 
     settings = M4MitigationSettings(use="reweigh", rate=1, max_weight=10)
     m4.fit_predict(data, settings, classifier=Recorder(), seed=0)
-    assert len(seen["y"]) == len(data.y_train)
-    assert seen["weight"].mean() == pytest.approx(1)
-    rates = [np.average(seen["y"], weights=seen["weight"] * (seen["male"] == male)) for male in (True, False)]
+    assert len(recorded["y"]) == len(data.y_train)
+    assert recorded["weight"].mean() == pytest.approx(1)
+    rates = [
+        np.average(recorded["y"], weights=recorded["weight"] * (recorded["male"] == male))
+        for male in (True, False)
+    ]
     assert rates[0] == pytest.approx(rates[1], abs=1e-7)
 
 

@@ -57,21 +57,21 @@ def test_fair_labels_stay():
 
 def test_trains_on_the_soft_labels(data, classifier):
     """The fitted probabilities average to the soft labels' mean in each group, as the log-loss has it."""
-    seen = {}
+    recorded = {}
 
     class Recorder(type(classifier)):
         def fit(self, X, y, sample_weight):
             super().fit(X, y, sample_weight)
-            seen["mean"] = {
+            recorded["mean"] = {
                 group: self.predict_proba(data.X_train[data.s_train == group])[:, 1].mean()
                 for group in data.groups
             }
-            seen["weight"] = sample_weight.sum()
+            recorded["weight"] = sample_weight.sum()
             return self
 
     outcome = r2b.fit_predict(data, R2BSettings(), classifier=Recorder(C=1e6), seed=0)
-    assert seen["weight"] == pytest.approx(len(data.y_train))
-    assert seen["mean"] == pytest.approx(dict.fromkeys(data.groups, data.y_train.mean()), abs=1e-3)
+    assert recorded["weight"] == pytest.approx(len(data.y_train))
+    assert recorded["mean"] == pytest.approx(dict.fromkeys(data.groups, data.y_train.mean()), abs=1e-3)
     assert outcome.details["soft_rows"] > 0
 
 
