@@ -1,9 +1,9 @@
-"""Where the time of one batch goes: embedding and evaluating models on the embedded study's datasets.
+"""Time each part of a batch: embedding and evaluating models on the datasets of the study `embedded`.
 
     python benchmarks/evaluate/batch.py --seeds 3 --snapshots 3
 
-Data are drawn, weights are random: the work is the same whatever they are. The evaluations are those of
-config.yaml on the embedded world, of CLIP the Bias.
+Data are synthetic and weights random; the work does not depend on their values. The evaluations are those of
+CLIP the Bias in the study.
 """
 
 import argparse
@@ -27,8 +27,8 @@ from clipfair.plan.vocabularies import spell_out
 
 KINDS = ("representation", "association", "zero_shot", "few_shot", "retrieval")
 PARTS = {
-    "chunks": "pictures opened",
-    "put": "weights read",
+    "chunks": "images opened",
+    "load": "weights read",
     "tokenise": "texts tokenised",
     "encode_images": "image tower",
     "encode_texts": "text tower",
@@ -49,7 +49,7 @@ def make_data(config: dict, names: set[str], folder: Path) -> dict[str, dict[str
 
 
 def make_models(line: dict, seeds: int, snapshots: int, folder: Path) -> list[dict]:
-    """Models with random weights, as training would leave them."""
+    """Models with random weights, in the files that a training writes."""
     from safetensors.torch import save_file
 
     from clipfair.models.build import build
@@ -91,7 +91,7 @@ def measure(seeds: int, snapshots: int, model: str) -> None:
         start = time.perf_counter()
         profile.runcall(embed, models, data, evaluations, str(folder / "embed"))
         seconds = time.perf_counter() - start
-        _tell(profile, seconds)
+        _print_parts(profile, seconds)
         start = time.perf_counter()
         tables = {name: places["table"] for name, places in data.items()}
         runs = [one["run"] for one in models]
@@ -99,21 +99,21 @@ def measure(seeds: int, snapshots: int, model: str) -> None:
         print(f"evaluation: {time.perf_counter() - start:.2f} s")
 
 
-def _tell(profile: cProfile.Profile, seconds: float) -> None:
-    told: dict[str, float] = {}
+def _print_parts(profile: cProfile.Profile, seconds: float) -> None:
+    parts: dict[str, float] = {}
     for (file, _, function), (_, _, _, cumulative, _) in pstats.Stats(profile).stats.items():
         if function in PARTS and "clipfair" in file:
-            told[PARTS[function]] = told.get(PARTS[function], 0) + cumulative
-    for part, its in told.items():
-        print(f"  {part}: {its:.2f} s ({its / seconds:.0%})")
-    print(f"embedding: {seconds:.2f} s, of which {seconds - sum(told.values()):.2f} s other")
+            parts[PARTS[function]] = parts.get(PARTS[function], 0) + cumulative
+    for part, of_part in parts.items():
+        print(f"  {part}: {of_part:.2f} s ({of_part / seconds:.0%})")
+    print(f"embedding: {seconds:.2f} s, of which {seconds - sum(parts.values()):.2f} s other")
 
 
 def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--snapshots", type=int, default=3, help="for each seed, besides its end")
+    parser.add_argument("--snapshots", type=int, default=3, help="per seed, in addition to the final weights")
     parser.add_argument("--model", default="small-32-r64", help="an entry of models")
     arguments = parser.parse_args()
     measure(arguments.seeds, arguments.snapshots, arguments.model)

@@ -1,8 +1,8 @@
-"""Time and memory of the two evaluations that are large: few-shot ridge regression and retrieval.
+"""Time and memory of the two largest evaluations: few-shot ridge regression and retrieval.
 
     python benchmarks/evaluate/run.py few_shot | retrieval
 
-Embeddings are drawn at random: the work is the same whatever they are.
+Embeddings are random; the work does not depend on their values.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def retrieval_data(rng: np.random.Generator) -> tuple[Embedded, dict]:
 
 
 def main() -> None:
-    """Time one of the two, its data in memory; print its peak memory, data and libraries among it."""
+    """Time one of the two with its data in memory; print the peak memory, data and libraries included."""
     kinds = {"few_shot": (few_shot, few_shot_data), "retrieval": (retrieval, retrieval_data)}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=kinds)

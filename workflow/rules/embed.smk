@@ -1,12 +1,13 @@
-# Embed: images and texts of every evaluation, once per checkpoint and dataset; every metric reads them.
-# One job is a batch: all its seeds, their snapshots for the bias evaluations.
+# Embed: the images and texts of every evaluation, once for each checkpoint and dataset. Every evaluation of
+# embeddings reads these files. One job is a batch: all of its seeds, with their snapshots for the evaluations
+# of bias.
 # in:    results/train/<study>/<run key>/{model.safetensors,snapshots/,spec.json} or data/weights/,
 #        data/prepared/<dataset>/<version>/table.parquet, data/raw/<dataset>/<version>/
 # out:   results/embed/<study>/<run key less its seed>/
-#          seed~<s>/examples~<n>/record.json      checkpoint, its digest, its temperature and bias
-#          seed~<s>/examples~<n>/texts.npz        a set of texts an array
+#          seed~<s>/examples~<n>/record.json      the checkpoint: its run, digest, temperature and bias
+#          seed~<s>/examples~<n>/texts.npz        one array for each set of texts
 #          seed~<s>/examples~<n>/<dataset>.npz    keys, images, features (pre-logits), 16-bit
-#        <the folder's name>.spec.json            what made it, and the digest of what is in it
+#        <the folder's name>.spec.json            settings, versions, and the digest of the folder
 # steps: embed_split
 
 

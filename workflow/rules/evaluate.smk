@@ -1,10 +1,10 @@
-# Evaluate: every metric of both papers, from embeddings and prepared tables alone. One job is a batch:
-# all its seeds on all its evaluations.
+# Evaluate: the metrics of both papers from embeddings and prepared tables; no model is run. One job is a
+# batch: all of its seeds on all of its evaluations.
 # in:    results/embed/<study>/<run key less its seed>/, data/prepared/<dataset>/<version>/table.parquet
 # out:   results/evaluate/<study>/<run key less its seed>/
-#          seed~<s>/on~<evaluation>/metrics.json      every value with n, interval, or why it is undefined
-#          seed~<s>/on~<evaluation>/scores.parquet    what all of them follow from
-#        <the folder's name>.spec.json                what made it, and the digest of what is in it
+#          seed~<s>/on~<evaluation>/metrics.json      every value with n and interval, or a reason
+#          seed~<s>/on~<evaluation>/scores.parquet    predictions that all values can be recomputed from
+#        <the folder's name>.spec.json                settings, versions, and the digest of the folder
 # steps: evaluate_run
 
 

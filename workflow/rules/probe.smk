@@ -1,12 +1,13 @@
-# Probe: linear probes that augment their pictures, so that the frozen model runs at every step (section 5 of
-# the FairCLIP protocol). Probes of embeddings, without augmentation, are evaluations like the others.
+# Probe: linear probes on augmented images, for which the frozen model runs at every step
+# (docs/fairclip-protocol.md, section 5). Probes of embeddings, without augmentation, are evaluations
+# (evaluate.smk).
 # in:    results/train/<study>/<run key>/{model.safetensors,spec.json} or data/weights/,
 #        data/prepared/<dataset>/<version>/table.parquet, data/raw/<dataset>/<version>/
 # out:   results/probe/<study>/<run key less its seed>/
-#          seed~<s>/on~<evaluation>/metrics.json      as an evaluation's
-#          seed~<s>/on~<evaluation>/scores.parquet    what all of them follow from
+#          seed~<s>/on~<evaluation>/metrics.json      as of an evaluation
+#          seed~<s>/on~<evaluation>/scores.parquet    predictions that all values can be recomputed from
 #          seed~<s>/on~<evaluation>/log.csv           AUC of validation and test, every few epochs
-#        <the folder's name>.spec.json                what made it, and the digest of what is in it
+#        <the folder's name>.spec.json                settings, versions, and the digest of the folder
 # steps: fit_probe
 
 

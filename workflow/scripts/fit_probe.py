@@ -1,4 +1,4 @@
-"""fit_probe: the probes of all seeds of one batch, on augmented pictures."""
+"""fit_probe: the probes of all seeds of one batch, on augmented images."""
 
 from clipfair.core.errors import job_log
 from clipfair.core.io import atomic_folder

@@ -7,7 +7,7 @@ With AUC_g and ACC_g of group g of an attribute, and sums and maxima over its gr
     DEOdds = the larger of max - min of the true positive rate and of the false positive rate
     disparity: std_g(AUC_g) / AUC (ddof 0), and (max_g AUC_g - min_g AUC_g) / AUC
 
-A model that predicts one label for everybody has DPD = DEOdds = 0; read them together with accuracy and
+A model that predicts one label for all examples has DPD = DEOdds = 0; read them together with accuracy and
 selection rate. Where every rate is defined, DPD and DEOdds are fairlearn's. fairlearn counts a rate without
 cases as 0 and leaves out a group without examples; here the metric is NaN.
 

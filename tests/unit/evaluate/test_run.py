@@ -55,7 +55,9 @@ def write_embeddings(faces, tmp_path):
         rng = np.random.default_rng([seed, examples])
         checkpoint = Checkpoint(a_run(seed), examples, final, f"m{seed}-{examples}", 10.0, 0.0)
         sets = {
-            texts.digest: texts for line in EVALUATIONS.values() for texts in text_sets(line, faces).values()
+            texts.digest: texts
+            for settings in EVALUATIONS.values()
+            for texts in text_sets(settings, faces).values()
         }
         write_checkpoint(
             tmp_path / "embed",

@@ -239,7 +239,7 @@ def test_together_is_one_by_one(entry):
 
 
 @pytest.mark.parametrize("entry", DISTANCES.values(), ids=DISTANCES)
-def test_of_everybody_is_zero_and_of_others_positive(entry):
+def test_the_distance_to_itself_is_zero_and_to_others_positive(entry):
     population, group = scores(10, 6)
     zero, positive = group_distances(entry, population, [population.flip(0), group + 1])
     assert zero.item() == pytest.approx(0, abs=1e-12)
@@ -271,7 +271,7 @@ def test_scale_free_does_not_change_with_the_unit(kind):
     )
 
 
-def test_scale_free_is_over_the_variance_of_everybody():
+def test_scale_free_is_divided_by_the_variance_of_all_scores():
     population, *groups = scores(12, 5, 12)
     expected = group_distances(EXACT, population, groups) / population.var(correction=0)
     torch.testing.assert_close(group_distances(SCALE_FREE, population, groups), expected)

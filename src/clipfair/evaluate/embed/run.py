@@ -36,7 +36,7 @@ CHUNK_BYTES = 2**29
 
 @dataclass(frozen=True)
 class CheckpointSource:
-    """What a checkpoint is loaded from.
+    """The origin of a checkpoint: its weights and its place in the training.
 
     Attributes
     ----------

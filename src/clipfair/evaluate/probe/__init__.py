@@ -1,1 +1,1 @@
-"""Linear probes that augment the pictures they are fitted to: a frozen model is run at every step."""
+"""Linear probes of frozen features: of embeddings, or of augmented images."""

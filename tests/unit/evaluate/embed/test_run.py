@@ -109,7 +109,7 @@ def models(tmp_path):
 
 def expected_images(weights, encoded):
     built = build(MODEL, weights, 0)
-    pixels = torch.stack([built.preprocess(Image.open(io.BytesIO(picture))) for picture in encoded])
+    pixels = torch.stack([built.preprocess(Image.open(io.BytesIO(content))) for content in encoded])
     with torch.inference_mode():
         return built.model.eval().encode_image(pixels, normalize=True).numpy()
 

@@ -173,18 +173,18 @@ def test_the_same_seed_gives_the_same_bytes():
 
 @pytest.mark.parametrize("reshuffle", [False, True])
 def test_one_order_for_all_epochs_unless_reshuffled(reshuffle):
-    seen = []
+    used = []
     training = made(64)
 
     def features(rows):
-        seen.append(rows.tolist())
+        used.append(rows.tolist())
         return training.features[rows]
 
     settings = ProbeSettings(epochs=3, batch_size=32, warm_up=1, every=1, reshuffle=reshuffle)
     part = made(seed=1)
     fit_probe(features, training.labels, validation=part, test=part, settings=settings, generator=generator())
-    assert (seen[:2] == seen[2:4]) is not reshuffle
-    assert sorted(seen[0] + seen[1]) == list(range(64))
+    assert (used[:2] == used[2:4]) is not reshuffle
+    assert sorted(used[0] + used[1]) == list(range(64))
 
 
 def test_what_cannot_be_fitted_is_an_error():
