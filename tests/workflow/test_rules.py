@@ -54,4 +54,4 @@ def test_only_the_progress_view_imports_snakemake():
         for path in ROOT.glob("src/**/*.py")
         if re.search(r"^ *(import|from) snakemake", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     ]
-    assert [path.name for path in files] == ["progress_view.py"]
+    assert files == [ROOT / "src/snakemake_logger_plugin_clipfair/__init__.py"]

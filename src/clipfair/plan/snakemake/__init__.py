@@ -1,1 +1,1 @@
-"""Additions to Snakemake: recovery after a crash, outdated outputs, the progress view."""
+"""Additions to Snakemake: recovery after a crash, outdated outputs, resources of jobs."""

@@ -118,6 +118,12 @@ def test_a_dry_run_is_snakemakes_own(workflow):
     assert "This was a dry-run" in output
 
 
+def test_the_plugin_leaves_it_to_the_snakefile_which_copy_of_the_package_is_imported():
+    code = "import sys, snakemake_logger_plugin_clipfair; sys.exit('clipfair' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+
+
 def test_a_plain_call_of_snakemake_does_not_need_the_plugin():
     profile = yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text(encoding="utf-8"))
     assert "logger" not in profile
