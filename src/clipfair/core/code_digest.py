@@ -8,6 +8,7 @@ with whatever versions are installed.
 import ast
 import builtins
 import hashlib
+import importlib.util
 from functools import cache
 from pathlib import Path
 
@@ -33,8 +34,8 @@ def code_digest(*modules: str) -> str:
     Parameters
     ----------
     modules
-        Dotted names, e.g. ``"clipfair.tabular.run"``. A module that is loaded by name at run time is not
-        found through imports and has to be named.
+        Dotted names, e.g. ``"clipfair.tabular.run"``, or a user's own importable modules. A module that is
+        loaded by name at run time is not found through imports and has to be named.
     """
     text = "\n".join(f"{name} {_read_module(name)[0]}" for name in code_closure(*modules))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -62,6 +63,9 @@ def _read_module(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _module_file(name: str) -> Path:
+    """Return the file of a module of this package, or of any other that can be imported."""
+    if name.partition(".")[0] != PACKAGE:
+        return Path(importlib.util.find_spec(name).origin)
     path = SOURCE.joinpath(*name.split(".")[1:])
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 

@@ -1,12 +1,12 @@
-"""Captions, cut as the released FairCLIP code cuts its notes."""
+"""Captions, truncated as in the released FairCLIP code."""
 
 
-def cut(text: str, most: int) -> str:
-    """The first ``most`` characters, without a last word that they cut through (as in the released code).
+def truncate(text: str, max_characters: int) -> str:
+    """Return at most the first ``max_characters`` characters, without a last word that would be split.
 
-    >>> cut("a photo of glaucoma", 12)
+    >>> truncate("a photo of glaucoma", 12)
     'a photo of'
     """
-    if len(text) <= most or text[most - 1] == " ":
-        return text[:most].rstrip()
-    return text[:most].rpartition(" ")[0]
+    if len(text) <= max_characters or text[max_characters - 1] == " ":
+        return text[:max_characters].rstrip()
+    return text[:max_characters].rpartition(" ")[0]

@@ -1,4 +1,4 @@
-"""Which rows of a prepared table an evaluation or a training uses."""
+"""The rows of a prepared table that an evaluation or a training uses."""
 
 from collections.abc import Collection, Mapping
 
@@ -12,41 +12,57 @@ from clipfair.core.errors import UserError
 IMAGE_COLUMNS = ("image_bytes", "boxes")
 
 
-def read_table(path: str, *, less: Collection[str] = ()) -> pd.DataFrame:
-    """A prepared table, ``less`` some of its columns."""
-    return pd.read_parquet(path, columns=[name for name in pq.read_schema(path).names if name not in less])
+def read_table(path: str, *, exclude: Collection[str] = ()) -> pd.DataFrame:
+    """Read a prepared table without the columns ``exclude``."""
+    names = [name for name in pq.read_schema(path).names if name not in exclude]
+    return pd.read_parquet(path, columns=names)
 
 
-def test_rows(line: Mapping, table: pd.DataFrame) -> np.ndarray:
-    """Which rows are evaluated; (n,) bool.
+def select_rows(settings: Mapping, table: pd.DataFrame) -> np.ndarray:
+    """Select the rows that are evaluated, or trained on; (n,) bool.
 
-    If ``images`` is less than their number, so many are drawn with the generator of ``seed``.
+    ``settings`` has ``dataset`` and ``split``; optional are ``where`` (column -> value or list of values) and
+    ``images``, a number of rows to draw with the generator of ``seed`` if there are more.
+
+    Raises
+    ------
+    UserError
+        If a column is missing, or no row matches.
     """
-    chosen = _match(line, table, {"split": line["split"], **line.get("where", {})})
+    chosen = _match(settings, table, {"split": settings["split"], **settings.get("where", {})})
     found = np.flatnonzero(chosen)
-    if line.get("images", len(found)) < len(found):
-        drawn = np.random.default_rng(line["seed"]).choice(found, size=line["images"], replace=False)
+    if settings.get("images", len(found)) < len(found):
+        drawn = np.random.default_rng(settings["seed"]).choice(found, size=settings["images"], replace=False)
         chosen = np.zeros(len(table), dtype=bool)
         chosen[drawn] = True
     return chosen
 
 
-def support_rows(line: Mapping, table: pd.DataFrame) -> np.ndarray:
-    """Which rows something is fitted to; (n,) bool, none if the line has no ``support``."""
-    if "support" not in line:
+def select_support(settings: Mapping, table: pd.DataFrame) -> np.ndarray:
+    """Select the rows that a classifier is fitted to; (n,) bool, none without ``support`` in ``settings``.
+
+    Raises
+    ------
+    UserError
+        As in :func:`select_rows`.
+    """
+    if "support" not in settings:
         return np.zeros(len(table), dtype=bool)
-    return _match(line, table, line["support"])
+    return _match(settings, table, settings["support"])
 
 
-def _match(line: Mapping, table: pd.DataFrame, where: Mapping) -> np.ndarray:
+def _match(settings: Mapping, table: pd.DataFrame, where: Mapping) -> np.ndarray:
     chosen = np.ones(len(table), dtype=bool)
     for column, value in where.items():
         if column not in table:
             raise UserError(
-                f"evaluation on {line['dataset']}: no column {column!r}; known: {', '.join(table.columns)}"
+                f"evaluation on {settings['dataset']}: no column {column!r}; "
+                f"known: {', '.join(table.columns)}"
             )
         chosen &= table[column].isin(value if isinstance(value, list | tuple) else [value]).to_numpy()
     if not chosen.any():
-        told = ", ".join(f"{column} {value}" for column, value in where.items())
-        raise UserError(f"evaluation on {line['dataset']}: no example with {told}; check config.yaml")
+        condition = ", ".join(f"{column} {value}" for column, value in where.items())
+        raise UserError(
+            f"evaluation on {settings['dataset']}: no example with {condition}; check the configuration"
+        )
     return chosen

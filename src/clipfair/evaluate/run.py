@@ -10,7 +10,7 @@ import pandas as pd
 from clipfair.core.errors import UserError, progress
 from clipfair.core.io import sha256_of
 from clipfair.core.paths import Run
-from clipfair.data.rows import IMAGE_COLUMNS, read_table, support_rows, test_rows
+from clipfair.data.rows import IMAGE_COLUMNS, read_table, select_rows, select_support
 from clipfair.evaluate.embed.files import (
     Checkpoint,
     ImageEmbeddings,
@@ -48,7 +48,7 @@ def evaluate_runs(
     UserError
         If an embedding is missing or is of another model or table, or a setting of an evaluation is wrong.
     """
-    loaded = {name: read_table(path, less=IMAGE_COLUMNS) for name, path in tables.items()}
+    loaded = {name: read_table(path, exclude=IMAGE_COLUMNS) for name, path in tables.items()}
     digests = {name: sha256_of(path) for name, path in tables.items()}
     checkpoints = {run: read_checkpoints(embeddings, run) for run in (Run(**levels) for levels in runs)}
     for name, settings in progress(evaluations.items(), unit="evaluation"):
@@ -89,7 +89,7 @@ class PreparedEvaluation:
     def __init__(self, table: pd.DataFrame, digest: str, settings: Mapping, name: str):
         self.settings, self.name, self.digest = settings, name, digest
         self.kind = importlib.import_module(f"clipfair.evaluate.kinds.{settings['kind']}")
-        test, support = test_rows(settings, table), support_rows(settings, table)
+        test, support = select_rows(settings, table), select_support(settings, table)
         self.test = table[test].reset_index(drop=True)
         self.support = table[support].reset_index(drop=True) if support.any() else None
         self.texts = {part: texts.digest for part, texts in text_sets(settings, table).items()}

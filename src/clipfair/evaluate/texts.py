@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.data.captions import cut
-from clipfair.data.rows import test_rows
+from clipfair.data.captions import truncate
+from clipfair.data.rows import select_rows
 from clipfair.evaluate.prompts import IMAGENET, TextSet
 
 # Kinds that evaluate every checkpoint of a run, not only the last (Figures 2 and 4 of CLIP the Bias show them
@@ -51,11 +51,11 @@ def _classes(settings: Mapping, table: pd.DataFrame) -> TextSet:
 
 
 def _captions(settings: Mapping, table: pd.DataFrame) -> TextSet:
-    rows = table.loc[test_rows(settings, table), ["key", "captions"]]
+    rows = table.loc[select_rows(settings, table), ["key", "captions"]]
     most = settings.get("max_characters")
     texts = []
     for key, captions in zip(rows["key"], rows["captions"], strict=True):
-        shortened = [caption if most is None else cut(caption, most) for caption in captions]
+        shortened = [caption if most is None else truncate(caption, most) for caption in captions]
         if most is not None and not all(text.strip() for text in shortened):
             raise UserError(
                 f"evaluation on {settings['dataset']}: the text of {key} is empty after cutting at {most} "

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from clipfair.core import code_digest
 from clipfair.data.prepare import find_loader, prepare_dataset
 
 OWN_LOADER = """
@@ -53,3 +54,20 @@ def test_a_missing_loader_is_named(catalogue, tmp_path, error_of, loader):
     message = error_of(prepare_dataset, dataset, tmp_path, tmp_path / "table.parquet")
     name = loader if loader and "." in loader else f"clipfair.data.datasets.{loader or 'my_data'}"
     assert message.startswith(f"dataset 'my-data': no module {name} with load(folder)")
+
+
+def test_the_digest_of_a_loader_of_ones_own_follows_its_code(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(code_digest, "_read_module", code_digest._read_module.__wrapped__)  # no cache
+    digests = []
+    for text in (OWN_LOADER, f"# A comment.\n{OWN_LOADER}", f"{OWN_LOADER}\nLIMIT = 1\n"):
+        (tmp_path / "own_loader.py").write_text(text)
+        digests.append(code_digest.code_digest("clipfair.data.prepare", "own_loader"))
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_prepared_table_depends_on_its_own_loader_alone():
+    closure = code_digest.code_closure("clipfair.data.prepare", "clipfair.data.datasets.adult")
+    assert [name for name in closure if name.startswith("clipfair.data.datasets.")] == [
+        "clipfair.data.datasets.adult"
+    ]

@@ -1,9 +1,10 @@
+"""The rows of a prepared table that an evaluation or a training uses."""
+
 import pandas as pd
 import pytest
 
 from clipfair.core.errors import UserError
-from clipfair.data import rows  # its function test_rows must not look like a test here
-from clipfair.data.rows import read_table, support_rows
+from clipfair.data.rows import read_table, select_rows, select_support
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def table():
 
 
 def entry(**settings):
-    return {"dataset": "data", "split": "test", **settings}
+    return {"kind": "any", "dataset": "data", "split": "test", **settings}
 
 
 def chosen(rows):
@@ -29,20 +30,20 @@ def chosen(rows):
 
 
 def test_rows_are_those_of_the_split_and_where(table):
-    assert chosen(rows.test_rows(entry(), table)) == "ef"
-    assert chosen(rows.test_rows(entry(split=["val", "test"]), table)) == "cdef"
-    assert chosen(rows.test_rows(entry(split="val", where={"used": True}), table)) == "c"
+    assert chosen(select_rows(entry(), table)) == "ef"
+    assert chosen(select_rows(entry(split=["val", "test"]), table)) == "cdef"
+    assert chosen(select_rows(entry(split="val", where={"used": True}), table)) == "c"
 
 
-def test_support_rows_are_those_of_the_setting_or_none(table):
-    assert chosen(support_rows(entry(), table)) == ""
-    assert chosen(support_rows(entry(support={"split": "train"}), table)) == "ab"
-    assert chosen(support_rows(entry(support={"few_shot": True}), table)) == "b"
+def test_support_is_selected_by_its_settings_or_empty(table):
+    assert chosen(select_support(entry(), table)) == ""
+    assert chosen(select_support(entry(support={"split": "train"}), table)) == "ab"
+    assert chosen(select_support(entry(support={"few_shot": True}), table)) == "b"
 
 
-def test_drawn_images_are_of_the_split_and_repeatable():
+def test_drawn_images_are_of_the_split_and_the_same_again():
     table = pd.DataFrame({"key": [str(n) for n in range(1000)], "split": ["val", "train"] * 500})
-    drawn = [rows.test_rows(entry(split="val", images=100, seed=seed), table) for seed in (0, 0, 1)]
+    drawn = [select_rows(entry(split="val", images=100, seed=seed), table) for seed in (0, 0, 1)]
 
     assert [rows.sum() for rows in drawn] == [100, 100, 100]
     assert not drawn[0][1::2].any()
@@ -50,20 +51,20 @@ def test_drawn_images_are_of_the_split_and_repeatable():
     assert (drawn[0] != drawn[2]).any()
 
 
-def test_all_images_are_used_if_there_are_fewer_than_requested(table):
-    assert chosen(rows.test_rows(entry(images=8000, seed=0), table)) == "ef"
+def test_all_images_are_selected_if_fewer_than_requested(table):
+    assert chosen(select_rows(entry(images=8000, seed=0), table)) == "ef"
 
 
-def test_no_example_and_no_column_are_errors_of_one_line(table):
-    with pytest.raises(UserError, match=r"evaluation on data: no example with split dev; check config\.yaml"):
-        rows.test_rows(entry(split="dev"), table)
+def test_no_example_or_no_column_is_an_error(table):
+    with pytest.raises(UserError, match="on data: no example with split dev; check the configuration"):
+        select_rows(entry(split="dev"), table)
     with pytest.raises(UserError, match="no column 'gender'; known: key, split"):
-        rows.test_rows(entry(where={"gender": "Male"}), table)
+        select_rows(entry(where={"gender": "Male"}), table)
 
 
 def test_columns_can_be_left_out(table, tmp_path):
     table.to_parquet(tmp_path / "table.parquet")
 
-    less = read_table(str(tmp_path / "table.parquet"), less=("captions", "boxes"))
-    assert list(less.columns) == ["key", "split", "used", "few_shot", "label"]
-    assert list(less["label"].cat.categories) == ["y", "x", "z"]
+    frame = read_table(str(tmp_path / "table.parquet"), exclude=("captions", "boxes"))
+    assert list(frame.columns) == ["key", "split", "used", "few_shot", "label"]
+    assert list(frame["label"].cat.categories) == ["y", "x", "z"]

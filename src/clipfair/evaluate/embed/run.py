@@ -19,7 +19,7 @@ from clipfair.core.io import read_json, sha256_of
 from clipfair.core.paths import Run
 from clipfair.core.provenance import weights_digest
 from clipfair.data.images import image_records, open_image
-from clipfair.data.rows import read_table, support_rows, test_rows
+from clipfair.data.rows import read_table, select_rows, select_support
 from clipfair.evaluate.embed.files import Checkpoint, as_float16, write_checkpoint, write_images
 from clipfair.evaluate.embed.towers import Sentences, encode_images, encode_texts, temperature, tokenise
 from clipfair.evaluate.prompts import expand
@@ -144,7 +144,7 @@ def _needs_snapshots(settings: Mapping) -> bool:
 def _find_rows(evaluations: Iterable[Mapping], table: pd.DataFrame) -> np.ndarray:
     rows = np.zeros(len(table), dtype=bool)
     for settings in evaluations:
-        rows |= test_rows(settings, table) | support_rows(settings, table)
+        rows |= select_rows(settings, table) | select_support(settings, table)
     return rows
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from clipfair.core.errors import UserError
 from clipfair.core.io import read_json, sha256_of, write_csv
 from clipfair.core.provenance import weights_digest
-from clipfair.data.rows import read_table, support_rows, test_rows
+from clipfair.data.rows import read_table, select_rows, select_support
 from clipfair.evaluate.outputs import make_generator, write_evaluation
 from clipfair.evaluate.probe.crops import ProbeImages
 from clipfair.evaluate.probe.evaluation import find_validation, measure_probe
@@ -96,12 +96,12 @@ def split_table(table: pd.DataFrame, settings: Mapping) -> dict[str, pd.DataFram
     UserError
         If the support has no validation or no training examples.
     """
-    support = table[support_rows(settings, table)]
+    support = table[select_support(settings, table)]
     validation = find_validation(support, settings["validation"])
     parts = {
         "training": support[~validation],
         "validation": support[validation],
-        "test": table[test_rows(settings, table)],
+        "test": table[select_rows(settings, table)],
     }
     return {name: part.reset_index(drop=True) for name, part in parts.items()}
 

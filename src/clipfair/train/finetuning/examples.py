@@ -18,9 +18,9 @@ from torch import Tensor
 from clipfair.core.errors import UserError, progress
 from clipfair.core.io import atomic_path, sha256_of
 from clipfair.core.schema import unknown
-from clipfair.data.captions import cut
+from clipfair.data.captions import truncate
 from clipfair.data.images import image_records, open_image
-from clipfair.data.rows import read_table, test_rows
+from clipfair.data.rows import read_table, select_rows
 from clipfair.metrics.labels import binary_labels
 from clipfair.models.interface import BuiltModel, pixels_of
 
@@ -108,7 +108,7 @@ def read_splits(
 
 def _rows(recipe: Mapping, name: str, table: pd.DataFrame) -> np.ndarray:
     entry = {"dataset": f"the {name} split", **recipe["splits"][name]}
-    return np.flatnonzero(test_rows(entry, table))
+    return np.flatnonzero(select_rows(entry, table))
 
 
 def cut_texts(table: pd.DataFrame, max_characters: int | None) -> list[str]:
@@ -122,7 +122,7 @@ def cut_texts(table: pd.DataFrame, max_characters: int | None) -> list[str]:
     texts = []
     for key, captions in zip(table["key"], table["captions"], strict=True):
         text = captions[0] if len(captions) else ""
-        text = text if max_characters is None else cut(text, max_characters)
+        text = text if max_characters is None else truncate(text, max_characters)
         if not text.strip():
             raise UserError(
                 f"the text of {key} is empty after cutting at {max_characters} characters; correct the note, "

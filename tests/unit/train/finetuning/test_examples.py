@@ -4,11 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from clipfair.core.errors import UserError
-from clipfair.data.captions import cut
 from clipfair.data.images import open_image
 from clipfair.train.finetuning import examples
 from clipfair.train.finetuning.examples import check_groups, choose_part, cut_texts, read_splits
@@ -27,35 +24,6 @@ def read(tmp_path, table, built, *, subsample=None, seed=0, **recipe):
 
 
 # --- texts ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "most", "expected"),
-    [
-        ("one two three", 13, "one two three"),
-        ("one two three", 12, "one two"),
-        ("one two three", 8, "one two"),
-        ("one two three", 7, "one"),
-        ("one two three", 2, ""),
-    ],
-)
-def test_a_text_is_cut_and_then_back_to_the_last_space(text, most, expected):
-    assert cut(text, most) == expected
-
-
-def released_cut(note, max_length):
-    """The published helper, in other words."""
-    if len(note) > max_length and note[max_length - 1] != " ":
-        return " ".join(note[:max_length].split(" ")[:-1])
-    return note[:max_length]
-
-
-@given(st.text("ab ", min_size=1, max_size=40), st.integers(1, 40))
-def test_cutting_is_the_released_one_up_to_blanks_at_the_end(text, most):
-    found = cut(text, most)
-    assert found.rstrip() == released_cut(text, most).rstrip()
-    assert text.startswith(found)
-    assert len(found) <= most
 
 
 def test_a_text_without_a_limit_is_kept_whole():
