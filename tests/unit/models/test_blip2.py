@@ -31,7 +31,7 @@ def words(tmp_path, monkeypatch):
     tokenizers.read_words.cache_clear()
 
 
-def line(**other):
+def entry(**other):
     tiny = {"tokens": 2, "queries": 3, "dim": 5, "qformer": QFORMER, "length": 7}
     return {**tiny, "tokenizer": {"kind": "words", "words": "tiny"}, **other}
 
@@ -47,7 +47,7 @@ def clip(seed=0):
 
 def made(seed=0, **other):
     torch.manual_seed(seed)
-    model, tokenizer = make_blip2(line(**other), clip(seed).visual)
+    model, tokenizer = make_blip2(entry(**other), clip(seed).visual)
     return model.eval(), tokenizer
 
 
@@ -98,19 +98,19 @@ def test_the_tower_is_frozen_and_stays_in_evaluation_mode():
     assert model.visual.trunk.image_tokens.norm.weight.grad is not None
 
 
-def test_a_small_tower_gives_its_map():
+def test_a_small_tower_gives_its_feature_map():
     from clipfair.models.small_clip import SmallImageTower
 
     torch.manual_seed(0)
     tower = SmallImageTower(4, 6)
-    model, _ = make_blip2(line(tokens=None), tower)
+    model, _ = make_blip2(entry(tokens=None), tower)
     seen = model.visual.trunk.image_tokens
     images = torch.randn(2, 3, 32, 32)
     pooled = seen.tokens_of(images).amax(dim=1)
     assert torch.allclose(tower.norm(pooled) @ tower.proj, tower(images), atol=1e-6)
 
 
-def test_it_is_transformers_retrieval_model():
+def test_it_equals_the_retrieval_model_of_transformers():
     """With the same weights, on the same image tokens: similarity and matching are theirs."""
     model, tokenizer = made()
     vision = {
@@ -150,7 +150,7 @@ def test_it_is_transformers_retrieval_model():
         assert torch.allclose(model.encode_text(texts, normalize=True), read, atol=1e-5)
 
 
-def test_a_word_is_generated_from_the_image_and_what_stands_before_it():
+def test_a_word_is_generated_from_the_image_and_earlier_words():
     model, tokenizer = made()
     seen = model.visual.trunk.image_tokens(pixels(1)).detach()
     texts = tokenizer(["a clear disc of glaucoma"])
@@ -164,7 +164,7 @@ def test_a_word_is_generated_from_the_image_and_what_stands_before_it():
     assert gradient.abs().max() > 0
 
 
-def test_queries_do_not_see_the_words_they_generate():
+def test_queries_do_not_attend_to_generated_words():
     """Their states are those of the image alone, as with the original's cached keys."""
     model, tokenizer = made()
     seen = model.visual.trunk.image_tokens(pixels(1)).detach()
@@ -177,7 +177,7 @@ def test_queries_do_not_see_the_words_they_generate():
     assert torch.allclose(found[0], model.visual.trunk.read(seen), atol=1e-5)
 
 
-def test_filling_up_a_text_changes_nothing():
+def test_padding_a_text_changes_nothing():
     model, tokenizer = made()
     texts = tokenizer(["a disc"])
     seen = model.visual.trunk.image_tokens(pixels(1)).detach()
@@ -253,7 +253,7 @@ def test_another_checkpoint_is_refused(tmp_path):
 
 def test_a_tower_without_tokens_is_refused():
     with pytest.raises(UserError, match="Linear has no tokens"):
-        make_blip2(line(), torch.nn.Linear(1, 1))
+        make_blip2(entry(), torch.nn.Linear(1, 1))
     with pytest.raises(UserError, match="tokens: 4; expected a block from 1 to 3"):
         made(tokens=4)
 

@@ -20,7 +20,7 @@ def vit():
 
 
 @pytest.fixture(scope="module")
-def picture():
+def image():
     rng = np.random.default_rng(0)
     return Image.fromarray(rng.integers(0, 256, (50, 70, 3), dtype=np.uint8))
 
@@ -39,7 +39,7 @@ def test_the_papers_small_towers(vit):
     assert count(vit.model) == image + text + 1  # the temperature
 
 
-def test_text_is_read_both_ways_and_pooled_at_its_last_token(vit):
+def test_the_text_tower_has_no_causal_mask_and_pools_the_last_token(vit):
     model = vit.model.eval()
     with torch.no_grad():
         texts = vit.tokenizer(["a man and a dog", "a cat and a dog"])
@@ -50,15 +50,15 @@ def test_text_is_read_both_ways_and_pooled_at_its_last_token(vit):
         assert not torch.allclose(*model.encode_text(texts))
 
 
-@pytest.mark.parametrize("line", [SMALL, VIT], ids=["small", "vit"])
-def test_both_towers_meet_in_r_dimensions(line):
-    built = build(line, None, 0)
+@pytest.mark.parametrize("entry", [SMALL, VIT], ids=["small", "vit"])
+def test_both_towers_meet_in_r_dimensions(entry):
+    built = build(entry, None, 0)
     images = torch.stack([built.preprocess(Image.new("RGB", (40, 60)))] * 2)
-    assert images.shape == (2, 3, line["size"], line["size"])
+    assert images.shape == (2, 3, entry["size"], entry["size"])
     with torch.no_grad():
         seen = built.model.encode_image(images, normalize=True)
         read = built.model.encode_text(built.tokenizer(["a man", ""]), normalize=True)
-    assert seen.shape == read.shape == (2, line["dim"])
+    assert seen.shape == read.shape == (2, entry["dim"])
     assert torch.allclose(read.norm(dim=-1), torch.ones(2))
 
 
@@ -72,37 +72,37 @@ def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before():
     assert not torch.equal(first["visual.proj"], other["visual.proj"])
 
 
-def test_pictures_are_squashed_to_minus_one_and_one(picture):
+def test_images_are_squashed_to_minus_one_and_one(image):
     built = build(SMALL, None, 0)
-    expected = np.asarray(picture.resize((32, 32), Image.Resampling.BILINEAR), dtype=np.float32) / 127.5 - 1
-    assert np.allclose(built.preprocess(picture).permute(1, 2, 0).numpy(), expected, atol=1e-6)
-    assert torch.equal(built.preprocess(picture.convert("RGB")), built.preprocess(picture))
+    expected = np.asarray(image.resize((32, 32), Image.Resampling.BILINEAR), dtype=np.float32) / 127.5 - 1
+    assert np.allclose(built.preprocess(image).permute(1, 2, 0).numpy(), expected, atol=1e-6)
+    assert torch.equal(built.preprocess(image.convert("RGB")), built.preprocess(image))
 
 
 @pytest.mark.parametrize("size", [(50, 70), (301, 224), (640, 427), (224, 224)])
-def test_published_models_see_what_open_clip_shows_them(size):
+def test_images_of_published_models_are_prepared_as_in_open_clip(size):
     rng = np.random.default_rng(1)
-    picture = Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
+    image = Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
     built = build({"kind": "open_clip", "name": "RN50-quickgelu"}, None, 0)
     config = open_clip.transform.PreprocessCfg(size=224)
-    theirs = image_transform_v2(config, is_train=False)(picture)
-    assert torch.allclose(built.preprocess(picture), theirs, atol=1e-5)
+    theirs = image_transform_v2(config, is_train=False)(image)
+    assert torch.allclose(built.preprocess(image), theirs, atol=1e-5)
 
 
-def test_grey_and_transparent_pictures_become_rgb():
+def test_grey_and_transparent_images_become_rgb():
     built = build(SMALL, None, 0)
     for mode in ("L", "RGBA", "P"):
         assert built.preprocess(Image.new(mode, (32, 32))).shape == (3, 32, 32)
 
 
-def test_weights_come_back(tmp_path):
+def test_saved_weights_are_loaded(tmp_path):
     built = build(SMALL, None, 0)
     save_file(built.model.state_dict(), tmp_path / "model.safetensors")
     again = build(SMALL, str(tmp_path / "model.safetensors"), 9).model.state_dict()
     assert all(torch.equal(value, again[name]) for name, value in built.model.state_dict().items())
 
 
-def test_a_bias_comes_back(tmp_path):
+def test_a_saved_bias_is_loaded(tmp_path):
     state = build(SMALL, None, 0).model.state_dict() | {"logit_bias": torch.tensor(-9.5)}
     save_file(state, tmp_path / "model.safetensors")
     assert build(SMALL, str(tmp_path / "model.safetensors"), 0).model.logit_bias.item() == -9.5
@@ -135,7 +135,7 @@ def test_unknown_names():
         build({"kind": "open_clip", "name": "ViT-Z"}, None, 0)
 
 
-def test_without_its_projection_the_small_tower_gives_what_it_projects():
+def test_without_projection_the_small_tower_gives_the_input_of_the_projection():
     tower = build(SMALL, None, 0).model.visual
     images = torch.rand(3, 3, 32, 32)
     with torch.no_grad():
@@ -144,7 +144,7 @@ def test_without_its_projection_the_small_tower_gives_what_it_projects():
         assert torch.allclose(tower(images) @ projection, projected, atol=1e-6)
 
 
-def test_the_length_that_texts_are_filled_up_to_does_not_matter():
+def test_the_padded_length_does_not_matter():
     built = build(SMALL, None, 0)
     longer = build(SMALL | {"length": 30}, None, 0)
     with torch.no_grad():
@@ -154,15 +154,15 @@ def test_the_length_that_texts_are_filled_up_to_does_not_matter():
 
 
 def test_pixels():
-    picture = Image.new("RGB", (4, 2), (1, 2, 3))
-    assert pixels_of(picture).shape == (3, 2, 4)
-    assert pixels_of(picture)[:, 0, 0].tolist() == [1, 2, 3]
+    image = Image.new("RGB", (4, 2), (1, 2, 3))
+    assert pixels_of(image).shape == (3, 2, 4)
+    assert pixels_of(image)[:, 0, 0].tolist() == [1, 2, 3]
 
 
 def test_siglip():
     """The trunk of timm with its pooling by attention; the bias is the method's to set."""
-    line = {"kind": "siglip", "name": "ViT-B-16-SigLIP", "length": 16}
-    built = build(line, None, 0)
+    entry = {"kind": "siglip", "name": "ViT-B-16-SigLIP", "length": 16}
+    built = build(entry, None, 0)
     with torch.no_grad():
         seen = built.model.encode_image(built.preprocess(Image.new("RGB", (99, 9)))[None], normalize=True)
         read = built.model.encode_text(built.tokenizer(["a man"]), normalize=True)

@@ -20,7 +20,7 @@ def test_a_long_text_is_cut_before_its_end():
     assert tokenizers.sticky_tokenizer(4)(["a man and a woman"]).tolist()[0][-1] == END
 
 
-def test_an_empty_text_is_all_end():
+def test_an_empty_text_consists_of_end_tokens():
     assert tokenizers.word_tokenizer("embedded", 3)([""]).tolist() == [[0, 0, 0]]
     assert tokenizers.sticky_tokenizer(3)([""]).tolist() == [[END, END, END]]
 

@@ -37,33 +37,33 @@ def archive(tmp_path):
     return tmp_path / "towers.pt", towers.state_dict()
 
 
-def line_of(path):
+def entry_of(path):
     return {
         "url": f"https://example.invalid/{path.name}",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
 
 
-def fetch(path, tmp_path, line, fetch_it=fetch_weights, **options):
+def fetch(path, tmp_path, entry, fetch_it=fetch_weights, **options):
     mirror = tmp_path / "mirror"
     (mirror / "towers").mkdir(parents=True)
     (mirror / "towers" / path.name).write_bytes(path.read_bytes())
     out = tmp_path / "out/towers.safetensors"
     places = {"mirror": str(mirror), "partial_dir": str(tmp_path / "partial"), "out_path": str(out)}
-    fetch_it("towers", line, **places, **options)
+    fetch_it("towers", entry, **places, **options)
     assert list((tmp_path / "partial").iterdir()) == []
     return out
 
 
 def test_an_archive_becomes_safetensors(archive, tmp_path):
     path, state = archive
-    found = load_file(fetch(path, tmp_path, line_of(path)))
+    found = load_file(fetch(path, tmp_path, entry_of(path)))
     assert found.keys() == state.keys() - {"input_resolution"}
     for name, value in found.items():
         assert torch.equal(value, state[name].float() if value.is_floating_point() else state[name])
 
 
-def test_safetensors_are_taken_as_they_are(tmp_path):
+def test_a_safetensors_is_copied(tmp_path):
     save_file({"weight": torch.arange(3).half()}, tmp_path / "a.safetensors")
     assert torch.equal(read_weights(tmp_path / "a.safetensors")["weight"], torch.arange(3.0))
 
@@ -71,7 +71,7 @@ def test_safetensors_are_taken_as_they_are(tmp_path):
 def test_another_checksum_is_refused_and_leaves_nothing(archive, tmp_path):
     path, _ = archive
     with pytest.raises(UserError, match=r"towers: .*towers\.pt: sha256 is .*, expected 0000"):
-        fetch(path, tmp_path, line_of(path) | {"sha256": "0" * 64})
+        fetch(path, tmp_path, entry_of(path) | {"sha256": "0" * 64})
     assert not (tmp_path / "out").exists()
 
 
@@ -83,7 +83,7 @@ class Evil:
         return (os.mkdir, (self.path,))
 
 
-def test_code_in_an_archive_is_not_run(tmp_path):
+def test_code_in_an_archive_is_not_executed(tmp_path):
     with zipfile.ZipFile(tmp_path / "evil.pt", "w") as made:
         made.writestr("evil/data.pkl", pickle.dumps(Evil(tmp_path / "ran"), protocol=2))
     with pytest.raises(UserError, match=r"evil\.pt: contains no weights"):
@@ -95,28 +95,28 @@ def test_code_in_an_archive_is_not_run(tmp_path):
 
 
 def test_a_checkpoint_without_its_frozen_tower_gets_it_from_a_clip(tmp_path):
-    """As BLIP2's: names that share a tensor, what it was trained with beside, its sha256 not published."""
+    """As for BLIP2: names that share a tensor, optimiser state in the file, no published sha256."""
     words = torch.arange(6.0).reshape(3, 2)
     state = {"query_tokens": torch.ones(1, 2, 4).half(), "words": words, "decoder": words}
     torch.save({"model": state, "optimizer": {"step": 3}, "epoch": 9}, tmp_path / "blip2.pth")
     clip = {"visual.conv1.weight": torch.ones(2), "token_embedding.weight": torch.zeros(2)}
     save_file(clip, tmp_path / "clip.safetensors")
-    line = line_of(tmp_path / "blip2.pth") | {"sha256": None}
-    out = fetch(tmp_path / "blip2.pth", tmp_path, line, tower=str(tmp_path / "clip.safetensors"))
+    entry = entry_of(tmp_path / "blip2.pth") | {"sha256": None}
+    out = fetch(tmp_path / "blip2.pth", tmp_path, entry, tower=str(tmp_path / "clip.safetensors"))
     found = load_file(out)
     assert set(found) == {"query_tokens", "words", "decoder", "visual_encoder.conv1.weight"}
     assert torch.equal(found["decoder"], words)
     assert found["query_tokens"].dtype == torch.float32
 
 
-def test_a_vocabulary_is_taken_as_it_is(tmp_path):
+def test_a_vocabulary_is_copied(tmp_path):
     (tmp_path / "vocab.txt").write_text("[PAD]\nglaucoma\n")
-    line = line_of(tmp_path / "vocab.txt")
-    out = fetch(tmp_path / "vocab.txt", tmp_path, line, fetch_vocabulary)
+    entry = entry_of(tmp_path / "vocab.txt")
+    out = fetch(tmp_path / "vocab.txt", tmp_path, entry, fetch_vocabulary)
     assert out.read_text() == "[PAD]\nglaucoma\n"
 
 
-def test_what_is_neither(tmp_path):
+def test_a_file_that_is_neither_is_refused(tmp_path):
     (tmp_path / "x.pt").write_bytes(b"<html>not found</html>")
     with pytest.raises(UserError, match=r"x\.pt: neither a \.safetensors, a TorchScript archive nor a \.pth"):
         read_weights(tmp_path / "x.pt")

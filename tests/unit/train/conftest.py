@@ -47,11 +47,11 @@ def raw(tmp_path_factory):
     for shard in range(3):
         with tarfile.open(folder / f"shards/{shard:05d}.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
             for number in range(20):
-                picture = io.BytesIO()
-                Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(picture, format="PNG")
+                image = io.BytesIO()
+                Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(image, format="PNG")
                 caption = " ".join(rng.choice(WORDS, 3))
                 for suffix, content in (
-                    ("png", picture.getvalue()),
+                    ("png", image.getvalue()),
                     ("txt", caption.encode()),
                     ("json", b"{}"),
                 ):

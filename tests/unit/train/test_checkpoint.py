@@ -17,7 +17,7 @@ def files(checkpoints):
     return sorted(path.name for path in checkpoints.folder.iterdir())
 
 
-def test_what_is_saved_is_loaded(checkpoints):
+def test_a_saved_state_is_loaded(checkpoints):
     state = {"model": {"weight": torch.arange(3.0)}, "log": {"rows": [{"loss": 1.5}]}, "names": ["a"]}
     checkpoints.save(7, state)
     loaded = checkpoints.load()
@@ -26,7 +26,7 @@ def test_what_is_saved_is_loaded(checkpoints):
     assert loaded["log"] == state["log"]
 
 
-def test_there_may_be_none(checkpoints):
+def test_without_a_checkpoint_nothing_is_loaded(checkpoints):
     assert checkpoints.load() is None
 
 
@@ -39,7 +39,7 @@ def test_the_one_before_is_kept(checkpoints):
 @pytest.mark.parametrize(
     "damage", [lambda content: content[:-100], lambda content: b"", lambda content: content[:-1] + b"?"]
 )
-def test_a_torn_one_falls_back_to_the_one_before(checkpoints, capsys, damage):
+def test_a_damaged_checkpoint_is_replaced_by_the_one_before(checkpoints, capsys, damage):
     checkpoints.save(1, {})
     checkpoints.save(2, {})
     newest = checkpoints.folder / files(checkpoints)[-1]
@@ -48,7 +48,7 @@ def test_a_torn_one_falls_back_to_the_one_before(checkpoints, capsys, damage):
     assert f"{newest}: damaged; using the checkpoint before it" in capsys.readouterr().err
 
 
-def test_all_torn_is_none(checkpoints):
+def test_all_damaged_is_none(checkpoints):
     checkpoints.save(1, {})
     (checkpoints.folder / files(checkpoints)[0]).write_bytes(b"")
     assert checkpoints.load() is None
@@ -79,7 +79,7 @@ def full(_):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_on_a_full_disk_training_goes_on(checkpoints, monkeypatch, capsys):
+def test_on_a_full_disk_training_continues(checkpoints, monkeypatch, capsys):
     checkpoints.save(1, {})
     monkeypatch.setattr(os, "fsync", full)
     checkpoints.save_if_possible(2, {})
@@ -88,7 +88,7 @@ def test_on_a_full_disk_training_goes_on(checkpoints, monkeypatch, capsys):
     assert checkpoints.load()["step"] == 1
 
 
-def test_other_errors_are_not_passed_over(checkpoints, monkeypatch):
+def test_other_errors_are_raised(checkpoints, monkeypatch):
     def broken(_):
         raise OSError(errno.EIO, "Input/output error")
 
@@ -97,7 +97,7 @@ def test_other_errors_are_not_passed_over(checkpoints, monkeypatch):
         checkpoints.save_if_possible(2, {})
 
 
-def test_code_in_a_file_is_not_run(checkpoints):
+def test_code_in_a_file_is_not_executed(checkpoints):
     class Evil:
         def __reduce__(self):
             return (os.mkdir, (str(checkpoints.folder / "ran"),))

@@ -28,7 +28,7 @@ def descend(model, step, steps=5):
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw"])
-def test_as_torch_has_them(name):
+def test_adam_and_adamw_against_the_classes_of_torch(name):
     mine, theirs = network(), network()
     moments = {"betas": (0.8, 0.95), "eps": 1e-6}
     recipe = {"optimiser": name, "learning_rate": RATE, "weight_decay": 0.3, **moments}
@@ -56,7 +56,7 @@ def test_optimisers_do_not_import_the_compiler_of_torch():
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-def test_adafactor_by_hand():
+def test_adafactor_against_plain_floats():
     """Two numbers, three steps: the update rule of big_vision written out in plain floats."""
     theta, gradients = [1.0, -2.0], [[0.5, 0.1], [-0.3, 0.2], [0.4, 0.4]]
     parameter = nn.Parameter(torch.tensor(theta))
@@ -75,7 +75,7 @@ def test_adafactor_by_hand():
         assert parameter.tolist() == pytest.approx(theta, rel=1e-5)
 
 
-def test_adafactor_as_timm_has_it():
+def test_adafactor_against_timm():
     """Factored and plain moments and the weight decay, over 20 steps.
 
     timm rounds the momentum to bfloat16 before it applies it, so it is compared with 32 bits; ours stores
@@ -129,7 +129,7 @@ def test_factored_moments_are_row_times_column_over_mean():
 @pytest.mark.parametrize(
     ("shape", "names"), [((31, 64), {"momentum", "second"}), ((5, 40, 32), {"momentum", "rows", "columns"})]
 )
-def test_what_is_factored(shape, names):
+def test_only_large_matrices_are_factored(shape, names):
     optimiser = Adafactor([("kernel", nn.Parameter(torch.zeros(shape)))], rate=1.0, weight_decay=0.0)
     assert set(optimiser.moments[0]) == names
 
@@ -150,7 +150,7 @@ def test_momentum_is_kept_in_sixteen_bits():
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "adafactor"])
-def test_a_saved_state_goes_on_to_the_same_bytes(name):
+def test_a_restored_optimiser_ends_with_the_same_bytes(name):
     recipe = {"optimiser": name, "learning_rate": RATE, "weight_decay": 0.1}
     model = network()
     optimiser = make_optimiser(recipe, model.named_parameters())
@@ -172,7 +172,7 @@ def test_kernels():
     assert not is_kernel("ln_final.weight", vector)
 
 
-def test_an_unknown_one_is_named():
+def test_an_unknown_name_is_reported():
     with pytest.raises(
         UserError, match=r"config\.recipes: unknown optimiser 'adamww' \(did you mean 'adamw'\?\)"
     ):

@@ -9,7 +9,7 @@ from clipfair.train.order import ExampleOrder, ShuffledPasses, Stage, check_size
 SHARDS = np.repeat(np.arange(4), [5, 3, 7, 6])
 
 
-def test_each_pass_sees_every_example_once():
+def test_each_pass_has_every_example_once():
     passes = ShuffledPasses(SHARDS, 2, (0, 0))
     n = len(SHARDS)
     first, second = passes.take(0, n), passes.take(n, n)
@@ -27,7 +27,7 @@ def test_few_shards_are_open_at_once():
 
 
 @given(start=st.integers(0, 100), count=st.integers(0, 60), seed=st.integers(0, 5))
-def test_any_place_can_be_asked_for(start, count, seed):
+def test_any_part_of_the_order_can_be_computed(start, count, seed):
     whole = ShuffledPasses(SHARDS, 2, (seed, 1)).take(0, 200)
     assert np.array_equal(
         ShuffledPasses(SHARDS, 2, (seed, 1)).take(start, count), whole[start : start + count]

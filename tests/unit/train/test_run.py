@@ -64,13 +64,13 @@ def stop_at(monkeypatch):
 # --- a whole run ---
 
 
-def test_it_learns(request_of):
+def test_the_loss_decreases(request_of):
     request = request_of(examples=640, learning_rate=0.01)
     train(**request)
     assert losses(request)[-5:].mean() < losses(request)[:5].mean() - 0.2
 
 
-def test_what_a_run_leaves(request_of):
+def test_a_run_writes_its_files(request_of):
     request = request_of(snapshots=[0.25, 0.5], stages=[("balanced", 0.25), ("baseline", 0.75)])
     train(**request)
     out = request["out"]
@@ -92,7 +92,7 @@ def test_what_a_run_leaves(request_of):
     assert not Path(request["scratch"], "checkpoints").exists()
 
 
-def test_schedule_goes_on_over_the_stages(request_of):
+def test_the_schedule_continues_over_the_stages(request_of):
     two, one = request_of("two", stages=[("balanced", 0.5), ("baseline", 0.5)]), request_of("one")
     train(**two)
     train(**one)
@@ -100,7 +100,7 @@ def test_schedule_goes_on_over_the_stages(request_of):
     pd.testing.assert_series_equal(*rates)
 
 
-def test_one_stage_of_all_is_the_first_of_two_until_the_switch(request_of):
+def test_the_first_of_two_stages_equals_one_stage_until_the_switch(request_of):
     two, one = (
         request_of("two", stages=[("balanced", 0.5), ("baseline", 0.5)]),
         request_of("one", stages=[("balanced", 1)]),
@@ -111,7 +111,7 @@ def test_one_stage_of_all_is_the_first_of_two_until_the_switch(request_of):
     assert (losses(two)[6:] != losses(one)[6:]).all()
 
 
-def test_same_spec_same_bytes_and_another_seed_others(request_of):
+def test_the_same_spec_gives_the_same_bytes_and_another_seed_does_not(request_of):
     first, again, other = request_of("first"), request_of("again"), request_of("other", seed=1)
     for request in (first, again, other):
         train(**request)
@@ -127,20 +127,34 @@ def test_memory_and_shards_give_the_same_losses(request_of):
 
 
 @pytest.mark.parametrize("method", [None, SIGMOID], ids=["softmax", "sigmoid"])
-def test_in_parts_the_run_is_the_same(request_of, method):
+def test_accumulation_gives_the_same_losses(request_of, method):
     whole, parts = request_of("whole", method=method), request_of("parts", method=method, accumulate=4)
     train(**whole)
     train(**parts)
     assert losses(parts) == pytest.approx(losses(whole), abs=1e-5)
 
 
-def test_bf16_is_near(request_of):
+def test_bf16_is_close_to_fp32(request_of):
     full, half = request_of("full"), request_of("half", precision="bf16")
     train(**full)
     train(**half)
     assert losses(half) == pytest.approx(losses(full), abs=0.05)
     assert (losses(half) != losses(full)).any()
     assert all(value.dtype == torch.float32 for value in load_file(half["out"]["model"]).values())
+
+
+def test_a_loss_of_a_module_of_the_user(request_of, tmp_path, monkeypatch):
+    (tmp_path / "losses_of_a_user.py").write_text(
+        "from clipfair.train.losses import softmax_loss\n\n\n"
+        "def doubled(*features_scale_bias_first):\n    return 2 * softmax_loss(*features_scale_bias_first)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = {"loss": "losses_of_a_user:doubled", "temperature": 10, "bias": None}
+    own = request_of("own", learning_rate=0.0, method={"kind": "pretrain", "settings": settings})
+    named = request_of("named", learning_rate=0.0)
+    train(**own)
+    train(**named)
+    assert losses(own) == pytest.approx(2 * losses(named))
 
 
 def test_it_starts_from_weights(request_of):
@@ -155,7 +169,7 @@ def test_it_starts_from_weights(request_of):
     assert all(torch.equal(left[name], right[name]) for name in left)
 
 
-# --- stopped, killed, torn ---
+# --- stopped, killed, damaged checkpoints ---
 
 
 @pytest.mark.parametrize(
@@ -178,30 +192,30 @@ def test_stopped_runs_end_with_the_same_bytes(request_of, stop_at, recipe, numbe
     assert_same(whole, stopped)
 
 
-def test_a_signal_in_the_last_step_does_no_harm(request_of, stop_at):
+def test_a_signal_in_the_last_step_is_ignored(request_of, stop_at):
     request = request_of()
     stop_at(12)
     train(**request)
     assert Path(request["out"]["model"]).exists()
 
 
-def test_signals_are_as_before_afterwards(request_of):
+def test_signal_handlers_are_restored(request_of):
     before = signal.getsignal(signal.SIGTERM)
     train(**request_of())
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_torn_checkpoint_ends_with_the_same_bytes(request_of, stop_at):
-    whole, torn = request_of("whole"), request_of("torn", checkpoint_minutes=0)
+def test_damaged_checkpoint_ends_with_the_same_bytes(request_of, stop_at):
+    whole, damaged = request_of("whole"), request_of("damaged", checkpoint_minutes=0)
     whole["settings"]["recipe"]["checkpoint_minutes"] = 0  # the spec says it, too
     train(**whole)
     stop_at(7)
     with pytest.raises(UserError, match="stopped"):
-        train(**torn)
-    newest = max(Path(torn["scratch"], "checkpoints").iterdir())
+        train(**damaged)
+    newest = max(Path(damaged["scratch"], "checkpoints").iterdir())
     newest.write_bytes(newest.read_bytes()[:1000])
-    train(**torn)
-    assert_same(whole, torn)
+    train(**damaged)
+    assert_same(whole, damaged)
 
 
 def test_checkpoint_of_another_spec(request_of, stop_at):
@@ -258,7 +272,7 @@ def assert_near(one, other):
         assert torch.allclose(value, right[name], atol=1e-5), name
 
 
-def test_two_processes_give_what_one_gives(request_of):
+def test_two_processes_equal_one(request_of):
     one, two = request_of("one"), request_of("two")
     train(**one)
     launch(2, two)
@@ -266,7 +280,7 @@ def test_two_processes_give_what_one_gives(request_of):
     assert json.loads(Path(two["out"]["spec"]).read_text())["hardware"]["processes"] == 2
 
 
-def test_two_processes_in_parts_are_stopped_and_one_goes_on(request_of, tmp_path):
+def test_two_stopped_processes_are_continued_by_one(request_of, tmp_path):
     """The sigmoid loss, without torchrun; process 1 is sent the signal, both stop after the same step."""
     how = {
         "method": SIGMOID,
@@ -302,7 +316,7 @@ def test_an_error_of_one_process_is_the_error_of_all(request_of, tmp_path, monke
         launch(2, request)
 
 
-def test_a_process_leaves_the_line_of_its_error(request_of, tmp_path):
+def test_a_process_writes_the_message_of_its_error(request_of, tmp_path):
     request = request_of(batch_size=7, accumulate=2)
     write_json(tmp_path / "request.json", request)
     with pytest.raises(UserError, match="a batch of 7 cannot be divided into 1 processes x 2 parts"):
@@ -319,14 +333,14 @@ def test_not_a_finite_loss(request_of):
         UserError, match=r"step \d+: not a finite number \(loss nan, gradient_norm nan\); the keys of"
     ):
         train(**request)
-    told = json.loads(Path(request["scratch"], "checkpoints/failure-0.json").read_text())
-    assert told["step"] > 1
-    assert len(told["keys"]) == 8
-    assert told["terms"]["loss"] == "nan"
+    failure = json.loads(Path(request["scratch"], "checkpoints/failure-0.json").read_text())
+    assert failure["step"] > 1
+    assert len(failure["keys"]) == 8
+    assert failure["terms"]["loss"] == "nan"
     assert not Path(request["out"]["model"]).exists()
 
 
-def test_full_disk_at_the_end_is_told_and_nothing_is_half_written(request_of, monkeypatch):
+def test_full_disk_at_the_end_is_reported_and_nothing_is_half_written(request_of, monkeypatch):
     request = request_of()
 
     def full(*_):

@@ -19,7 +19,7 @@ def test_the_papers_schedule():
     assert schedule(total) == pytest.approx(0.286, abs=5e-4)
 
 
-def test_without_a_cooldown_a_prefix_is_a_run_of_its_own():
+def test_without_a_cooldown_a_prefix_equals_a_shorter_run():
     long, short = make_schedule(PAPER, 100_000), make_schedule(PAPER, 20_000)
     assert [long(step) for step in range(0, 20_000, 777)] == [short(step) for step in range(0, 20_000, 777)]
 
@@ -31,7 +31,7 @@ def test_cooldown_ends_at_zero():
     assert schedule(20_000) == 0
 
 
-def test_a_cosine_may_end_above_nothing():
+def test_a_cosine_may_end_above_zero():
     schedule = make_schedule({"schedule": "cosine", "floor": 0.1}, 100)
     assert [schedule(step) for step in (0, 50, 100)] == pytest.approx([1, 0.55, 0.1])
 
@@ -46,6 +46,6 @@ def test_constant_and_no_warmup():
     assert make_schedule({"schedule": "cosine"}, 10)(0) == 1
 
 
-def test_an_unknown_one_is_named():
+def test_an_unknown_name_is_reported():
     with pytest.raises(UserError, match=r"unknown schedule 'cosin' \(did you mean 'cosine'\?\)"):
         make_schedule({"schedule": "cosin"}, 10)

@@ -1,4 +1,4 @@
-"""16-bit round trips against open_clip's conversion; overflows told with their cause."""
+"""Rounding to 16 bits against open_clip's conversion; overflows are reported with their cause."""
 
 import open_clip
 import pytest
@@ -67,14 +67,14 @@ def test_a_weight_that_overflows_is_named():
         round_weights(layer)
 
 
-def test_gradients_are_rounded_as_they_come():
+def test_gradients_are_rounded_when_accumulated():
     layer = nn.Linear(1, 1, bias=False)
     GradientRounding(layer)
     (0.1 * layer.weight.sum()).backward()
     assert layer.weight.grad.item() == torch.tensor(0.1).half().item()
 
 
-def test_a_gradient_that_overflows_is_told_with_the_largest_score():
+def test_a_gradient_that_overflows_is_reported_with_the_largest_score():
     layer = nn.Linear(1, 1, bias=False)
     gradients = GradientRounding(layer)
     gradients.record_scores(torch.tensor([3.0, -40000.0]), ["data_1", "data_2"])

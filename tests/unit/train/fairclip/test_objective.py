@@ -1,4 +1,4 @@
-"""The loss against a step as released, and every switch: it changes what it says and nothing else."""
+"""The loss against a step of the released code; every switch has its effect and no other."""
 
 from dataclasses import replace
 from itertools import islice
@@ -16,7 +16,7 @@ from clipfair.train.fairclip.objective import FairclipObjective, in_towers
 from clipfair.train.finetuning.batches import GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS, GroupedBatches
 from clipfair.train.finetuning.examples import read_splits
 from clipfair.train.interfaces import Batch
-from tests.unit.train.fair_world import GROUPS, RECIPE, make_model, make_table, write_data
+from tests.unit.train.finetuning_data import GROUPS, RECIPE, make_model, make_table, write_data
 
 EXACT = {"kind": "wasserstein", "p": 2}
 BASE = Switches(distance=EXACT)
@@ -69,10 +69,10 @@ BLURS = {"fairclip-released": 20, "fairclip-corrected": 0.01, "a-fairclip": 0.5}
 
 
 @pytest.mark.parametrize("variant", METHODS)
-def test_loss_and_gradients_are_those_of_the_step_as_released(variant, built, batch):
+def test_loss_and_gradients_equal_those_of_the_released_step(variant, built, batch):
     sinkhorn = {"p": 2, "blur": BLURS[variant], "scaling": 0.5, "diameter": None}
-    line = {"variant": variant, "distance": {"kind": "sinkhorn", **sinkhorn}, "precision": "fp32"}
-    objective = FairclipObjective(read_switches(line), Fairness(0.01, {"race": 1}), ["race"] * 3, built)
+    entry = {"variant": variant, "distance": {"kind": "sinkhorn", **sinkhorn}, "precision": "fp32"}
+    objective = FairclipObjective(read_switches(entry), Fairness(0.01, {"race": 1}), ["race"] * 3, built)
     three = batch.extra[GROUP_SIZES][:3]
     extra = {
         GROUP_SIZES: three,
@@ -121,7 +121,7 @@ def test_the_released_loss_only_shrinks_the_scores(built, batch):
     ],
     ids=str,
 )
-def test_what_is_of_the_fairness_loss_leaves_the_contrastive_loss(change, built, batch):
+def test_switches_of_the_fairness_loss_do_not_change_the_contrastive_loss(change, built, batch):
     before, after = (run(make(switches, built), batch)[0] for switches in (BASE, replace(BASE, **change)))
     assert after["contrastive"] == before["contrastive"]
     assert after["fairness"] != pytest.approx(before["fairness"], rel=1e-3)
@@ -133,7 +133,7 @@ def fairness_of(switches, built, batch, weights):
     return run(make(switches, built, weights=weights), batch)[0]["fairness"]
 
 
-def test_attributes_count_by_their_weights(built, batch):
+def test_attributes_are_weighted(built, batch):
     race, gender, both = (
         fairness_of(BASE, built, batch, weights)
         for weights in ({"race": 1, "gender": 0}, {"race": 0, "gender": 1}, BOTH)
@@ -173,19 +173,19 @@ def test_lam_0_trains_on_the_contrastive_loss(built, batch):
         torch.testing.assert_close(gradients[name], gradient)
 
 
-def test_a_distance_that_is_no_number_counts_0_where_it_is_asked(built, batch, monkeypatch):
-    def one_undefined(line, population, groups):
+def test_an_undefined_distance_counts_as_0_if_nan_to_zero_is_set(built, batch, monkeypatch):
+    def one_undefined(entry, population, groups):
         return torch.tensor([torch.nan, 1, 1, 1, 1])
 
     monkeypatch.setattr(objective_module, "group_distances", one_undefined)
     even = {"race": 1, "gender": 1}
     model = make_model().model
-    plain, mended = (
-        make(replace(BASE, nan_to_zero=mend), built, weights=even).terms(model, batch)["fairness"]
-        for mend in (False, True)
+    plain, fixed = (
+        make(replace(BASE, nan_to_zero=fix), built, weights=even).terms(model, batch)["fairness"]
+        for fix in (False, True)
     )
     assert plain.isnan()
-    assert mended == 4
+    assert fixed == 4
 
 
 @pytest.mark.parametrize("score", ["diag", "diag_square"])
@@ -199,7 +199,7 @@ def test_16_bits_round_the_scores_and_the_weights(score, built, batch):
     assert half["score"] == pytest.approx(full["score"], rel=0.01)
 
 
-def test_a_score_beyond_16_bits_is_told(built, batch):
+def test_a_score_beyond_16_bits_is_reported(built, batch):
     model = make_model().model
     with torch.no_grad():
         model.logit_scale.fill_(7.0)
@@ -245,7 +245,7 @@ def test_the_small_model_has_towers_too():
 # --- passes through the model -----------------------------------------------------------------
 
 
-def test_one_pass_for_all_groups_is_one_for_each(built, batch, monkeypatch):
+def test_one_pass_for_all_groups_equals_one_pass_per_group(built, batch, monkeypatch):
     together, gradients = run(make(BASE, built), batch)
     monkeypatch.setattr(objective_module, "mixes_examples", lambda model: True)
     each, of_each = run(make(BASE, built), batch)
@@ -255,7 +255,7 @@ def test_one_pass_for_all_groups_is_one_for_each(built, batch, monkeypatch):
 
 
 @pytest.mark.parametrize(("mode", "passes"), [("eval", 2), ("train", 6)])
-def test_batch_norm_that_trains_keeps_the_groups_apart(mode, passes, built, batch, monkeypatch):
+def test_batch_norm_in_training_mode_separates_the_groups(mode, passes, built, batch, monkeypatch):
     model = make_clip(RESNET)
     seen = []
     encode = model.encode_image

@@ -1,4 +1,4 @@
-"""The batches: passes over all, groups beside them, the same from any step on."""
+"""Batches: passes over all examples, group batches, the same batches from any step on."""
 
 from itertools import islice
 
@@ -14,7 +14,7 @@ from clipfair.train.finetuning.batches import (
     GroupedBatches,
 )
 from clipfair.train.finetuning.examples import read_splits
-from tests.unit.train.fair_world import RECIPE, make_model, make_table, write_data
+from tests.unit.train.finetuning_data import RECIPE, make_model, make_table, write_data
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_a_pass_has_every_example_once_and_a_smaller_last_batch(make, examples):
     assert not np.array_equal(chosen[0], chosen[5])
 
 
-def test_drop_last_leaves_out_the_smaller_batch_of_everybody_alone(make):
+def test_drop_last_leaves_out_the_smaller_batch_of_all_examples_only(make):
     batches = make(drop_last=True)
     assert batches.steps_per_epoch == 4
     found = positions(batches, 12)
@@ -69,7 +69,7 @@ def test_group_batches_are_of_their_group_without_end(make, examples):
         assert sorted(np.concatenate(first)) == sorted(members)
 
 
-def test_separate_generators_give_everybody_the_same_batches_with_groups_and_without(make):
+def test_separate_generators_give_the_same_main_batches_with_groups_and_without(make):
     with_groups = [main.tolist() for main, _ in positions(make(), 15)]
     assert with_groups == [main.tolist() for main, _ in positions(make(groups=False), 15)]
     assert with_groups != [main.tolist() for main, _ in positions(make(seed=1), 15)]
@@ -82,7 +82,7 @@ def test_a_shared_generator_lets_the_groups_change_the_batches(make):
     assert with_groups[5:] != without[5:]
 
 
-def test_a_batch_has_the_pictures_texts_and_keys_of_its_examples(make, examples, built):
+def test_a_batch_has_the_images_texts_and_keys_of_its_examples(make, examples, built):
     main, groups = positions(make(), 1)[0]
     batch = next(iter(make()))
     rows = torch.from_numpy(main)
@@ -112,7 +112,7 @@ def test_mismatched_pairs_change_the_texts_of_groups_alone(make, examples):
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_a_restored_source_goes_on_where_it_was(make, shared):
+def test_a_restored_source_continues_at_its_step(make, shared):
     whole = [batch.keys + batch.extra[GROUP_KEYS] for batch in islice(make(shared=shared), 12)]
     first = make(shared=shared)
     list(islice(first, 7))

@@ -1,4 +1,4 @@
-"""Epochs: their measures against the evaluation's, the choice among them, what is undefined."""
+"""Epochs: their measures against those of the evaluation, the selection, undefined values."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from clipfair.metrics.prediction import auc
 from clipfair.train.finetuning import epochs
 from clipfair.train.finetuning.epochs import EpochTracker, Predictions, measure_groups, predict_split
 from clipfair.train.finetuning.examples import read_splits
-from tests.unit.train.fair_world import RECIPE, make_model, make_table, write_data
+from tests.unit.train.finetuning_data import RECIPE, make_model, make_table, write_data
 
 TRACKED = ["distance_wasserstein", "distance_scale_free"]
 
@@ -63,7 +63,7 @@ def seen(n, seed=0):
 # --- measures ---------------------------------------------------------------------------------
 
 
-def test_measures_are_those_of_the_evaluation(splits):
+def test_measures_equal_those_of_the_evaluation(splits):
     examples, found = splits["test"], seen(40)
     rows = measure_groups(examples, found, attributes=["race", "gender"], tracked=TRACKED)
     ours = {(row["metric"], row["label"], row["group"]): row for row in rows}
@@ -79,20 +79,20 @@ def test_measures_are_those_of_the_evaluation(splits):
         assert ours[place]["n"] == theirs[place].n
 
 
-def test_distances_are_of_every_group_to_everybody(splits):
+def test_distances_compare_every_group_with_all_scores(splits):
     examples, found = splits["test"], seen(40)
     rows = measure_groups(examples, found, attributes=["race"], tracked=list(EVALUATED))
     scores = torch.from_numpy(found.score)
     members = examples.members("race")
-    for name, line in EVALUATED.items():
-        values = group_distances(line, scores, [scores[places] for places in members.values()])
-        told = [row for row in rows if row["metric"] == name]
-        assert [row["group"] for row in told] == list(members)
-        assert [row["value"] for row in told] == pytest.approx(values.tolist())
-        assert [row["n"] for row in told] == [len(places) for places in members.values()]
+    for name, entry in EVALUATED.items():
+        values = group_distances(entry, scores, [scores[places] for places in members.values()])
+        of_name = [row for row in rows if row["metric"] == name]
+        assert [row["group"] for row in of_name] == list(members)
+        assert [row["value"] for row in of_name] == pytest.approx(values.tolist())
+        assert [row["n"] for row in of_name] == [len(places) for places in members.values()]
 
 
-def test_what_is_undefined_has_a_reason(splits):
+def test_an_undefined_value_has_a_reason(splits):
     one_label = epochs.Examples(**{**vars(splits["test"]), "labels": np.ones(40, dtype=np.int64)})
     constant = Predictions(np.full(40, 0.6), np.full(40, 20.0, dtype=np.float32))
     rows = measure_groups(one_label, constant, attributes=["race"], tracked=TRACKED)
@@ -128,7 +128,7 @@ def test_embeddings_that_are_not_normalised_compare_otherwise(splits, built):
     np.testing.assert_array_equal(unit.score, raw.score)
 
 
-def test_a_model_that_trains_goes_on_training(splits, built):
+def test_training_mode_is_restored(splits, built):
     built.model.train()
     predict_split(built.model, splits["test"], built, built.tokenizer(RECIPE["prompts"]), device="cpu")
     assert built.model.training
@@ -150,17 +150,17 @@ def choose(tracking, aucs, monkeypatch):
     return None if best is None else best["logit_scale"].item()
 
 
-def test_the_best_epoch_is_kept_and_of_equals_the_later(make, monkeypatch):
+def test_the_best_epoch_is_kept_and_the_later_of_equals(make, monkeypatch):
     assert choose(make(), [0.6, 0.7, 0.5], monkeypatch) == 2
     assert choose(make(), [0.6, 0.7, 0.7, 0.4], monkeypatch) == 3
 
 
-def test_the_last_is_the_model_as_it_is(make, monkeypatch):
+def test_without_selection_the_last_weights_are_kept(make, monkeypatch):
     assert choose(make(selection="last"), [None, None], monkeypatch) is None
 
 
 @pytest.mark.parametrize("selection", ["validation", "test"])
-def test_the_choice_is_by_the_auc_of_its_split(make, splits, built, selection):
+def test_the_selection_uses_the_auc_of_its_split(make, splits, built, selection):
     prompts = built.tokenizer(RECIPE["prompts"])
     p = predict_split(built.model, splits[selection], built, prompts, device="cpu").probability
     expected = auc(splits[selection].labels, p)
@@ -201,7 +201,7 @@ def test_epochs_are_written_as_they_end(make, built):
     assert len(test) == 3 + 2 * 3 + len(TRACKED) * (3 + 2)
 
 
-def test_a_restored_tracking_goes_on(make, built):
+def test_a_restored_tracker_continues(make, built):
     first = make()
     first.after_step(2, built.model)
     second = make()
@@ -214,7 +214,7 @@ def test_a_restored_tracking_goes_on(make, built):
 # --- bad input --------------------------------------------------------------------------------
 
 
-def test_labels_that_are_all_equal_choose_no_epoch(make, splits):
+def test_labels_that_are_all_equal_select_no_epoch(make, splits):
     of_one = epochs.Examples(**{**vars(splits["validation"]), "labels": np.zeros(24, dtype=np.int64)})
     changed = {**splits, "validation": of_one}
     with pytest.raises(UserError, match=r"the validation split: all labels are 0, so its AUC is undefined"):
@@ -228,7 +228,7 @@ def test_an_unknown_distance_is_refused(make):
         make(tracked=["distance_wasserstain"])
 
 
-def test_a_model_that_diverged_is_no_epoch(make):
+def test_a_diverged_model_is_reported(make):
     model = make_model().model
     with torch.no_grad():
         model.visual.proj.fill_(torch.nan)
@@ -243,7 +243,7 @@ def test_a_model_that_diverged_is_no_epoch(make):
     assert (tracking.rows, tracking.weights) == ([], {})
 
 
-def test_embeddings_whose_products_overflow_choose_no_epoch(make):
+def test_overflowing_products_of_embeddings_are_reported(make):
     model = make_model().model
     with torch.no_grad():
         model.visual.proj.mul_(1e20)

@@ -1,4 +1,4 @@
-"""The data of a fine-tuning: texts cut as published, pictures decoded once, parts by key, bad input named."""
+"""The data of a fine-tuning: texts cut as published, images decoded once, parts by key, bad input named."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from clipfair.core.errors import UserError
 from clipfair.data.images import open_image
 from clipfair.train.finetuning import examples
 from clipfair.train.finetuning.examples import check_groups, choose_part, cut_texts, read_splits
-from tests.unit.train.fair_world import RECIPE, SIZES, make_model, make_table, write_data
+from tests.unit.train.finetuning_data import RECIPE, SIZES, make_model, make_table, write_data
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +39,10 @@ def test_a_text_that_is_empty_after_cutting_is_refused():
         cut_texts(pd.DataFrame({"key": ["data_00007"], "captions": [[]]}), 5)
 
 
-# --- pictures ---------------------------------------------------------------------------------
+# --- images ---------------------------------------------------------------------------------
 
 
-def test_pictures_are_those_that_the_model_prepares(tmp_path, built):
+def test_images_are_those_that_the_model_prepares(tmp_path, built):
     table = make_table()
     test = read(tmp_path, table, built)["test"]
     assert len(test) == SIZES["test"]
@@ -53,7 +53,7 @@ def test_pictures_are_those_that_the_model_prepares(tmp_path, built):
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
-def test_no_picture_is_decoded_twice(tmp_path, built, monkeypatch):
+def test_no_image_is_decoded_twice(tmp_path, built, monkeypatch):
     opened = []
 
     def count(example, **where):
@@ -92,7 +92,7 @@ def test_a_positive_value_names_the_label(tmp_path, built):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"attributes": ["rase"]}, "unknown attribute 'rase' (did you mean 'race'?)"),
         ({"label": "cataract"}, "no column 'cataract'"),
@@ -102,14 +102,14 @@ def test_a_positive_value_names_the_label(tmp_path, built):
         ),
     ],
 )
-def test_a_recipe_for_other_data_is_refused(tmp_path, built, change, told):
+def test_a_recipe_for_other_data_is_refused(tmp_path, built, change, message):
     with pytest.raises(UserError) as error:
         read(tmp_path, make_table(), built, **change)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize("arrays", [{"md": 1.0}, {"slo_fundus": np.array([{}], dtype=object)}])
-def test_an_npz_that_lacks_its_picture_or_is_a_pickle_is_refused(tmp_path, built, arrays):
+def test_an_npz_that_lacks_its_image_or_is_a_pickle_is_refused(tmp_path, built, arrays):
     table = make_table().drop(columns="image_bytes")
     np.savez(tmp_path / "data.npz", **arrays)
     with pytest.raises(UserError, match=r"data.npz: not an image that opens") as error:
@@ -120,7 +120,7 @@ def test_an_npz_that_lacks_its_picture_or_is_a_pickle_is_refused(tmp_path, built
 # --- parts of the examples --------------------------------------------------------------------
 
 
-def test_natural_parts_are_nested_and_known_by_key_alone():
+def test_natural_parts_are_nested_and_depend_on_keys_only():
     table = make_table()
     shares = (0.1, 0.5, 1)
     parts = [choose_part({"share": share}, table, seed=3) for share in shares]
@@ -132,7 +132,7 @@ def test_natural_parts_are_nested_and_known_by_key_alone():
     assert set(choose_part({"share": 0.5}, table, seed=4)) != set(parts[1])
 
 
-def test_forced_parts_have_the_asked_shares():
+def test_forced_parts_have_the_requested_shares():
     table = make_table()
     shares = {"asian": 0.1, "black": 0.2, "white": 0.7}
     part = choose_part({"share": 0.5, "attribute": "race", "shares": shares}, table, seed=0)
@@ -143,7 +143,7 @@ def test_forced_parts_have_the_asked_shares():
 
 
 @pytest.mark.parametrize(
-    ("subsample", "told"),
+    ("subsample", "message"),
     [
         ({"share": 0}, "subsample.share is 0; expected more than 0, at most 1"),
         ({"share": 1.5}, "subsample.share is 1.5"),
@@ -156,10 +156,10 @@ def test_forced_parts_have_the_asked_shares():
         ({"share": 0.1, "attribute": "rase", "shares": {"asian": 1}}, "unknown attribute 'rase'"),
     ],
 )
-def test_an_impossible_part_is_refused(subsample, told):
+def test_an_impossible_part_is_refused(subsample, message):
     with pytest.raises(UserError) as error:
         choose_part(subsample, make_table(), seed=0)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 # --- groups -----------------------------------------------------------------------------------

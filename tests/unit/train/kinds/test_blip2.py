@@ -39,7 +39,7 @@ def model():
         {"layers": 2, "width": 8, "head_width": 4, "patch_size": 8, "image_size": 16},
         {"context_length": 7, "vocab_size": 20, "width": 8, "heads": 2, "layers": 1},
     )
-    line = {
+    entry = {
         "tokens": 1,
         "queries": 3,
         "dim": 5,
@@ -53,7 +53,7 @@ def model():
             "max_position_embeddings": 16,
         },
     }
-    model, tokenizer = make_blip2(line, clip.visual)
+    model, tokenizer = make_blip2(entry, clip.visual)
     model.tokenizer = tokenizer
     return model.eval()
 
@@ -83,7 +83,7 @@ def test_similarity_is_that_of_the_best_query(model):
             assert found[i, j].item() == pytest.approx(best / 0.07, abs=1e-4)
 
 
-def test_generation_counts_words_and_the_end_but_not_what_fills_up(model):
+def test_generation_counts_words_and_the_end_but_not_the_padding(model):
     given = batch(model, 1)
     seen = model.visual.trunk.image_tokens(given.images)
     decoded = given.texts.clone()
@@ -95,7 +95,7 @@ def test_generation_counts_words_and_the_end_but_not_what_fills_up(model):
     assert generate(model, seen, given.texts).item() == pytest.approx((sum(losses) / 5).item(), rel=1e-5)
 
 
-def test_a_wrong_one_is_never_its_own_and_drawn_by_similarity():
+def test_a_wrong_pair_is_never_the_own_one_and_drawn_by_similarity():
     objective = Blip2Stage1(seed=0)
     similarity = torch.tensor([[9.0, 0.0, 1.0], [0.0, 9.0, 0.0], [-50.0, 0.0, 9.0]])
     drawn = torch.stack([objective._draw(similarity) for _ in range(4000)])
@@ -105,7 +105,7 @@ def test_a_wrong_one_is_never_its_own_and_drawn_by_similarity():
     assert (drawn[:, 2] == 1).all()
 
 
-def test_match_is_over_right_pairs_and_twice_as_many_wrong_ones(model):
+def test_matching_has_twice_as_many_wrong_pairs_as_right_ones(model):
     given = batch(model)
     seen = model.visual.trunk.image_tokens(given.images)
     similarity = similarities(model, seen, given.texts)
@@ -121,7 +121,7 @@ def test_match_is_over_right_pairs_and_twice_as_many_wrong_ones(model):
     assert found.item() == pytest.approx((sum(losses) / 12).item(), rel=1e-5)
 
 
-def test_all_is_trained_but_the_tower(model):
+def test_everything_but_the_tower_is_trained(model):
     objective = Blip2Stage1(seed=0)
     named = dict(objective.parameters(model))
     assert not any("tower" in name for name in named)
@@ -143,7 +143,7 @@ def test_a_few_steps_lower_the_loss(model):
     assert losses[-1] < 0.8 * losses[0]  # smoothed labels: never near zero
 
 
-def test_it_goes_on_with_the_same_draws(model):
+def test_a_restored_objective_draws_the_same(model):
     first, given = Blip2Stage1(seed=0), batch(model)
     first.terms(model, given)
     second = Blip2Stage1(seed=1)
@@ -151,7 +151,7 @@ def test_it_goes_on_with_the_same_draws(model):
     assert first.terms(model, given)["match"].item() == second.terms(model, given)["match"].item()
 
 
-def test_what_it_cannot_train_is_told(model):
+def test_models_and_settings_that_do_not_fit_are_reported(model):
     with pytest.raises(UserError, match="trains a model of kind blip2"):
         Blip2Stage1(seed=0).prepare(torch.nn.Linear(1, 1))
     with pytest.raises(UserError, match="a batch of one example has no wrong pairs"):
@@ -257,6 +257,6 @@ def test_it_is_trained_by_the_loop_from_a_clip_and_embedded_like_one(tmp_path, t
     assert temperature(trained.model)[0] == pytest.approx(1 / trained.model.temp.item())
 
 
-def test_too_few_examples_are_told(tmp_path, table):
+def test_too_few_examples_are_reported(tmp_path, table):
     with pytest.raises(UserError, match="the train split"):
         train_tiny(tmp_path / "out", table, batch_size=64)

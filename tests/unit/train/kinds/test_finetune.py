@@ -22,7 +22,7 @@ from clipfair.train.finetuning.epochs import predict_split
 from clipfair.train.interfaces import Process
 from clipfair.train.kinds.finetune import make_parts
 from clipfair.train.run import train
-from tests.unit.train.fair_world import (
+from tests.unit.train.finetuning_data import (
     RECIPE,
     make_model,
     make_settings,
@@ -58,17 +58,17 @@ def weights(out):
 
 
 def test_the_same_run_gives_the_same_bytes(finetune):
-    line = {"variant": "fairclip-corrected"}
-    first, again = (finetune(name, line, attr="race", lam="0.1") for name in ("first", "again"))
+    entry = {"variant": "fairclip-corrected"}
+    first, again = (finetune(name, entry, attr="race", lam="0.1") for name in ("first", "again"))
     assert content(first) == content(again)
-    other = finetune("other", line, attr="race", lam="0.1", seed=1)
+    other = finetune("other", entry, attr="race", lam="0.1", seed=1)
     assert content(other)["model"] != content(first)["model"]
 
 
 @pytest.mark.parametrize("variant", ["fairclip-released", "a-fairclip"])
 def test_an_interrupted_run_ends_with_the_same_bytes(finetune, variant, monkeypatch):
-    line = {"variant": variant, "distance": EXACT}
-    whole = finetune("whole", line, attr="race", lam="1e-4")
+    entry = {"variant": variant, "distance": EXACT}
+    whole = finetune("whole", entry, attr="race", lam="1e-4")
     terms, calls = FairclipObjective.terms, []
 
     def interrupted(self, model, batch):
@@ -79,8 +79,8 @@ def test_an_interrupted_run_ends_with_the_same_bytes(finetune, variant, monkeypa
 
     monkeypatch.setattr(FairclipObjective, "terms", interrupted)
     with pytest.raises(UserError, match="stopped by SIGTERM after step 8"):
-        finetune("parts", line, attr="race", lam="1e-4")
-    parts = finetune("parts", line, attr="race", lam="1e-4")
+        finetune("parts", entry, attr="race", lam="1e-4")
+    parts = finetune("parts", entry, attr="race", lam="1e-4")
     assert len(calls) == 15
     assert content(parts) == content(whole)
 
@@ -96,14 +96,14 @@ def test_with_separate_generators_lam_0_is_fine_tuning_without_a_fairness_loss(f
 
 
 def test_an_overwritten_loss_trains_as_if_there_were_none(finetune):
-    line = {"variant": "mmd-gaussian-released"}
-    trained = finetune("trained", line, attr="race", lam="200")
+    entry = {"variant": "mmd-gaussian-released"}
+    trained = finetune("trained", entry, attr="race", lam="200")
     same = {"trained": "all", "logit_scale": "trained", "drop_last": True, "drop_last_validation": True}
     plain = finetune("plain", {"variant": "clip-ft", **same})
     for name, value in weights(plain).items():
         torch.testing.assert_close(weights(trained)[name], value, rtol=0, atol=1e-6)
-    mended = finetune("mended", {**line, "overwritten": False}, attr="race", lam="200")
-    assert any(not torch.allclose(weights(mended)[name], value) for name, value in weights(plain).items())
+    fixed = finetune("fixed", {**entry, "overwritten": False}, attr="race", lam="200")
+    assert any(not torch.allclose(weights(fixed)[name], value) for name, value in weights(plain).items())
 
 
 def test_towers_alone_leave_the_rest_as_it_was(finetune):
@@ -121,9 +121,9 @@ def test_16_bit_weights_are_kept_as_such(finetune):
     assert not torch.equal(after["visual.norm.weight"], after["visual.norm.weight"].half().float())
 
 
-def test_a_run_leaves_its_epochs_its_switches_and_its_logged_terms(finetune):
-    line = {"variant": "fairclip-plus", "distance": EXACT}
-    out = finetune("run", line, attr="race-gender", lam="0.07")
+def test_a_run_writes_its_epochs_switches_and_terms(finetune):
+    entry = {"variant": "fairclip-plus", "distance": EXACT}
+    out = finetune("run", entry, attr="race-gender", lam="0.07")
     epochs = pd.read_csv(out["epochs"])
     assert sorted(epochs["epoch"].unique()) == [0, 1, 2, 3]
     log = pd.read_csv(out["log"])
@@ -136,14 +136,14 @@ def test_a_run_leaves_its_epochs_its_switches_and_its_logged_terms(finetune):
 
 
 def chance():
-    """A table whose labels have nothing to do with its pictures, so that AUCs go up and down."""
+    """A table whose labels are independent of its images, so that AUCs go up and down."""
     table = make_table()
     table["glaucoma"] = np.random.default_rng(0).permutation(table["glaucoma"])
     return table
 
 
 @pytest.mark.parametrize("selection", ["validation", "test"])
-def test_the_epoch_that_is_kept_is_the_best_on_the_split_of_the_selection(finetune, selection):
+def test_the_saved_epoch_is_the_best_on_the_split_of_the_selection(finetune, selection):
     out = finetune("run", {"variant": "clip-ft", "selection": selection}, table=chance(), seed=3)
     epochs = pd.read_csv(out["epochs"]).query("epoch > 0 and metric == 'auc' and label.isna()")
     aucs = epochs.pivot(index="epoch", columns="split", values="value")
@@ -156,9 +156,9 @@ def test_the_epoch_that_is_kept_is_the_best_on_the_split_of_the_selection(finetu
 def auc_on(split, model, table):
     built = make_model()
     table = table[table["split"] == RECIPE["splits"][split]["split"]]
-    pictures = [built.preprocess(open_image(row, folder="")) for row in table.to_dict("records")]
+    inputs = [built.preprocess(open_image(row, folder="")) for row in table.to_dict("records")]
     with torch.no_grad():
-        images = model.encode_image(torch.stack(pictures), normalize=True)
+        images = model.encode_image(torch.stack(inputs), normalize=True)
         texts = model.encode_text(built.tokenizer(RECIPE["prompts"]), normalize=True)
     return auc(table["glaucoma"].to_numpy(), (images @ texts.T).softmax(dim=1)[:, 1].numpy())
 
@@ -178,18 +178,18 @@ def auc_on(split, model, table):
     ],
 )
 def test_a_switch_has_its_effect_and_no_other(tmp_path, switch, value):
-    line = {"variant": "a-fairclip", "distance": EXACT}
-    plain, switched = (effects(tmp_path, line | change) for change in ({}, {switch: value}))
+    entry = {"variant": "a-fairclip", "distance": EXACT}
+    plain, switched = (effects(tmp_path, entry | change) for change in ({}, {switch: value}))
     defaults = asdict(Switches())
     assert plain == {name: defaults[name] for name in plain}
     assert switched == {**plain, switch: value}
 
 
-def effects(folder, line):
-    """The switches of a fine-tuning, told from what its parts do."""
+def effects(folder, entry):
+    """Return the switches of a fine-tuning, inferred from the behaviour of its parts."""
     out, built = outputs(folder), make_model()
     parts = make_parts(
-        make_settings(line, attr="race", lam="1e-4"),
+        make_settings(entry, attr="race", lam="1e-4"),
         write_data(folder, chance()),
         built,
         process=Process(),
@@ -229,7 +229,7 @@ def compared_by(tracking, built):
 
 
 def has_other_texts(batch, source):
-    """Whether the texts of a batch's groups are not those of its people."""
+    """Return True if the texts of a group batch are not those of its examples."""
     places = pd.Index(source.keys).get_indexer(batch.extra[GROUP_KEYS])
     own = source.examples.tokens[torch.from_numpy(places)]
     return not torch.equal(batch.extra[GROUP_TEXTS], own)
@@ -240,16 +240,16 @@ def test_a_subsample_trains_on_a_part(finetune):
     assert read_json(out["spec"])["data"]["splits"]["train"] == 35
 
 
-def test_a_model_that_diverges_in_the_last_step_of_an_epoch_is_said(finetune, tmp_path):
+def test_a_model_that_diverges_in_the_last_step_of_an_epoch_is_reported(finetune, tmp_path):
     one_step = {"batch_size": 70, "learning_rate": 1e38}
     with pytest.raises(UserError, match=r"epoch 1: 40 of 40 probabilities of the test split are not finite"):
         finetune("run", {"variant": "clip-ft"}, recipe=one_step)
-    # What a search knows by that it can go on with its next trial.
+    # A search recognises a diverged trial by this file.
     assert read_json(tmp_path / "run/scratch/checkpoints/failure-0.json")["epoch"] == 1
 
 
 @pytest.mark.parametrize(
-    ("line", "named", "told"),
+    ("entry", "named", "message"),
     [
         ({"variant": "clip-ft"}, {"recipe": {"batch_size": 71}}, "fewer than a batch of 71"),
         ({"variant": "clip-ft"}, {"recipe": {"accumulate": 2}}, "one batch a step; set accumulate: 1"),
@@ -262,8 +262,8 @@ def test_a_model_that_diverges_in_the_last_step_of_an_epoch_is_said(finetune, tm
         ),
     ],
 )
-def test_what_cannot_be_trained_is_said_before(finetune, line, named, told):
+def test_bad_settings_are_reported_before_training(finetune, entry, named, message):
     with pytest.raises(UserError) as error:
-        finetune("bad", line, **named)
-    assert told in str(error.value)
+        finetune("bad", entry, **named)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)

@@ -27,7 +27,7 @@ def part(batch, rows):
 
 
 @pytest.mark.parametrize("loss", ["softmax", "sigmoid"])
-def test_in_parts_the_gradient_is_that_of_the_whole_batch(built, loss):
+def test_accumulated_gradients_equal_those_of_the_whole_batch(built, loss):
     objective = objective_of(loss)
     objective.prepare(built.model)
     batch = batch_of(built)
@@ -45,7 +45,7 @@ def test_in_parts_the_gradient_is_that_of_the_whole_batch(built, loss):
         assert torch.allclose(left.grad, right.grad, rtol=1e-4, atol=1e-6), name
 
 
-def test_parts_alone_would_have_another_gradient(built):
+def test_losses_of_separate_parts_would_have_another_gradient(built):
     objective = objective_of()
     objective.prepare(built.model)
     batch = batch_of(built)

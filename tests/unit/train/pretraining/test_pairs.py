@@ -39,7 +39,7 @@ def assert_same(left, right):
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2])
-def test_shards_give_what_memory_gives(raw, index, built, tmp_path, workers):
+def test_shards_and_memory_give_the_same_batches(raw, index, built, tmp_path, workers):
     decoded = read_decoded(raw, tmp_path, built)
     memory = MemorySource(decoded, order_of(decoded), built, process=Process(), accumulate=2)
     shards = ShardSource(index, order_of(index), built, process=Process(), accumulate=2, workers=workers)
@@ -47,7 +47,7 @@ def test_shards_give_what_memory_gives(raw, index, built, tmp_path, workers):
 
 
 @pytest.mark.parametrize("kind", [MemorySource, ShardSource])
-def test_from_a_state_it_goes_on(raw, index, built, tmp_path, kind):
+def test_a_restored_source_continues(raw, index, built, tmp_path, kind):
     pairs = read_decoded(raw, tmp_path, built) if kind is MemorySource else index
     how = {"workers": 0} if kind is ShardSource else {}
 
@@ -83,12 +83,12 @@ def test_images_are_those_of_the_shards(raw, index, built, keys):
     source = ShardSource(index, order_of(index), built, process=Process(), accumulate=1, workers=0)
     [batch] = take(source, 1)
     row = keys.index(batch.keys[0])
-    picture = index.decode(row, index.read(row)[0])
-    expected = torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 127.5 - 1
+    image = index.decode(row, index.read(row)[0])
+    expected = torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
     assert torch.allclose(batch.images[0], expected, atol=1e-6)
 
 
-def test_decoded_pairs_are_kept(raw, built, tmp_path, monkeypatch):
+def test_decoded_pairs_are_cached(raw, built, tmp_path, monkeypatch):
     first = read_decoded(raw, tmp_path, built)
     monkeypatch.setattr("clipfair.train.pretraining.pairs._decode", lambda *_: pytest.fail("decoded again"))
     again = read_decoded(raw, tmp_path, built)
@@ -117,11 +117,11 @@ def test_a_cut_shard(raw, tmp_path):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_damaged_picture(raw, tmp_path, built, workers):
+def test_a_damaged_image(raw, tmp_path, built, workers):
     shutil.copytree(raw, tmp_path / "raw")
     path = tmp_path / "raw/shards/00000.tar"
     content = bytearray(path.read_bytes())
-    content[512:600] = bytes(88)  # the first picture's header
+    content[512:600] = bytes(88)  # the first image's header
     path.write_bytes(content)
     index = read_index(find_shards(tmp_path / "raw"), tmp_path)
     source = ShardSource(index, order_of(index), built, process=Process(), accumulate=1, workers=workers)

@@ -117,7 +117,7 @@ def test_gathered_when_all_parts_have_ended(tmp_path):
     assert best["study"] == study_name(SETTINGS)
 
 
-def test_a_study_is_known_by_what_decides_its_trials():
+def test_the_name_of_a_study_depends_on_what_decides_its_trials():
     assert study_name({**SETTINGS, "parts": 7, "trials": 9}) == study_name(SETTINGS)
     assert study_name({**SETTINGS, "seed": 1}) != study_name(SETTINGS)
     other = replace_setting(SETTINGS["training"], "recipe.batch_size", 64)
@@ -136,7 +136,7 @@ def test_replacing_changes_one_setting_and_keeps_text_text():
             replace_setting(training, name, 1.0)
 
 
-def test_a_setting_that_is_none_is_told_before_training(tmp_path):
+def test_an_unknown_setting_is_reported_before_training(tmp_path):
     trainer = Trainer()
     with pytest.raises(UserError, match="no setting 'rate' in a training"):
         run(tmp_path, trainer, space={"recipe.rate": {"low": 0, "high": 1}})

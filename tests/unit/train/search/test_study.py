@@ -19,7 +19,7 @@ def journal(tmp_path):
     return tmp_path / "results" / "journal.log"
 
 
-def test_it_finds_what_is_best(journal):
+def test_the_search_finds_the_maximum(journal):
     search(bowl, SPACE, journal, "s", 40, 0)
     best = best_of(read_trials(journal, "s"))
     assert best["value"] == bowl(best["settings"]) > 0.95
@@ -36,7 +36,7 @@ def test_settings_stay_within_their_ranges(journal):
     assert (trials["rate"] < 1e-5).mean() > 0.2  # even in the logarithm
 
 
-def test_a_search_that_was_cut_off_goes_on_as_if_it_had_not(tmp_path, journal):
+def test_an_interrupted_search_continues_as_if_it_had_not_been(tmp_path, journal):
     class CutOff(BaseException):
         pass
 
@@ -56,7 +56,7 @@ def test_a_search_that_was_cut_off_goes_on_as_if_it_had_not(tmp_path, journal):
     assert read_trials(journal, "s").equals(read_trials(tmp_path / "whole.log", "s"))
 
 
-def test_trials_that_have_ended_count(journal):
+def test_finished_trials_are_not_repeated(journal):
     search(bowl, SPACE, journal, "s", 5, 0)
     before = read_trials(journal, "s")
     calls = []
@@ -119,14 +119,14 @@ def test_the_seed_decides(tmp_path):
     assert not a.equals(c)
 
 
-def test_nothing_found_is_told(journal):
+def test_a_search_without_a_value_is_reported(journal):
     search(lambda chosen: math.nan, SPACE, journal, "s", 2, 0)
     with pytest.raises(UserError, match="none of 2 trials has a value"):
         best_of(read_trials(journal, "s"))
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    ("entry", "message"),
     [
         ({"low": 1, "high": 1}, "expected low < high"),
         ({"low": 1}, "expected low < high"),
@@ -136,12 +136,12 @@ def test_nothing_found_is_told(journal):
         ({"low": 0.1, "high": 1000, "step": 100}, "no whole number of steps of 100 from 0.1 to 1000"),
     ],
 )
-def test_what_is_no_range_is_told(journal, line, message):
+def test_an_entry_that_is_not_a_range_is_reported(journal, entry, message):
     with pytest.raises(UserError, match=message):
-        search(bowl, {"lam": line}, journal, "s", 1, 0)
+        search(bowl, {"lam": entry}, journal, "s", 1, 0)
 
 
-def test_a_file_that_is_no_journal_is_told(tmp_path):
+def test_a_file_that_is_no_journal_is_reported(tmp_path):
     path = tmp_path / "journal.log"
     path.write_text("not a journal\n")
     with pytest.raises(UserError, match="not a journal of Optuna"):

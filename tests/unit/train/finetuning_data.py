@@ -1,4 +1,4 @@
-"""A tiny world to fine-tune in: pictures in the table itself, a model of 16 pixels, settings of a run."""
+"""Data and settings of small fine-tunings: a table with its images, a model of 16 pixels."""
 
 import io
 
@@ -36,7 +36,7 @@ RECIPE = {
 
 
 def make_table(seed=0):
-    """A prepared table; glaucoma is a brighter picture, one in ten of the training split has no race."""
+    """Return a prepared table: images with glaucoma are brighter; 10% of the training split has no race."""
     rng = np.random.default_rng(seed)
     split = np.repeat(list(SIZES), list(SIZES.values()))
     n = len(split)
@@ -73,14 +73,14 @@ def _png(pixels):
 
 
 def write_data(folder, table):
-    """The table on disk, as a training is given it."""
+    """Write a table; return the data argument of a training."""
     path = folder / "table.parquet"
     write_parquet(path, table)
     return {"raw": str(folder), "table": str(path), "cache": str(folder / "cache")}
 
 
 def make_settings(switches, *, attr="none", lam="0", seed=0, recipe=None):
-    """The settings of a run of ``method``: its line's switches."""
+    """Return the settings of a run whose method has these switches."""
     levels = {"dataset": "made", "balance": "none", "model": "tiny", "method": "mine"}
     return {
         "run": {**levels, "attr": attr, "lam": lam, "seed": seed},
@@ -92,12 +92,12 @@ def make_settings(switches, *, attr="none", lam="0", seed=0, recipe=None):
 
 
 def outputs(folder):
-    """Where a run leaves its files."""
+    """Return the output paths of a run."""
     names = {"model": "model.safetensors", "log": "log.csv", "epochs": "epochs.csv"}
     names |= {"spec": "spec.json", "snapshots": "snapshots"}
     return {name: str(folder / file) for name, file in names.items()}
 
 
 def make_model(seed=0):
-    """A model with random weights, as :func:`clipfair.models.build.build` gives it."""
+    """Return a model with random weights."""
     return build(LINE, None, seed)
