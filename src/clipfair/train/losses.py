@@ -21,23 +21,26 @@ Loss = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | None, int], Te
 
 
 def symmetric_cross_entropy(
-    by_image: Tensor, by_text: Tensor, *, first: int = 0, label_smoothing: float = 0.0
+    logits: Tensor, text_logits: Tensor | None = None, *, first: int = 0, label_smoothing: float = 0.0
 ) -> Tensor:
     """Return the mean of the cross-entropies of images among texts and of texts among images.
 
     Parameters
     ----------
-    by_image, by_text
-        (n, N) logits: rows are images and columns texts, and the reverse.
+    logits
+        (n, N), rows are images and columns texts.
+    text_logits
+        (n, N), rows are texts and columns images; None for the transpose of ``logits``.
     first
         The column of the first row's pair; the pair of row i is column ``first`` + i.
     """
-    target = torch.arange(first, first + len(by_image), device=by_image.device)
-    losses = [
-        functional.cross_entropy(logits, target, label_smoothing=label_smoothing)
-        for logits in (by_image, by_text)
-    ]
-    return (losses[0] + losses[1]) / 2
+    target = torch.arange(first, first + len(logits), device=logits.device)
+    by_image = functional.cross_entropy(logits, target, label_smoothing=label_smoothing)
+    # Transposed only here: the order of operations decides the order in which autograd adds gradients, and so
+    # their last bits.
+    text_logits = logits.T if text_logits is None else text_logits
+    by_text = functional.cross_entropy(text_logits, target, label_smoothing=label_smoothing)
+    return (by_image + by_text) / 2
 
 
 def softmax_loss(
@@ -50,8 +53,8 @@ def softmax_loss(
     first: int,
 ) -> Tensor:
     """CLIP's loss: the symmetric cross-entropy of the logits scale * images texts'."""
-    by_image, by_text = scale * images @ all_texts.T, scale * texts @ all_images.T
-    return symmetric_cross_entropy(by_image, by_text, first=first)
+    logits, text_logits = scale * images @ all_texts.T, scale * texts @ all_images.T
+    return symmetric_cross_entropy(logits, text_logits, first=first)
 
 
 def sigmoid_loss(

@@ -35,7 +35,7 @@ class Optimiser(Protocol):
         """Restore the state."""
 
 
-class Adam:
+class FunctionalAdam:
     """Adam (Kingma and Ba, 2015), or AdamW (Loshchilov and Hutter, 2019) with ``decoupled`` weight decay.
 
     Decoupled decay applies to kernels only (:func:`is_kernel`), the other to all parameters. A parameter
@@ -201,7 +201,7 @@ def make_optimiser(recipe: Mapping, named: Iterable[tuple[str, nn.Parameter]]) -
     common = {"rate": recipe["learning_rate"], "weight_decay": recipe.get("weight_decay", 0.0)}
     if name == "adafactor":
         return Adafactor(list(named), **common)
-    return Adam(
+    return FunctionalAdam(
         list(named),
         betas=recipe.get("betas", (0.9, 0.999)),
         eps=recipe.get("eps", 1e-8),

@@ -81,7 +81,7 @@ class FairclipObjective:
             model.train(is_training)
         images, texts = embed(model, batch)
         logits = self._rounded(model.logit_scale.exp() * images @ texts.T, batch.keys)
-        contrastive = symmetric_cross_entropy(logits, logits.T)
+        contrastive = symmetric_cross_entropy(logits)
         if self.fairness is None:
             self._record_scores(logits.diagonal(), batch.keys)
             return {"loss": contrastive, "contrastive": contrastive.detach()}

@@ -106,7 +106,7 @@ class Blip2Stage1:
         image_tokens = model.visual.trunk.image_tokens(batch.images)
         similarity = similarities(model, image_tokens, batch.texts)
         parts = {
-            "contrast": symmetric_cross_entropy(similarity, similarity.T, label_smoothing=SMOOTHING),
+            "contrast": symmetric_cross_entropy(similarity, label_smoothing=SMOOTHING),
             "match": self._match(model, image_tokens, batch.texts, similarity.detach()),
             "generate": generate(model, image_tokens, batch.texts),
         }
