@@ -1,1 +1,1 @@
-"""Tables and figures: pure functions of the evaluation records, beside the published numbers."""
+"""Tables and figures: pure functions of the records, compared with the published numbers."""

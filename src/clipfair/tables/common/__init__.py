@@ -1,1 +1,1 @@
-"""What the tables of both papers share."""
+"""Code shared by the tables of both papers."""

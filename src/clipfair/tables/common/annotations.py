@@ -32,7 +32,7 @@ def find_columns(
 
 
 def read_annotations(paths: Sequence[str | Path], columns: Sequence[str]) -> Iterator[pd.DataFrame]:
-    """The named columns of each file.
+    """Yield the named columns of each file.
 
     Raises
     ------

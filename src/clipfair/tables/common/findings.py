@@ -1,4 +1,4 @@
-"""Checks of findings: a claim about a statistic, the evidence, and a verdict by a rule fixed beforehand."""
+"""Checks of findings: a claim about a statistic, the evidence, and a verdict by a fixed rule."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The evaluations of trained models as one tidy table, and what is missing from it."""
+"""The evaluations of trained models as one tidy table, and the check that it is complete."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,19 +16,19 @@ COLUMNS = [*RUN_LEVELS, *EVALUATION, *ROW]
 
 
 def read_records(folders: Sequence[str]) -> pd.DataFrame:
-    """Every value of every ``metrics.json`` below the folders of evaluated batches.
+    """Read every value of every ``metrics.json`` below the folders.
 
     Parameters
     ----------
     folders
-        What ``evaluate_batch`` wrote, each with ``seed~<seed>/on~<evaluation>/metrics.json``.
+        Folders of evaluated batches, with ``seed~<seed>/on~<evaluation>/metrics.json``.
 
     Returns
     -------
-    One row a value, in the order of the folders, then of seeds, evaluations and the file: the seven
+    One row per value, in the order of the folders, then of seeds, evaluations and the file: the seven
     levels of the run; evaluation, kind, on (the dataset evaluated), split; examples (seen in training by
-    the evaluated checkpoint), metric, label, group (NaN: of all), value (NaN where undefined), n, low
-    and high (95% interval, NaN if none).
+    the evaluated checkpoint), metric, label, group (NaN: all examples), value (NaN where undefined), n, low
+    and high (95% interval, NaN if there is none).
 
     Raises
     ------
@@ -49,7 +49,7 @@ def read_records(folders: Sequence[str]) -> pd.DataFrame:
 def missing_runs(records: pd.DataFrame, settings: Mapping, evaluations: Iterable[str]) -> list[str]:
     """The runs of a table's grids that have no record of one of ``evaluations``, as ``<key>/on~<id>``.
 
-    A grid that does not name an evaluation is not asked for it.
+    Only the evaluations that a grid names are expected of its runs.
     """
     wanted = set(evaluations)
     present = set(records[[*RUN_LEVELS, "evaluation"]].drop_duplicates().itertuples(index=False, name=None))
@@ -57,21 +57,20 @@ def missing_runs(records: pd.DataFrame, settings: Mapping, evaluations: Iterable
     missing = {}
     for grid in settings["grids"].values():
         for *levels, evaluation in product(*(grid[name] for name in lists)):
-            line = (grid["dataset"], *levels, evaluation)
-            if evaluation in wanted and line not in present:
-                key = "/".join(f"{level}~{value}" for level, value in zip(RUN_LEVELS, line, strict=False))
+            entry = (grid["dataset"], *levels, evaluation)
+            if evaluation in wanted and entry not in present:
+                key = "/".join(f"{level}~{value}" for level, value in zip(RUN_LEVELS, entry, strict=False))
                 missing[f"{key}/on~{evaluation}"] = None
     return list(missing)
 
 
 def check_complete(records: pd.DataFrame, settings: Mapping, evaluations: Iterable[str]) -> None:
-    """Refuse to make a table of which a part is missing.
+    """Check that no run of a table is missing.
 
     Raises
     ------
     UserError
-        If a run that the table's grids ask for is not in the records; the message has the command that
-        makes it.
+        If a run of the table's grids is not in the records; the message has the command that makes it.
     """
     missing = missing_runs(records, settings, evaluations)
     if missing:
@@ -79,7 +78,7 @@ def check_complete(records: pd.DataFrame, settings: Mapping, evaluations: Iterab
         target = f"results/tables/{settings['study']}/{paper}/{name}.csv"
         more = "" if len(missing) == 1 else f" and {len(missing) - 1} more"
         raise UserError(
-            f"table {settings['table']}: no evaluation of {missing[0]}{more}; make what is missing with "
+            f"table {settings['table']}: no evaluation of {missing[0]}{more}; make the missing ones with "
             f"snakemake --cores 2 --config study={settings['study']} -- {target}"
         )
 
@@ -95,7 +94,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _study_option(folder: Path) -> str:
-    """Its study for Snakemake's command line, if the folder lies where evaluations do."""
+    """The study as an option of Snakemake's command line, if the folder is one of evaluations."""
     _, found, below = folder.as_posix().partition("results/evaluate/")
     return f"--config study={below.split('/')[0]} -- " if found else ""
 

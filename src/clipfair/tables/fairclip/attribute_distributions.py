@@ -1,4 +1,4 @@
-"""How the sensitive attributes are distributed in each split, and how often each group has the label."""
+"""The distribution of the sensitive attributes in each split, and the share of the label by group."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,8 @@ from clipfair.tables.common.markdown import markdown_table, percent
 from clipfair.tables.fairclip.cohorts import UNKNOWN, read_cohort
 
 INTRO = (
-    "Examples by group and split, their share of the split, and how many of them have the label "
-    "({label}). Of the examples that the papers use: unknown groups are in the training split only."
+    "Examples by group and split, their share of the split, and the share of them with the label "
+    "({label}), among the examples that the papers use; unknown groups are in the training split only."
 )
 
 
@@ -23,7 +23,7 @@ def build(tables: Mapping[str, str]) -> tuple[pd.DataFrame, str]:
 
     Returns
     -------
-    One line per dataset, split, attribute and group (``unknown`` last): ``n``, ``share`` of the split,
+    One row per dataset, split, attribute and group (``unknown`` last): ``n``, ``share`` of the split,
     ``positive`` (share with the label, NaN for an empty group), ``label``; and the page.
     """
     frame = pd.concat([_count(name, path) for name, path in tables.items()], ignore_index=True)
@@ -32,7 +32,7 @@ def build(tables: Mapping[str, str]) -> tuple[pd.DataFrame, str]:
 
 def _count(name: str, path: str) -> pd.DataFrame:
     cohort = read_cohort(path)
-    lines = []
+    rows = []
     for split in cohort.splits:
         part = cohort.examples[cohort.examples["split"] == split]
         for attribute in cohort.attributes:
@@ -42,11 +42,11 @@ def _count(name: str, path: str) -> pd.DataFrame:
                     continue
                 counts = {"n": len(members), "share": len(members) / len(part)}
                 rate = members["positive"].mean() if len(members) else float("nan")
-                lines.append(
+                rows.append(
                     {"dataset": name, "split": split, "attribute": attribute, "group": group}
                     | {**counts, "positive": rate, "label": cohort.label}
                 )
-    return pd.DataFrame(lines)
+    return pd.DataFrame(rows)
 
 
 def _page(frame: pd.DataFrame) -> str:
@@ -57,11 +57,11 @@ def _page(frame: pd.DataFrame) -> str:
         rows = []
         for (attribute, group), cells in part.groupby(["attribute", "group"], sort=False):
             by_split = cells.set_index("split")
-            told = [_cell(by_split.loc[split]) if split in by_split.index else "-" for split in splits]
-            rows.append([str(attribute), str(group), *told])
+            counts = [_cell(by_split.loc[split]) if split in by_split.index else "-" for split in splits]
+            rows.append([str(attribute), str(group), *counts])
         lines += ["", f"## {dataset}", "", *markdown_table(head, rows)]
     return "\n".join(lines) + "\n"
 
 
-def _cell(line: pd.Series) -> str:
-    return f"{line['n']:,} ({percent(line['share'])}%, {percent(line['positive'])}%)"
+def _cell(cell: pd.Series) -> str:
+    return f"{cell['n']:,} ({percent(cell['share'])}%, {percent(cell['positive'])}%)"

@@ -1,4 +1,4 @@
-"""The sensitive attributes by split: shares of the groups above, below how often each has the label."""
+"""The sensitive attributes by split: shares of the groups above, the label's share in each below."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ SPLIT_COLOURS = [COLOURS[4], COLOURS[1], COLOURS[3]]
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """Two lines of panels per dataset, a panel an attribute, a bar a split.
+    """Draw two rows of panels per dataset, one panel per attribute, one bar per split.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Prepared tables of the FairCLIP datasets: who is in them, by split, attribute and label."""
+"""Prepared tables of the FairCLIP datasets: their examples by split, attribute and label."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from clipfair.core.errors import UserError
 
 UNKNOWN = "unknown"
 SPLITS = ("train", "val", "test")
-# Whichever a dataset has: the label with the value that counts, then the examples that the papers use.
+# The label column of each dataset with its positive value, and the columns that mark the used examples.
 LABELS = {"glaucoma": 1, "gender": "Male"}
 USED = ("used", "fairclip")
 
@@ -26,9 +26,9 @@ class Cohort:
     groups
         Attribute -> its groups in their order, without ``unknown``.
     splits
-        Those that the dataset has, in order; the last is the one that is reported.
+        The splits of the dataset, in order; the last one is reported.
     label
-        What ``positive`` says.
+        The name of the label that ``positive`` refers to.
     """
 
     examples: pd.DataFrame
@@ -53,7 +53,7 @@ def read_cohort(path: str) -> Cohort:
     if label is None or "split" not in table or not attributes:
         raise UserError(
             f"{path}: expected a split, a label ({' or '.join(LABELS)}) and categorical attributes, as "
-            "Harvard-FairVLMed and FairFace have; name such a dataset in the table's line"
+            "in Harvard-FairVLMed and FairFace; name such a dataset in the table's entry"
         )
     for name in USED:
         if name in table:

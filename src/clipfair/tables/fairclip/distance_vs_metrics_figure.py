@@ -1,4 +1,4 @@
-"""Distances and metrics over the epochs, and below how their ranks go together."""
+"""Distances and metrics over the epochs, and their rank correlations below."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -26,9 +26,9 @@ SHORT = {
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """A column an attribute; bands are a standard deviation over seeds, intervals 95% over runs.
+    """Draw one column per attribute; bands are a standard deviation over seeds, intervals 95% over runs.
 
-    Of several encoders the first is drawn.
+    With several encoders, only the first is drawn.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ def draw(table: pd.DataFrame) -> Figure:
     axes = figure.subplots(len(heights), len(attributes), squeeze=False, height_ratios=heights, sharey="row")
     style = series_styles(table["method"])
     for column, attribute in enumerate(attributes):
-        for line, measure in enumerate(measures):
-            axis = axes[line][column]
+        for row, measure in enumerate(measures):
+            axis = axes[row][column]
             chosen = curves[(curves["attribute"] == attribute) & (curves["measure"] == measure)]
             _draw_curves(axis, chosen, style)
             if measure.startswith("distance"):
@@ -69,11 +69,11 @@ def draw(table: pd.DataFrame) -> Figure:
 def _draw_curves(axis: Axes, curves: pd.DataFrame, style) -> None:
     for method, points in curves.groupby("method", sort=False):
         points = points.sort_values("epoch")
-        look = style(method)
+        marks = style(method)
         low, high = points["mean"] - points["std"].fillna(0), points["mean"] + points["std"].fillna(0)
         name = points["row"].iloc[0].partition(" (")[0]
-        axis.plot(points["epoch"], points["mean"], linewidth=0.9, markersize=2, label=name, **look)
-        axis.fill_between(points["epoch"], low, high, color=look["color"], alpha=0.12, linewidth=0)
+        axis.plot(points["epoch"], points["mean"], linewidth=0.9, markersize=2, label=name, **marks)
+        axis.fill_between(points["epoch"], low, high, color=marks["color"], alpha=0.12, linewidth=0)
     axis.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     tidy_axis(axis, along="both")
 

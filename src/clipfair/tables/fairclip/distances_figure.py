@@ -1,4 +1,4 @@
-"""Table 5 of the FairCLIP reproduction as a picture: the distances of all groups, on logarithmic axes."""
+"""Table 5 of the FairCLIP reproduction as a figure: the distances of all groups, on logarithmic axes."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -14,5 +14,5 @@ COLUMNS = [
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """The grid of :func:`clipfair.tables.fairclip.plotting.draw_grid` of four of the distances."""
+    """Draw the grid of :func:`clipfair.tables.fairclip.plotting.draw_grid` for four of the distances."""
     return draw_grid(table, COLUMNS)

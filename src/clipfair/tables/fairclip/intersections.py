@@ -1,4 +1,4 @@
-"""How many examples lie in each intersection of groups: where fairness is measured on a handful."""
+"""The number of examples in each intersection of groups; some have only a few."""
 
 from collections.abc import Mapping
 
@@ -9,8 +9,8 @@ from clipfair.tables.fairclip.cohorts import UNKNOWN, read_cohort
 
 INTRO = (
     "Examples with every attribute known, by intersection of all attributes, over all splits and in the "
-    "one that is reported (test; of FairFace, which has none, val); and how many of them have the label "
-    "({label}). Intersections without an example are not listed."
+    "reported split (test; for FairFace, which has none, val); and the share of them with the label "
+    "({label}). Intersections without examples are not listed."
 )
 
 
@@ -24,8 +24,8 @@ def build(tables: Mapping[str, str]) -> tuple[pd.DataFrame, str]:
 
     Returns
     -------
-    One line per dataset and intersection that occurs (``white, female, non-hispanic, english``), most
-    frequent first: ``attributes``, ``n``, ``n_test`` (in the split that is reported), ``positive`` (share
+    One row per dataset and intersection that occurs (``white, female, non-hispanic, english``), most
+    frequent first: ``attributes``, ``n``, ``n_test`` (in the reported split), ``positive`` (share
     with the label), ``label``; and the page.
     """
     frame = pd.concat([_count(name, path) for name, path in tables.items()], ignore_index=True)

@@ -10,7 +10,7 @@ MOST = 40
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """A panel a dataset; the 40 largest intersections, over all splits and in the one that is reported.
+    """Draw one panel per dataset: the 40 largest intersections, over all splits and in the reported one.
 
     Parameters
     ----------
@@ -26,9 +26,7 @@ def draw(frame: pd.DataFrame) -> Figure:
         in_test = part["n_test"].where(part["n_test"] > 0)
         axis.hlines(places, in_test.fillna(1), part["n"], color="0.8", linewidth=1.2, zorder=1)
         axis.scatter(part["n"], places, color=COLOURS[4], s=14, label="all splits", zorder=2)
-        axis.scatter(
-            in_test, places, color=COLOURS[1], marker="D", s=10, label="split that is reported", zorder=2
-        )
+        axis.scatter(in_test, places, color=COLOURS[1], marker="D", s=10, label="reported split", zorder=2)
         axis.set_xscale("log")
         limit_log_ticks(axis.xaxis)
         axis.set_yticks(places, part["intersection"], fontsize=SMALL)

@@ -28,7 +28,7 @@ COLUMNS = 4
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Two lines of panels per encoder and attribute; error bars and bands are a standard deviation.
+    """Draw two rows of panels per encoder and attribute; error bars and bands are standard deviations.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def _draw_panel(axis: Axes, cells: pd.DataFrame, attribute: str, style) -> None:
         points = points[points["attr"].isin(["none", attribute])].assign(lam=points["lam"].astype(float))
         if points.empty:
             continue
-        # A method without λ is a band; the row's name of one with λ has it in brackets.
+        # A method without λ is drawn as a band; the names of rows with λ have it in brackets.
         name = points["row"].iloc[0].partition(" (")[0]
         if (points["lam"] == 0).all():
             mean, std = points["mean"].iloc[0], points["std"].fillna(0).iloc[0]

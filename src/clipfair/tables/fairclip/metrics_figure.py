@@ -14,5 +14,5 @@ COLUMNS = [
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """The grid of :func:`clipfair.tables.fairclip.plotting.draw_grid` of these measures."""
+    """Draw the grid of :func:`clipfair.tables.fairclip.plotting.draw_grid` for these measures."""
     return draw_grid(table, COLUMNS)

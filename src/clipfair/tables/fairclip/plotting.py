@@ -1,4 +1,4 @@
-"""Panels that the figures of FairCLIP share: a line a method, a row of panels an attribute."""
+"""Panels of the FairCLIP figures: one line per method, one row of panels per attribute."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from clipfair.tables.common.compare import NOT_COMPARABLE
 from clipfair.tables.common.palette import COLOURS
 
 ENCODER_COLOURS = [COLOURS[4], COLOURS[5], COLOURS[3], COLOURS[6]]
-# Markers and the characters that look like them, for titles that double as legends.
+# Markers and similar characters, for titles that serve as legends.
 GROUP_MARKERS = [
     ("o", "●"),
     ("s", "■"),
@@ -33,7 +33,7 @@ TITLE_ROOM = 88  # characters above all panels of a row
 
 @dataclass(frozen=True)
 class Column:
-    """One column of panels: a measure, of all examples or of each group."""
+    """One column of panels: a measure of all examples, or of each group."""
 
     measure: str
     title: str
@@ -42,10 +42,9 @@ class Column:
 
 
 def draw_grid(table: pd.DataFrame, columns: Sequence[Column]) -> Figure:
-    """A row of panels per attribute, a column per measure, a line per method, a colour per encoder.
+    """Draw a row of panels per attribute, a column per measure, a line per method, a colour per encoder.
 
-    Filled points are ours with the standard deviation over seeds, hollow ones published (where ours can be
-    held against them).
+    Filled points are ours with the standard deviation over seeds, hollow ones published (where comparable).
 
     Parameters
     ----------
@@ -63,8 +62,8 @@ def draw_grid(table: pd.DataFrame, columns: Sequence[Column]) -> Figure:
     heights = [0.6 + 0.14 * len(rows[name]) + 0.06 * most[name] for name in attributes]
     figure = Figure(figsize=(WIDTH, 0.5 + sum(heights)), layout="constrained")
     axes = figure.subplots(len(attributes), len(columns), squeeze=False, height_ratios=heights)
-    for line, attribute in zip(axes, attributes, strict=True):
-        for place, (axis, column) in enumerate(zip(line, columns, strict=True)):
+    for row, attribute in zip(axes, attributes, strict=True):
+        for place, (axis, column) in enumerate(zip(row, columns, strict=True)):
             _draw_panel(axis, shown, attribute, rows[attribute], column, room=TITLE_ROOM // len(columns))
             labels = rows[attribute] if place == 0 else []
             axis.set_yticks(range(len(labels)), labels, fontsize=SMALL)
@@ -74,13 +73,13 @@ def draw_grid(table: pd.DataFrame, columns: Sequence[Column]) -> Figure:
 
 
 def with_texts(table: pd.DataFrame) -> pd.DataFrame:
-    """A table that was read from a file, with attribute and group empty where it has none."""
+    """A table read from a file, with empty strings for a missing attribute or group."""
     texts = {name: table[name].astype(object).fillna("") for name in ("attribute", "group")}
     return table.assign(**texts)
 
 
 def has_published(table: pd.DataFrame) -> bool:
-    """Whether any published value stands beside ours that ours can be held against."""
+    """Return whether any published value is comparable with ours."""
     return "published_mean" in table and not _comparable(table).empty
 
 
@@ -89,7 +88,7 @@ def _comparable(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def add_legend(figure: Figure, encoders: Sequence[str], *, published: bool) -> None:
-    """A colour an encoder, and what hollow points are, above the panels."""
+    """Add a legend above the panels: the colours of the encoders, and hollow points if ``published``."""
     handles = [
         Line2D([], [], color=colour, marker="o", linestyle="none", markersize=4, label=encoder)
         for encoder, colour in zip(encoders, ENCODER_COLOURS, strict=False)
@@ -103,7 +102,7 @@ def add_legend(figure: Figure, encoders: Sequence[str], *, published: bool) -> N
 
 
 def limit_log_ticks(axis: Axis) -> None:
-    """Of a logarithmic axis: powers of ten, and 2 and 5 between them if it spans fewer than two."""
+    """Keep powers of ten on a logarithmic axis, and 2 and 5 times these if it spans less than two."""
     low, high = axis.get_view_interval()
     if 0 < low < high < 100 * low:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -112,7 +111,7 @@ def limit_log_ticks(axis: Axis) -> None:
 
 
 def tidy_axis(axis: Axes, *, along: str) -> None:
-    """Small labels, and a light grid along one direction."""
+    """Set small labels and a light grid along one direction."""
     axis.grid(axis=along, color="0.9", linewidth=0.6)
     axis.set_axisbelow(True)
     axis.tick_params(which="both", labelsize=SMALL, length=2)
@@ -133,10 +132,10 @@ def _draw_panel(
             style = {"color": colour, "marker": marker, "linestyle": "none"}
             axis.errorbar(points["mean"], places, xerr=points["std"], markersize=3, elinewidth=0.7, **style)
             if has_published(points):
-                beside = _comparable(points)
-                places = [rows.index(row) + offset for row in beside["row"]]
+                comparable = _comparable(points)
+                places = [rows.index(row) + offset for row in comparable["row"]]
                 hollow = {"markerfacecolor": "none", "markersize": 5, "markeredgewidth": 0.7}
-                axis.plot(beside["published_mean"], places, **style, **hollow)
+                axis.plot(comparable["published_mean"], places, **style, **hollow)
     if column.log:
         axis.set_xscale("log", nonpositive="mask")
         limit_log_ticks(axis.xaxis)
@@ -145,7 +144,7 @@ def _draw_panel(
 
 
 def _group_key(groups: Sequence[str], *, room: int) -> str:
-    """The groups with their markers, on lines below of at most ``room`` characters."""
+    """The groups with their markers, in lines of at most ``room`` characters."""
     lines: list[str] = []
     for group, (_, sign) in zip(groups, GROUP_MARKERS, strict=False):
         if not group:
@@ -159,7 +158,7 @@ def _group_key(groups: Sequence[str], *, room: int) -> str:
 
 
 def series_styles(names: Sequence[str]) -> Callable[[str], dict]:
-    """Colour and marker of each of up to 63 names: first colours differ, then markers too."""
+    """A function from each of up to 63 names to its colour and marker; colours differ first."""
     places = {name: place for place, name in enumerate(dict.fromkeys(names))}
     markers = [marker for marker, _ in GROUP_MARKERS]
 

@@ -1,4 +1,4 @@
-"""The hyperparameter search of the FairCLIP reproduction: every trial, the best, what they hang on."""
+"""The hyperparameter search of the FairCLIP reproduction: every trial, the best, and correlations."""
 
 from collections.abc import Mapping
 
@@ -9,16 +9,16 @@ from scipy import stats
 from clipfair.core.errors import UserError
 from clipfair.tables.common.markdown import markdown_table, number, percent
 
-# Columns of the trials that are no parameter.
+# Columns of the trials that are not parameters.
 COLUMNS = ["trial", "value", "reason"]
 SHOWN = 5
 
 INTRO = (
     "Trials by best validation AUC over their epochs. Below each search the rank correlation of that AUC "
-    "with each parameter. The best of many trials is best on this validation split: its AUC is too good by "
-    "selection, and says nothing until it is trained again with other seeds."
+    "with each parameter. The AUC of the best of many trials is biased upwards by the selection on this "
+    "split; a comparison needs trainings with other seeds."
 )
-# What the reproduction's job files use after its own searches.
+# The settings in the reproduction's job files after its own searches.
 CHOSEN = (
     "The reproduction searched with 150 trials on ViT-B/16. Its job files then use λ 0.07 and learning rate "
     "1.49e-5 for A-FairCLIP, 200 and 1.97e-6 for Gaussian, 500 and 3.95e-7 for Laplacian MMD."
@@ -31,13 +31,13 @@ def build(searches: Mapping[str, str]) -> tuple[pd.DataFrame, str]:
     Parameters
     ----------
     searches
-        Search -> its trials (csv of :func:`~.study.read_trials`): ``trial``, the parameters,
-        ``value`` (best validation AUC in [0, 1]), ``reason`` where it has none.
+        Search -> the csv of its trials (:func:`clipfair.train.search.study.read_trials`): ``trial``, the
+        parameters, ``value`` (best validation AUC in [0, 1]), ``reason`` where it has none.
 
     Returns
     -------
-    One line per trial: ``search``, ``trial``, the parameters, ``value``, ``reason``, ``rank`` (1 is best;
-    none for a trial without a value); and the page.
+    One row per trial: ``search``, ``trial``, the parameters, ``value``, ``reason``, ``rank`` (1 is best;
+    NaN for a trial without a value); and the page.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def build(searches: Mapping[str, str]) -> tuple[pd.DataFrame, str]:
 
 
 def parameters_of(table: pd.DataFrame) -> list[str]:
-    """The columns that are parameters, of those that a search has."""
+    """The columns with parameters that a search has values for."""
     others = {"search", "rank", *COLUMNS}
     return [name for name in table if name not in others and table[name].notna().any()]
 
@@ -71,9 +71,9 @@ def _page(table: pd.DataFrame) -> str:
         parameters = parameters_of(trials)
         best = trials.dropna(subset=["rank"]).sort_values("rank").head(SHOWN)
         rows = [
-            [str(line["trial"]), percent(line["value"], decimals=2)]
-            + [f"{line[name]:.3g}" for name in parameters]
-            for line in best.to_dict("records")  # a parameter's name has a dot
+            [str(trial["trial"]), percent(trial["value"], decimals=2)]
+            + [f"{trial[name]:.3g}" for name in parameters]
+            for trial in best.to_dict("records")  # the names of parameters have dots
         ]
         ranks = ", ".join(f"{name}: {number(_rho(trials, name), sign='+')}" for name in parameters)
         head = ["trial", "validation AUC (%)", *parameters]

@@ -11,7 +11,7 @@ LABELS = {"run.lam": "λ", "recipe.learning_rate": "learning rate"}
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """A line of panels a search, a panel a parameter; the best trial is a diamond.
+    """Draw one row of panels per search, one panel per parameter; the best trial is a diamond.
 
     Parameters
     ----------
@@ -22,18 +22,18 @@ def draw(table: pd.DataFrame) -> Figure:
     parameters = parameters_of(table)
     figure = Figure(figsize=(WIDTH, 0.4 + 2.1 * len(searches)), layout="constrained")
     axes = figure.subplots(len(searches), len(parameters), squeeze=False, sharey="row")
-    for line, trials in zip(axes, searches, strict=True):
+    for row, trials in zip(axes, searches, strict=True):
         ended, best = trials.dropna(subset=["value"]), trials[trials["rank"] == 1]
-        for axis, name in zip(line, parameters, strict=True):
+        for axis, name in zip(row, parameters, strict=True):
             axis.scatter(ended[name], 100 * ended["value"], s=9, color=COLOURS[4], label="trial")
-            look = {"s": 30, "color": COLOURS[5], "marker": "D", "label": "best"}
-            axis.scatter(best[name], 100 * best["value"], **look)
+            style = {"s": 30, "color": COLOURS[5], "marker": "D", "label": "best"}
+            axis.scatter(best[name], 100 * best["value"], **style)
             axis.set_xscale("log")
             limit_log_ticks(axis.xaxis)
             axis.set_xlabel(LABELS.get(name, name), fontsize=SMALL)
             tidy_axis(axis, along="both")
-        line[0].set_ylabel("best validation AUC (%)", fontsize=SMALL)
-        line[0].set_title(trials["search"].iloc[0], fontsize="small", loc="left")
+        row[0].set_ylabel("best validation AUC (%)", fontsize=SMALL)
+        row[0].set_title(trials["search"].iloc[0], fontsize="small", loc="left")
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False, fontsize="small")
     return figure

@@ -1,4 +1,4 @@
-"""Which detail drives which number: paired differences of every switch, with their intervals."""
+"""Paired differences of every switched setting, with their intervals."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -9,7 +9,7 @@ LEVEL = 0.05
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """A panel a measure, a line a switch; filled points differ from zero after Holm's correction.
+    """Draw one panel per measure, one row per switch; filled points differ from zero after Holm's correction.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _widen(axis) -> None:
-    """An axis of some width, though all differences be zero."""
+    """Widen the axis if all differences are zero."""
     low, high = axis.get_xlim()
     if high - low < 1e-3:
         axis.set_xlim(-1, 1)

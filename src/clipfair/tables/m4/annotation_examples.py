@@ -1,4 +1,4 @@
-"""Table 4 of CLIP the Bias: examples with what image and text say (Appendix A.1)."""
+"""Table 4 of CLIP the Bias: examples with the annotations of image and text (Appendix A.1)."""
 
 import base64
 import html
@@ -24,7 +24,7 @@ _SIDE = 224  # the paper shows its images at this size
 
 @dataclass(frozen=True)
 class ExampleKind:
-    """Whether each modality says (a label, a group), anything of each."""
+    """A kind of example: for each modality, whether it has annotations of (a label, a group)."""
 
     comment: str
     image: tuple[bool, bool]
@@ -42,12 +42,12 @@ KINDS = (
 
 @dataclass(frozen=True)
 class ShownExample:
-    """One annotated example and the hash that it is chosen by."""
+    """One annotated example, its hash, and its annotated values by modality and attribute."""
 
     hash: int
     key: str
     shard: str
-    said: Mapping[str, str]
+    values: Mapping[str, str]
 
 
 def build(
@@ -69,19 +69,19 @@ def build(
     labels, sensitive
         The attributes. The paper shows "sport" as a profession, which is one of its proxies.
     seed
-        Of the choice, which is by a hash of the key and so the same in any sharding.
+        Seed of the choice by a hash of the key, which does not depend on the sharding.
 
     Returns
     -------
-    One line a kind: ``comment, n, share`` (in [0, 1] of all examples), and of the one chosen ``key, shard,
+    One row per kind: ``comment, n, share`` (in [0, 1] of all examples), and of the chosen one ``key, shard,
     text, image_label, image_<sensitive>, text_label, text_<sensitive>``, empty if there is no such
-    example. Then the page, in which the pictures lie as data URIs, at most 224 pixels a side.
+    example. Then the page, with the images as data URIs of at most 224 pixels a side.
 
     Raises
     ------
     UserError
         If a file is damaged or lacks an attribute, the shards are not those of the annotations, or a
-        picture does not open.
+        image does not open.
     """
     if len(annotations) != len(shards):
         raise UserError(f"{len(annotations)} annotations but {len(shards)} shards; give the shard of each")
@@ -96,14 +96,14 @@ def build(
         for what, some in of.items()
     }
     counts, chosen, total = _choose(annotations, shards, columns, seed=seed)
-    rows, pictures = [], []
+    rows, images = [], []
     for kind, n, example in zip(KINDS, counts, chosen, strict=True):
-        picture, details = ("", {}) if example is None else _show(example)
-        pictures.append(picture)
+        image, details = ("", {}) if example is None else _show(example)
+        images.append(image)
         rows.append({"comment": kind.comment, "n": n, "share": n / total, **details})
     frame = pd.DataFrame(rows, columns=["comment", "n", "share", "key", "shard", "text", *columns])
     frame = frame.fillna("")
-    return frame, _page(frame, pictures, list(columns), examples=total)
+    return frame, _page(frame, images, list(columns), examples=total)
 
 
 def _choose(
@@ -127,8 +127,8 @@ def _choose(
             counts[place] += len(members)
             if len(members):
                 row = members[hashes[members].argmin()]
-                said = {name: _values(frame.iloc[row], some) for name, some in columns.items()}
-                found = ShownExample(int(hashes[row]), frame["key"].iloc[row], str(shard), said)
+                values = {name: _values(frame.iloc[row], some) for name, some in columns.items()}
+                found = ShownExample(int(hashes[row]), frame["key"].iloc[row], str(shard), values)
                 best = chosen[place]
                 chosen[place] = found if best is None or found.hash < best.hash else best
     return counts, chosen, total
@@ -139,19 +139,19 @@ def _values(row: pd.Series, columns: Sequence[AnnotationColumn]) -> str:
 
 
 def _show(example: ShownExample) -> tuple[str, dict[str, str]]:
-    """The picture as an element of the page, and the cells of the example."""
+    """The image as an HTML element, and the cells of the example."""
     pair = read_pair(example.shard, example.key)
     if pair is None:
         raise UserError(
             f"{example.shard}: no image and caption of key {example.key!r}; annotate this shard again"
         )
     image, text = pair
-    picture = f'<img width="112" alt="{html.escape(example.key)}" src="{_data_uri(image, example)}">'
-    return picture, {
+    element = f'<img width="112" alt="{html.escape(example.key)}" src="{_data_uri(image, example)}">'
+    return element, {
         "key": example.key,
         "shard": Path(example.shard).name,
         "text": text,
-        **example.said,
+        **example.values,
     }
 
 
@@ -168,23 +168,29 @@ def _data_uri(content: bytes, example: ShownExample) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
 
 
-def _page(frame: pd.DataFrame, pictures: Sequence[str], said: Sequence[str], *, examples: int) -> str:
-    head = ["image", "text", *(name.replace("_", ": ") for name in said), "comment", "such examples (%)"]
+def _page(frame: pd.DataFrame, images: Sequence[str], columns: Sequence[str], *, examples: int) -> str:
+    head = [
+        "image",
+        "text",
+        *(name.replace("_", ": ") for name in columns),
+        "comment",
+        "share of examples (%)",
+    ]
     rows = [
         [
-            picture or "none",
-            plain(line["text"]),
-            *line[list(said)],
-            line["comment"],
-            percent(line["share"], decimals=2),
+            image or "none",
+            plain(row["text"]),
+            *row[list(columns)],
+            row["comment"],
+            percent(row["share"], decimals=2),
         ]
-        for picture, (_, line) in zip(pictures, frame.iterrows(), strict=True)
+        for image, (_, row) in zip(images, frame.iterrows(), strict=True)
     ]
     lines = [
         "# Table 4 of CLIP the Bias: dataset examples",
         "",
-        "What the image annotator and the patterns on the caption say of the same example, one of each kind "
-        f"in the paper's table, chosen by a hash of its key among {examples}.",
+        "Annotations of the image and of the caption for one example of each kind in the paper's table, "
+        f"chosen by a hash of its key among {examples}.",
         "",
         *markdown_table(head, rows),
     ]

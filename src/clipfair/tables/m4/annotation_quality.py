@@ -1,4 +1,4 @@
-"""How well the annotations agree with the truth, where it is known (Appendix A.1; no table of the paper)."""
+"""Agreement of the annotations with the truth, where it is known (Appendix A.1; no table of the paper)."""
 
 import pandas as pd
 
@@ -17,16 +17,16 @@ def build(record: str) -> tuple[pd.DataFrame, str]:
     ----------
     record
         JSON with ``values``, a list with an object per column and group: ``modality, value``
-        (``attribute=value``), ``group`` (``all`` first), ``n, true, annotated, precision, recall``, a share
-        of nothing being null; and ``similarity_auc``, null if it is not known.
+        (``attribute=value``), ``group`` (``all`` first), ``n, true, annotated, precision, recall`` (null if
+        undefined); and ``similarity_auc``, null if it is not known.
 
     Returns
     -------
-    One line per modality, attribute, value and group, the value ``all`` first, which pools the
+    One row per modality, attribute, value and group, the value ``all`` first, which pools the
     decisions on all values: ``modality, attribute, value, group, n, true, annotated, correct,
-    precision, recall``. Precision is correct / annotated and recall correct / true, in [0, 1],
-    undefined for a share of nothing. Then the page, which shows the pooled lines, the values in the
-    group ``all``, and how well the similarity of image and text tells mismatched pairs.
+    precision, recall``. Precision is correct / annotated and recall correct / true, in [0, 1], NaN if the
+    denominator is zero. Then the page, which shows the pooled rows, the values in the group ``all``, and
+    how well the similarity of image and text distinguishes mismatched pairs.
 
     Raises
     ------
@@ -34,14 +34,14 @@ def build(record: str) -> tuple[pd.DataFrame, str]:
         If the record is empty.
     """
     content = read_json(record)
-    lines = pd.DataFrame(content["values"])
-    if lines.empty:
+    values = pd.DataFrame(content["values"])
+    if values.empty:
         raise UserError(f"{record}: no annotation was compared with the truth; make the record again")
-    lines[["attribute", "value"]] = lines["value"].str.split("=", n=1, expand=True)
+    values[["attribute", "value"]] = values["value"].str.split("=", n=1, expand=True)
     # Precision times its denominator is a whole number up to rounding.
-    lines["correct"] = (lines["precision"] * lines["annotated"]).fillna(0.0).round().astype(int)
-    pooled = lines.groupby(["modality", "attribute", "group"], sort=False)[COUNTS].sum().reset_index()
-    frame = pd.concat([pooled.assign(value=ALL), lines], ignore_index=True)
+    values["correct"] = (values["precision"] * values["annotated"]).fillna(0.0).round().astype(int)
+    pooled = values.groupby(["modality", "attribute", "group"], sort=False)[COUNTS].sum().reset_index()
+    frame = pd.concat([pooled.assign(value=ALL), values], ignore_index=True)
     frame["precision"] = _ratio(frame["correct"], frame["annotated"])
     frame["recall"] = _ratio(frame["correct"], frame["true"])
     frame = _in_order(frame, pooled)
@@ -54,7 +54,7 @@ def _ratio(part: pd.Series, whole: pd.Series) -> pd.Series:
 
 
 def _in_order(frame: pd.DataFrame, pooled: pd.DataFrame) -> pd.DataFrame:
-    """Attributes together, as they first occur; the concatenation has the pooled lines first in each."""
+    """Sort by attribute, in order of first occurrence; the pooled rows stay first in each."""
     blocks = {block: place for place, block in enumerate(_blocks(pooled))}
     place = [blocks[block] for block in zip(frame["modality"], frame["attribute"], strict=True)]
     return frame.iloc[pd.Series(place).argsort(kind="stable")].reset_index(drop=True)
@@ -80,16 +80,15 @@ def _page(frame: pd.DataFrame, similarity_auc: float | None) -> str:
     lines = [
         "# Quality of the annotations",
         "",
-        "Precision / recall against the known truth, in percent; a dash is a share of nothing. The "
-        "decisions on all values of an attribute are pooled, within each group of the true sensitive "
-        "attribute.",
+        "Precision / recall against the known truth, in percent; a dash means undefined. The decisions on "
+        "all values of an attribute are pooled, within each group of the true sensitive attribute.",
         "",
         *markdown_table(["annotations", *groups], pooled),
         *_similarity(similarity_auc),
         "",
         "## By value",
         "",
-        *markdown_table(["annotations", "value", "truly so", "precision / recall"], values),
+        *markdown_table(["annotations", "value", "true", "precision / recall"], values),
     ]
     return "\n".join(lines) + "\n"
 
@@ -99,11 +98,11 @@ def _similarity(auc: float | None) -> list[str]:
         return []
     return [
         "",
-        "The similarity of image and text, by which the quality filter of section 4.4 goes, is larger for a "
-        f"pair that belongs together than for one whose text is another image's with probability {auc:.3f} "
-        "(0.5: it tells nothing; 1 cannot be reached where another's text also fits).",
+        "The similarity of image and text, which the quality filter of section 4.4 uses, is larger for a "
+        f"matched pair than for one with the text of another image with probability {auc:.3f} (0.5: no "
+        "information; 1 is not reached if another image's text fits, too).",
     ]
 
 
-def _cell(line) -> str:
-    return "" if line is None else f"{percent(line.precision)} / {percent(line.recall)}"
+def _cell(cell) -> str:
+    return "" if cell is None else f"{percent(cell.precision)} / {percent(cell.recall)}"

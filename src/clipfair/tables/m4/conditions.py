@@ -1,4 +1,4 @@
-"""What every condition does to the data: size, biases before and after, what gave way."""
+"""The effect of every condition on the data: size, biases before and after, relaxed constraints."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ VERSIONS = ("before", "after", "sample")
 
 
 def build(audits: Sequence[str]) -> tuple[pd.DataFrame, str]:
-    """One line a condition, from the audits of ``make_condition``.
+    """One row per condition, from the audits that the rule ``make_condition`` writes.
 
     Parameters
     ----------
@@ -24,14 +24,14 @@ def build(audits: Sequence[str]) -> tuple[pd.DataFrame, str]:
     -------
     dataset, balance, kind, examples; rate_target and rate_realised (shares kept); Definitions 1 and 2
     before, after (weighted) and in the sample; share of humans before and in the sample; relative_gap
-    and unsatisfied (number of constraints that gave way) for M4; and the page. What a condition does not
-    have is empty.
+    and unsatisfied (number of constraints that are not satisfied) for M4; and the page. Values that do not
+    apply to a condition are NaN.
     """
-    frame = pd.DataFrame([_line(Path(path)) for path in audits])
+    frame = pd.DataFrame([_row(Path(path)) for path in audits])
     return frame, _page(frame)
 
 
-def _line(path: Path) -> dict:
+def _row(path: Path) -> dict:
     audit = read_json(path)
     balance, dataset = (folder.name.partition("~")[2] for folder in (path.parent, path.parent.parent))
     humans = audit["humans"]
@@ -48,12 +48,12 @@ def _line(path: Path) -> dict:
 
 def _page(frame: pd.DataFrame) -> str:
     head = ["condition", "kept", *(f"{bias.replace('_', ' ')}: {v}" for bias in BIASES for v in VERSIONS)]
-    head += ["humans: before", "humans: sample", "constraints that gave way"]
+    head += ["humans: before", "humans: sample", "unsatisfied constraints"]
     rows = [
-        [line.balance, f"{percent(line.rate_realised)}%"]
-        + [number(getattr(line, f"{bias}_{version}"), decimals=4) for bias in BIASES for version in VERSIONS]
-        + [percent(line.humans_before), percent(line.humans_sample), number(line.unsatisfied, decimals=0)]
-        for line in frame.astype(
+        [row.balance, f"{percent(row.rate_realised)}%"]
+        + [number(getattr(row, f"{bias}_{version}"), decimals=4) for bias in BIASES for version in VERSIONS]
+        + [percent(row.humans_before), percent(row.humans_sample), number(row.unsatisfied, decimals=0)]
+        for row in frame.astype(
             {"unsatisfied": float, "humans_before": float, "humans_sample": float}
         ).itertuples()
     ]
@@ -63,7 +63,7 @@ def _page(frame: pd.DataFrame) -> str:
             f"# Conditions on {datasets}",
             "",
             "Representation bias (Definition 1, against each condition's own target) and association bias "
-            "(Definition 2): in the data, under the weights, in the kept sample. A dash: does not apply.",
+            "(Definition 2): in the data, with the weights, in the kept sample. A dash: not applicable.",
             "",
             *markdown_table(head, rows),
             "",

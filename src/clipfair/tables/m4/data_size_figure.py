@@ -10,19 +10,19 @@ from clipfair.tables.m4.metric_names import metric_name
 
 @plotting.paper_style
 def draw(table: pd.DataFrame) -> Figure:
-    """A panel a model, a row a dataset, and the p-values at the end of each row.
+    """Draw one panel per model, one row per dataset, and the p-values at the end of each row.
 
     Parameters
     ----------
     table
-        Of :mod:`clipfair.tables.m4.data_size`.
+        The table of :mod:`clipfair.tables.m4.data_size`.
     """
     curves, tests = (table[table["part"] == part] for part in ("values", "tests"))
     panels, models = curves["panel"].unique(), curves["model_label"].unique()
     conditions = list(curves["condition"].unique())
-    look = plotting.series_styles(conditions)
+    styles = plotting.series_styles(conditions)
     columns = len(models) + 1
-    # One dataset: its models in rows of three. Several: a row each, with the same scale.
+    # One dataset: its models in rows of three. Several datasets: one row each, with a common scale.
     alone = len(panels) == 1
     across = min(3, columns) if alone else columns
     figure, axes = plotting.make_panels(columns * len(panels), columns=across, height=1.75 if alone else 1.3)
@@ -31,7 +31,7 @@ def draw(table: pd.DataFrame) -> Figure:
         row_axes = axes[row * columns : (row + 1) * columns]
         shown = curves[curves["panel"] == panel]
         for axis, model in zip(row_axes, models, strict=False):
-            handles |= _draw_model(axis, shown[shown["model_label"] == model], look, across)
+            handles |= _draw_model(axis, shown[shown["model_label"] == model], styles, across)
         plotting.draw_p_values(row_axes[-1], tests[tests["panel"] == panel], conditions)
         _share_scale(row_axes[:-1], every=across)
         if alone or row == 0:
@@ -46,8 +46,8 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_model(axis: Axes, shown: pd.DataFrame, look: dict, across: int) -> dict:
-    """Over the examples seen; condition by condition where there is one checkpoint only."""
+def _draw_model(axis: Axes, shown: pd.DataFrame, styles: dict, across: int) -> dict:
+    """Draw the conditions over the examples seen, or side by side if there is only one checkpoint."""
     handles = {}
     sizes = shown["examples"].nunique()
     step = (shown["examples"].max() - shown["examples"].min()) * 0.03
@@ -56,7 +56,7 @@ def _draw_model(axis: Axes, shown: pd.DataFrame, look: dict, across: int) -> dic
     for at, name in enumerate(names):
         frame = shown[shown["condition"] == name].sort_values("examples")
         x = frame["examples"] + plotting.dodge(at, len(names), width=step) if sizes > 1 else [at]
-        handles[name] = plotting.draw_series(axis, x, frame, look[name], name, scale=scale)
+        handles[name] = plotting.draw_series(axis, x, frame, styles[name], name, scale=scale)
     if sizes > 1:
         plotting.format_example_counts(axis)
         axis.set_xlabel("examples seen")
@@ -68,7 +68,7 @@ def _draw_model(axis: Axes, shown: pd.DataFrame, look: dict, across: int) -> dic
 
 
 def _share_scale(axes: list[Axes], *, every: int) -> None:
-    """The same y for all, numbers only at the first of each row."""
+    """Share the y axis; only the first panel of each row has numbers."""
     for at, axis in enumerate(axes):
         if at:
             axis.sharey(axes[0])

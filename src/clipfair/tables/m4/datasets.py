@@ -6,7 +6,7 @@ import pandas as pd
 
 from clipfair.tables.common.markdown import markdown_table
 
-# Prepared tables hold these beside attributes.
+# Columns of prepared tables that are not attributes.
 NOT_GROUPS = ("key", "split", "image", "tar", "parquet")
 MAX_GROUPS = 12
 
@@ -21,8 +21,8 @@ def build(tables: Mapping[str, str]) -> tuple[pd.DataFrame, str]:
 
     Returns
     -------
-    One line per dataset, split (``all`` first), column and group: ``dataset, split, column, group, n``; the
-    lines with column ``all`` are the sizes. Then the page.
+    One row per dataset, split (``all`` first), column and group: ``dataset, split, column, group, n``; rows
+    with column ``all`` are the sizes. Then the page.
     """
     frame = pd.concat(
         [_count(pd.read_parquet(path), name) for name, path in tables.items()], ignore_index=True
@@ -48,7 +48,7 @@ def _count(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 def _is_groups(column: pd.Series) -> bool:
     is_category = isinstance(column.dtype, pd.CategoricalDtype)
-    # A column of lists (captions, boxes) has an object type too, and no groups.
+    # A column of lists (captions, boxes) has an object type, too, but no groups.
     is_text = pd.api.types.infer_dtype(column, skipna=True) == "string"
     return (is_category or is_text) and column.nunique() <= MAX_GROUPS
 
@@ -57,10 +57,10 @@ def _page(frame: pd.DataFrame) -> str:
     sizes = frame[frame["column"] == "all"]
     whole = frame[(frame["split"] == "all") & (frame["column"] != "all")]
     rows = []
-    for dataset, lines in sizes.groupby("dataset", sort=False):
-        splits = ", ".join(f"{line.split} {line.n:,}" for line in lines.itertuples())
+    for dataset, counts in sizes.groupby("dataset", sort=False):
+        splits = ", ".join(f"{count.split} {count.n:,}" for count in counts.itertuples())
         groups = [
-            f"{column}: " + ", ".join(f"{line.group} {line.n:,}" for line in values.itertuples())
+            f"{column}: " + ", ".join(f"{count.group} {count.n:,}" for count in values.itertuples())
             for column, values in whole[whole["dataset"] == dataset].groupby("column", sort=False)
         ]
         rows.append([str(dataset), splits, "; ".join(groups)])

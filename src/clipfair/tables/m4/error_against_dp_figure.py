@@ -1,4 +1,4 @@
-"""Error against demographic parity difference, all methods, published points marked."""
+"""Error against demographic parity difference of all methods, with the published points."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +11,7 @@ MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "h"]
 
 
 def draw(compared: pd.DataFrame) -> Figure:
-    """One panel a task; filled points are ours with standard deviations, hollow ones published.
+    """Draw one panel per task; filled points are ours with standard deviations, hollow ones published.
 
     Parameters
     ----------

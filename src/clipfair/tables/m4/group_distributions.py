@@ -14,7 +14,7 @@ STATISTICS = {"maximum": "correlation_max", "median": "correlation_median"}
 
 
 def build(audit: str) -> tuple[pd.DataFrame, str]:
-    """Every group's share of the examples, and the correlations with labels, from a balancing's audit.
+    """Every group's share of the examples and its correlations with labels, from the audit of a balancing.
 
     The constraint sets are those of the audit. The paper has four at once: balance gender, balance
     age, decorrelate gender and occupation, decorrelate gender and age.
@@ -27,10 +27,10 @@ def build(audit: str) -> tuple[pd.DataFrame, str]:
 
     Returns
     -------
-    One line per constraint set and item: ``constraints, measure, item, target, before, after, sample``.
+    One row per constraint set and item: ``constraints, measure, item, target, before, after, sample``.
     The measure is ``share`` (in [0, 1]; the item is a group) or ``correlation`` (absolute, in [0, 1]; the
     item is ``maximum`` or ``median``, the target 0). ``after`` is weighted, ``sample`` the examples that
-    were kept; what is undefined is NaN. Then the page.
+    were kept; undefined values are NaN. Then the page.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def build(audit: str) -> tuple[pd.DataFrame, str]:
 
 
 def _shares(groups: Sequence[Mapping]) -> list[tuple]:
-    """Groups of one attribute stand together, as they first occur."""
+    """The shares of the groups, sorted by attribute in order of first occurrence."""
     attributes = [group["group"].partition("=")[0].rpartition(".")[2] for group in groups]
     return [
         (f"balance {attribute}", SHARE, group["group"], group["target"], *map(group.get, VERSIONS))

@@ -15,7 +15,7 @@ VERSIONS = {
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """Above a panel per attribute with its groups' shares and targets; below, the correlations.
+    """Draw a panel per attribute with its groups' shares and targets above, the correlations below.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def draw(frame: pd.DataFrame) -> Figure:
 
 
 def _draw_bars(axis: Axes, values: pd.DataFrame, versions: list[str]) -> None:
-    """Beside each other the versions of each item, across them its target."""
+    """Draw the versions of each item side by side, and its target across them."""
     places = np.arange(len(values))
     width = 0.8 / len(versions)
     for position, version in enumerate(versions):
@@ -82,7 +82,7 @@ def _draw_bars(axis: Axes, values: pd.DataFrame, versions: list[str]) -> None:
 
 
 def _group_label(group: str) -> str:
-    """``image.gender=man`` as man, and below it image."""
+    """``image.gender=man`` as man, with image on a second line."""
     column, _, value = group.partition("=")
     modality = column.rpartition(".")[0]
     return f"{value or column}\n{modality}" if modality else value or column

@@ -14,23 +14,23 @@ _NUMBER = r"#\d+$"  # of a caption, after the key of its image
 
 
 def build(caption_sets: Mapping[str, str], *, seed: int = 0) -> tuple[pd.DataFrame, str]:
-    """Which share of each set's images have a caption that mentions humans, by keyword.
+    """The share of each set's images with a caption that mentions humans, by keyword.
 
-    An image counts once for a keyword, however many of its captions have it. The paper says of no
-    keyword how often it occurs, and of COCO that captions of about 40% of the images mention humans.
+    An image counts once for a keyword, however many of its captions have it. The paper gives no frequencies
+    of keywords; it states that captions of about 40% of COCO's images mention humans.
 
     Parameters
     ----------
     caption_sets
         Name -> parquet with a row a caption: ``key`` (the image's, # and the caption's number),
-        ``caption``, and booleans ``text.human=<keyword>``; ``attrs["captions"]`` says what the captions
-        are, such as class names. The examples of the page are of the first set.
+        ``caption``, and booleans ``text.human=<keyword>``; ``attrs["captions"]`` describes the captions,
+        such as class names. The examples of the page are of the first set.
     seed
         Of the choice of examples, which is by a hash of the caption and so the same in any order.
 
     Returns
     -------
-    One line per keyword and set, the keyword ``any`` last: ``keyword, set, texts, images, mentioned,
+    One row per keyword and set, the keyword ``any`` last: ``keyword, set, texts, images, mentioned,
     rate, example``; then the page.
 
     Raises
@@ -40,7 +40,7 @@ def build(caption_sets: Mapping[str, str], *, seed: int = 0) -> tuple[pd.DataFra
     """
     parts = {name: _count(path, name, seed) for name, path in caption_sets.items()}
     frame = pd.concat(parts.values(), ignore_index=True)
-    # Keywords in the vocabulary's order, with the line of every set; ANY ends each set's keywords.
+    # Keywords in the vocabulary's order, each with the rows of all sets; ANY is the last keyword.
     order = list(dict.fromkeys(frame["keyword"]))
     frame = frame.sort_values("keyword", key=lambda name: name.map(order.index), kind="stable")
     frame = frame.reset_index(drop=True)
@@ -88,8 +88,8 @@ def _page(frame: pd.DataFrame, names: list[str]) -> str:
         "",
         f"Share of images, in percent, with a text that has the keyword as a whole word ({sizes}); the "
         f"examples are of {names[0]}. The paper finds human mentions for about 40% of COCO's images, and for "
-        "few of ImageNet's; what texts it took of ImageNet it does not say, here they are the names of the "
-        "classes.",
+        "few of ImageNet's; it does not state which texts of ImageNet it used, here they are the class "
+        "names.",
         "",
         *markdown_table(["keyword", "example", *(f"{name} (%)" for name in names)], rows),
     ]

@@ -9,15 +9,15 @@ from clipfair.tables.m4.metric_names import metric_name
 
 @plotting.paper_style
 def draw(table: pd.DataFrame) -> Figure:
-    """A panel a dataset and metric; a line a model.
+    """Draw one panel per dataset and metric, one line per model.
 
     Parameters
     ----------
     table
-        Of :mod:`clipfair.tables.m4.human_share`.
+        The table of :mod:`clipfair.tables.m4.human_share`.
     """
     models = list(table["model_label"].unique())
-    look = plotting.series_styles(models)
+    styles = plotting.series_styles(models)
     panels = list(table.groupby(["metric", "panel"], sort=False))
     columns = 3 if len(panels) in (3, 6) else 4
     figure, axes = plotting.make_panels(len(panels), columns=columns, height=1.5)
@@ -27,7 +27,7 @@ def draw(table: pd.DataFrame) -> Figure:
             frame = shown[shown["model_label"] == model].sort_values("human_share")
             x = 100 * frame["human_share"]
             handles[model] = plotting.draw_series(
-                axis, x, frame, look[model], model, scale=metric_name(metric).scale
+                axis, x, frame, styles[model], model, scale=metric_name(metric).scale
             )
         axis.set_xticks([0, 25, 50, 75, 100])
         axis.set_xlabel("human examples kept (%)")

@@ -1,4 +1,4 @@
-"""Figures 3, 5, 14, 16 of CLIP the Bias: bias by how long, and when, the balanced data were seen."""
+"""Figures 3, 5, 14, 16 of CLIP the Bias: bias by the share and order of balanced data in training."""
 
 from itertools import product
 
@@ -11,16 +11,16 @@ from clipfair.tables.m4.metric_names import metric_name
 
 @plotting.paper_style
 def draw(table: pd.DataFrame) -> Figure:
-    """On the left one distribution first, on the right the other; a row a dataset, a line a model.
+    """Draw one distribution first on the left, the other first on the right; one row per dataset.
 
     Parameters
     ----------
     table
-        Of :mod:`clipfair.tables.m4.learning_dynamics`.
+        The table of :mod:`clipfair.tables.m4.learning_dynamics`.
     """
     panels, orders = table["panel"].unique(), table["order"].unique()
     models = list(table["model_label"].unique())
-    look = plotting.series_styles(models)
+    styles = plotting.series_styles(models)
     figure, axes = plotting.make_panels(
         len(panels) * len(orders), columns=len(orders), height=1.5, width=plotting.PAGE * 0.8, sharey="row"
     )
@@ -31,7 +31,7 @@ def draw(table: pd.DataFrame) -> Figure:
         for at, model in enumerate(models):
             frame = shown[shown["model_label"] == model].sort_values("stage_1")
             x = 100 * frame["stage_1"] + plotting.dodge(at, len(models), width=3)
-            handles[model] = plotting.draw_series(axis, x, frame, look[model], model, scale=name.scale)
+            handles[model] = plotting.draw_series(axis, x, frame, styles[model], model, scale=name.scale)
         axis.set_xticks([round(100 * share) for share in sorted(shown["stage_1"].unique())])
         plotting.draw_zero_line(axis)
         plotting.tidy_axis(axis)

@@ -9,7 +9,7 @@ from clipfair.core.io import read_json
 from clipfair.tables.common.compare import REPRODUCED, compare, read_published
 from clipfair.tables.common.markdown import markdown_table, mean_and_std
 
-# The paper's column -> our metric's name in metrics.json. All are in percent.
+# The paper's column -> the metric in metrics.json. All are in percent.
 METRICS = {
     "DP": "demographic_parity_difference",
     "Error": "error",
@@ -20,7 +20,7 @@ METRICS = {
 def build(
     records: Iterable[str], published: str, settings: Mapping
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """Build the table from the metrics of every mitigation on every task.
+    """Mean and standard deviation of the metrics of every mitigation on every task.
 
     Parameters
     ----------
@@ -29,17 +29,17 @@ def build(
     published
         The paper's numbers (csv).
     settings
-        What ``Registry.table_settings`` says: rows and tasks in order, seeds, published table.
+        ``tasks`` and ``rows`` (method -> published row) in order, ``seeds``, ``published`` (table).
 
     Returns
     -------
     The tidy table (task, row, metric, mean, std, n; percent, standard deviation with ddof 1 over
-    the repeats), the same beside the published values, and the page for people.
+    the repeats), its comparison with the published values, and the page.
 
     Raises
     ------
     UserError
-        If a repeat that the registry asks for is not in the records.
+        If a repeat is missing from the records.
     """
     names = {(task["dataset"], task["sensitive"]): name for name, task in settings["tasks"].items()}
     repeats = pd.concat([_repeats(path, names) for path in records], ignore_index=True)
@@ -92,7 +92,7 @@ def _aggregate(repeats: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
 
 
 def _page(compared: pd.DataFrame, settings: Mapping) -> str:
-    """The table as in the paper: ours, the published value below it in brackets where there is one."""
+    """The table as in the paper: ours, then the published value in brackets if there is one."""
     columns = [(task, metric) for task in settings["tasks"] for metric in METRICS]
     cells = {(r.task, r.row, r.metric): _cell(r) for r in compared.itertuples()}
     lines = [

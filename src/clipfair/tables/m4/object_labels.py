@@ -13,7 +13,7 @@ from clipfair.tables.common.markdown import markdown_table, number, percent
 def build(
     annotations: Sequence[str], keep_lists: Sequence[str], *, attribute: str = "object", top: int = 50
 ) -> tuple[pd.DataFrame, str]:
-    """How the shares of the most frequent object labels change from all examples to those kept.
+    """The change in the shares of the most frequent object labels from all examples to those kept.
 
     Parameters
     ----------
@@ -24,13 +24,13 @@ def build(
     attribute
         Of the labels.
     top
-        How many labels, the most frequent before; of equals, the first in the alphabet.
+        The number of labels: the most frequent before; ties in alphabetical order.
 
     Returns
     -------
-    One line a label, the most frequent first: ``label, n_before, share_before, n_after, share_after,
+    One row per label, the most frequent first: ``label, n_before, share_before, n_after, share_after,
     relative_change``. A share is of the examples, in [0, 1]; the relative change is share_after /
-    share_before - 1, undefined for a label that never occurs. Then the page.
+    share_before - 1, NaN for a label that never occurs. Then the page.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def _kept_keys(paths: Sequence[str]) -> pd.Index:
     keys = pd.Index(pd.concat([frame["key"] for frame in read_annotations(paths, ["key"])]))
     if not keys.is_unique:
         twice = keys[keys.duplicated()][0]
-        raise UserError(f"{paths[0]}: key {twice!r} is kept twice; an example has one line in a keep-list")
+        raise UserError(f"{paths[0]}: key {twice!r} is kept twice; a keep-list has each example once")
     return keys
 
 

@@ -7,7 +7,7 @@ from clipfair.tables.common.palette import AFTER, BEFORE
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """A line a label, the most frequent on top: its shares before and after, and the relative change.
+    """Draw one line per label, the most frequent on top: shares before and after, and relative change.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Table 6 of CLIP the Bias: the proxies (Appendix A.5.1), how often they occur and with whom."""
+"""Table 6 of CLIP the Bias: frequency of the proxies and their association with groups (Appendix A.5.1)."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ def build(
 ) -> tuple[pd.DataFrame, str]:
     """Count the proxies in annotated examples.
 
-    The paper prints the list only; the counts and the associations are ours.
+    The paper prints only the list; the counts and the associations are ours.
 
     Parameters
     ----------
@@ -28,10 +28,10 @@ def build(
 
     Returns
     -------
-    One line per proxy, modality, group and modality of the group: ``proxy, modality, n, share, group,
+    One row per proxy, modality, group and modality of the group: ``proxy, modality, n, share, group,
     group_modality, group_n, association``; n of all examples have the proxy and group_n are in the group.
     The association is E[y | s = 1] - E[y | s = 0] (Definition 2; y the proxy, s the group), in [-1, 1],
-    undefined if nobody or everybody is in the group. Then the page.
+    NaN if no or every example is in the group. Then the page.
 
     Raises
     ------
@@ -85,31 +85,30 @@ def _tidy(data: Moments, *, groups: list[AnnotationColumn], labels: list[Annotat
 def _page(frame: pd.DataFrame, *, examples: int, sensitive: str) -> str:
     groups = list(frame["group"].unique())
     rows = []
-    for proxy, lines in frame.groupby("proxy", sort=False):
-        shares = lines.drop_duplicates("modality").set_index("modality")["share"]
+    for proxy, cells in frame.groupby("proxy", sort=False):
+        shares = cells.drop_duplicates("modality").set_index("modality")["share"]
         rows.append(
             [proxy]
             + [percent(shares.get(modality, np.nan), decimals=2) for modality in MODALITIES]
-            + [_strongest(lines[lines["group"] == group]) for group in groups]
+            + [_strongest(cells[cells["group"] == group]) for group in groups]
         )
     head = ["proxy", "in text (%)", "in image (%)", *(f"association with {group}" for group in groups)]
     text = [
         "# Table 6 of CLIP the Bias: proxies",
         "",
         f"How often each proxy occurs among {examples} examples, and its association with perceived "
-        f"{sensitive}, E[proxy | group] - E[proxy | not group]: of all pairs of modalities the one where "
-        "it is strongest, which stands behind it (group, proxy). The list is the paper's; the numbers have "
-        "no published counterpart.",
+        f"{sensitive}, E[proxy | group] - E[proxy | not group], for the pair of modalities (group, proxy) "
+        "with the strongest association. The list is the paper's; the numbers have no published counterpart.",
         "",
         *markdown_table(head, rows),
     ]
     return "\n".join(text) + "\n"
 
 
-def _strongest(lines: pd.DataFrame) -> str:
-    # A proxy that never occurs has an association of zero with every group, which says nothing.
-    known = lines[lines["n"] > 0].dropna(subset="association")
+def _strongest(cells: pd.DataFrame) -> str:
+    # A proxy that never occurs has no meaningful association (it is zero with every group).
+    known = cells[cells["n"] > 0].dropna(subset="association")
     if known.empty:
         return number(np.nan)
-    line = known.loc[known["association"].abs().idxmax()]
-    return f"{number(line['association'], sign='+')} ({line['group_modality']}, {line['modality']})"
+    cell = known.loc[known["association"].abs().idxmax()]
+    return f"{number(cell['association'], sign='+')} ({cell['group_modality']}, {cell['modality']})"

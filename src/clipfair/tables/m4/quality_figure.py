@@ -10,15 +10,15 @@ from clipfair.tables.m4.selection import OVERALL
 
 @plotting.paper_style
 def draw(table: pd.DataFrame) -> Figure:
-    """A panel a dataset, metric and group; models along x, or conditions where there is one model.
+    """Draw one panel per dataset, metric and group; models along x, or conditions if there is one model.
 
     Parameters
     ----------
     table
-        Of :mod:`clipfair.tables.m4.quality`.
+        The table of :mod:`clipfair.tables.m4.quality`.
     """
     models, conditions = list(table["model_label"].unique()), list(table["condition"].unique())
-    look = plotting.series_styles(conditions)
+    styles = plotting.series_styles(conditions)
     panels = list(table.groupby(["group", "metric", "panel"], sort=False))
     columns = _columns(table)
     figure, axes = plotting.make_panels(len(panels), columns=columns, height=1.5)
@@ -34,7 +34,7 @@ def draw(table: pd.DataFrame) -> Figure:
                 else [place + plotting.dodge(at, len(conditions)) for place in places]
             )
             handles[condition] = plotting.draw_series(
-                axis, x[: len(frame)], frame, look[condition], condition, scale=scale, line="none"
+                axis, x[: len(frame)], frame, styles[condition], condition, scale=scale, line="none"
             )
         plotting.label_positions(axis, conditions if len(models) == 1 else models, columns=columns)
         plotting.tidy_axis(axis)
@@ -46,7 +46,7 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _columns(table: pd.DataFrame) -> int:
-    """Datasets side by side, what is measured of them below each other, where that makes a rectangle."""
+    """The number of columns: the datasets if every metric has the same ones, else three or four."""
     sizes = set(table.groupby(["group", "metric"], sort=False)["panel"].nunique())
     size = sizes.pop()
     if not sizes and size in (2, 3, 4):

@@ -92,5 +92,5 @@ def test_runs_of_two_grids_are_missing_once(tmp_path):
     grids = {"one": grid(seeds=[1]), "two": grid(seeds=[1, 2])}
     settings = {"table": "m4/table1", "study": "embedded", "grids": grids}
     assert len(missing_runs(records, settings, ["objects"])) == 2
-    with pytest.raises(UserError, match="and 1 more; make what is missing"):
+    with pytest.raises(UserError, match="and 1 more; make the missing ones"):
         check_complete(records, settings, ["objects"])

@@ -56,7 +56,7 @@ def test_groups_are_counted_by_split_with_their_label(prepared):
     assert (
         sums == used.groupby("split", observed=True).size().reindex(sums.index.get_level_values(0)).values
     ).all()
-    assert "have the label (glaucoma)" in page
+    assert "with the label (glaucoma)" in page
 
 
 def test_unknown_groups_are_shown_where_there_are_some(prepared):

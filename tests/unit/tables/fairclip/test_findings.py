@@ -226,7 +226,7 @@ def test_a_model_that_is_not_trained_stands_against_every_seed(tmp_path):
 def test_a_finding_needs_its_runs(records):
     without = records[records["method"] != "a-fairclip"]
     told = settings("fairclip/findings", roles=ROLES)
-    with pytest.raises(UserError, match=r"method~a-fairclip/.* and 11 more; make what is missing"):
+    with pytest.raises(UserError, match=r"method~a-fairclip/.* and 11 more; make the missing ones"):
         findings.build(without, None, told)
     assert set(METHODS) > set(without["method"])
 

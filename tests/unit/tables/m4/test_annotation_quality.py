@@ -73,10 +73,10 @@ def test_a_share_of_nothing_is_a_dash(tmp_path):
     assert "similarity" not in page
 
 
-def test_how_well_the_similarity_tells_mismatches(tmp_path):
+def test_the_similarity_auc_is_on_the_page(tmp_path):
     some = pd.DataFrame({"key": ["a"], "text.gender=man": [True]})
     _, page = build(record(tmp_path, annotation_quality(some, some), auc=0.8125))
-    assert "another image's with probability 0.812 " in page
+    assert "another image with probability 0.812 " in page
 
 
 def test_an_empty_record_is_refused(tmp_path):
