@@ -47,6 +47,10 @@ def _fix_layout(figure: Figure) -> None:
         part.bbox_relative.set_points(np.round(part.bbox_relative.get_points(), DECIMALS))
     for axis in figure.axes:
         axis.set_position(np.round(axis.get_position().bounds, DECIMALS))
+    for part in (figure, *figure.subfigs):
+        for legend in part.legends:
+            # By default a legend moves with the saved area, and so into the strip above the figure.
+            legend.set_bbox_to_anchor((0, 0, 1, 1), transform=part.transSubfigure)
 
 
 def _add_mark(figure: Figure, data: str) -> Bbox:
