@@ -4,8 +4,8 @@ The head is a batch norm without parameters and a linear layer with two outputs,
 used: the loss is the binary cross-entropy of logit[1], the probability of label 1 is its sigmoid. The first
 output still has an effect, since LARS takes the norm of the whole weight. The learning rate is
 ``base_rate * batch_size / 256``, reached by a linear warm-up and then decayed by half a cosine to 0; it is
-set at every step. Every ``every`` epochs, and after the last, the probe is validated. The state with the best
-validation AUC is kept, the first of equal ones.
+set at every step. Every ``every`` epochs, and after the last, the probe is validated. The test predictions at
+the best validation AUC are kept, the first of equal ones.
 
 All randomness comes from a torch generator: the initial weights, the order of the examples, and the
 augmentation of the features.
@@ -77,16 +77,12 @@ class FittedProbe:
     Attributes
     ----------
     p : (n,) float64, the probability of label 1 of the test examples.
-    epoch : the epoch of the best validation AUC.
     log : one mapping per validation: ``epoch``, ``loss`` (mean of the epoch), ``validation_auc``,
         ``test_auc``.
-    state : the head's weights.
     """
 
     p: np.ndarray
-    epoch: int
     log: list[dict]
-    state: dict[str, Tensor]
 
 
 def learning_rate(epoch: float, settings: ProbeSettings) -> float:
@@ -160,17 +156,21 @@ def fit_probe(
     optimiser = make_optimiser(head, settings)
     targets = torch.as_tensor(labels, dtype=torch.float32)
     order = torch.randperm(len(labels), generator=generator)
-    best, log = None, []
+    best_p, best_auc, log = None, -1.0, []
     for epoch in progress(range(1, settings.epochs + 1), unit="epoch", what="probe"):
         if settings.reshuffle and epoch > 1:
             order = torch.randperm(len(labels), generator=generator)
         loss = _train_epoch(head, optimiser, training_features, targets, order, epoch, settings)
         if epoch % settings.every == 0 or epoch == settings.epochs:
-            current = _validate(head, epoch, loss, validation, test)
-            log.append(current.log[0])
-            if best is None or current.log[0]["validation_auc"] > best.log[0]["validation_auc"]:
-                best = current
-    return FittedProbe(best.p, best.epoch, log, best.state)
+            of_validation, of_test = _predict(head, validation), _predict(head, test)
+            aucs = {
+                "validation_auc": auc(validation.labels, of_validation),
+                "test_auc": auc(test.labels, of_test),
+            }
+            log.append({"epoch": epoch, "loss": loss, **aucs})
+            if best_p is None or aucs["validation_auc"] > best_auc:
+                best_p, best_auc = of_test, aucs["validation_auc"]
+    return FittedProbe(best_p, log)
 
 
 def _check(labels: np.ndarray, validation_labels: np.ndarray, settings: ProbeSettings) -> None:
@@ -215,19 +215,7 @@ def _train_epoch(
 
 
 @torch.no_grad()
-def _validate(
-    head: nn.Module, epoch: int, loss: float, validation: LabelledFeatures, test: LabelledFeatures
-) -> FittedProbe:
-    """The probe after an epoch, with one entry in its log."""
+def _predict(head: nn.Module, examples: LabelledFeatures) -> np.ndarray:
+    """The probability of label 1; (n,) float64."""
     head.eval()
-    of_validation, of_test = (
-        torch.sigmoid(head(part.features)[:, 1].double()).cpu().numpy() for part in (validation, test)
-    )
-    entry = {
-        "epoch": epoch,
-        "loss": loss,
-        "validation_auc": auc(validation.labels, of_validation),
-        "test_auc": auc(test.labels, of_test),
-    }
-    state = {name: value.detach().cpu().clone() for name, value in head.state_dict().items()}
-    return FittedProbe(of_test, epoch, [entry], state)
+    return torch.sigmoid(head(examples.features)[:, 1].double()).cpu().numpy()
