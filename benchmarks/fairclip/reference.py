@@ -1,4 +1,4 @@
-"""One step as the released FairCLIP code takes it, written anew from its description.
+"""One step of the released FairCLIP code, written from its description.
 
 Whole similarity matrices are multiplied for their diagonals, every group has a forward pass and a call of
 geomloss of its own.
@@ -32,9 +32,9 @@ def released_loss(
     sinkhorn
         Arguments of geomloss's ``SamplesLoss``.
     square
-        Whether the scores are the diagonal of L L, or of L.
+        True takes the diagonal of L L as scores, False that of L.
     divide_batch, divide_group
-        Whether they are divided by their sum.
+        True divides the scores by their sum.
     """
     distance = SamplesLoss("sinkhorn", backend="tensorized", **sinkhorn)
     per_image, per_text = _logits(model, batch)

@@ -2,9 +2,9 @@
 
     python benchmarks/fairclip/run.py --data FOLDER [--models small ViT-B-32] [--threads 1]
 
-makes fundus images of 512 x 512 pixels with notes in FOLDER (in the format of Harvard-FairVLMed), and
-writes results.csv beside this file, one measurement a row. Seconds are of the processor (of the clock
-on a GPU), the median of the repetitions.
+generates fundus images of 512 x 512 pixels with notes in FOLDER (in the format of Harvard-FairVLMed), and
+writes results.csv next to this file, one measurement per row. Seconds are CPU time (wall time on a GPU), the
+median of the repetitions.
 """
 
 import argparse
@@ -54,7 +54,7 @@ RECIPE = {
 
 
 def clock() -> float:
-    """Seconds: of the clock on a GPU, of this process elsewhere."""
+    """Wall time with a GPU, CPU time of this process without; seconds."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
         return time.perf_counter()
@@ -62,7 +62,7 @@ def clock() -> float:
 
 
 def seconds(function: Callable[[], object], repetitions: int) -> float:
-    """The median time of a call; after one that is not counted, if there are several."""
+    """The median time of a call, after one warm-up call if there are several repetitions."""
     if repetitions > 1:
         function()
     found = []
@@ -82,7 +82,7 @@ def distances(n: int, groups: int, repetitions: int) -> Iterator[dict]:
     population = (25 + 3 * torch.randn(n, generator=generator)).requires_grad_()
     others = [25.5 + 3 * torch.randn(n, generator=generator) for _ in range(groups)]
     exact = group_distances(EXACT, population.double(), [other.double() for other in others]).detach()
-    lines = {
+    entries = {
         "exact": EXACT,
         **{
             f"{kind} {scaling}": {**SINKHORN, "kind": kind, "scaling": scaling}
@@ -90,12 +90,12 @@ def distances(n: int, groups: int, repetitions: int) -> Iterator[dict]:
             for scaling in (0.5, 0.95)
         },
     }
-    for name, line in lines.items():
+    for name, entry in entries.items():
 
-        def step(line: Mapping = line) -> None:
-            torch.autograd.grad(group_distances(line, population, others).sum(), population)
+        def step(entry: Mapping = entry) -> None:
+            torch.autograd.grad(group_distances(entry, population, others).sum(), population)
 
-        error = (group_distances(line, population, others).detach() / exact - 1).abs().max().item()
+        error = (group_distances(entry, population, others).detach() / exact - 1).abs().max().item()
         yield {
             "what": "distance",
             "case": f"{n} x {n}, {groups} groups",
@@ -109,7 +109,7 @@ def distances(n: int, groups: int, repetitions: int) -> Iterator[dict]:
 
 
 def make_data(folder: Path) -> Path:
-    """The images and their prepared table, once."""
+    """Generate the images and their prepared table, if they do not exist."""
     path = folder / "table.parquet"
     if not path.is_file():
         settings = make_settings("fundus", {"size": 512, "train": 400, "validation": 30, "test": 60})
@@ -118,8 +118,8 @@ def make_data(folder: Path) -> Path:
     return path
 
 
-class Released:
-    """Batches as the released loaders give them: every file opened and prepared, every time."""
+class ReleasedLoader:
+    """Batches as in the released loaders: every file is opened and prepared at every step."""
 
     def __init__(self, train: Examples, folder: str, built: BuiltModel, device: str):
         self.rows = train.table.to_dict("records")
@@ -128,9 +128,9 @@ class Released:
 
     def pairs(self, positions: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Prepared images and tokens."""
-        pictures = [self.built.preprocess(open_image(self.rows[i], folder=self.folder)) for i in positions]
+        images = [self.built.preprocess(open_image(self.rows[i], folder=self.folder)) for i in positions]
         tokens = self.built.tokenizer([self.texts[i] for i in positions])
-        return torch.stack(pictures).to(self.device), tokens.to(self.device)
+        return torch.stack(images).to(self.device), tokens.to(self.device)
 
 
 @dataclass(frozen=True)
@@ -140,35 +140,35 @@ class Case:
     name: str
     built: BuiltModel
     train: Examples
-    loader: Released
+    loader: ReleasedLoader
     device: str
     repetitions: int
 
     def batches(self) -> GroupedBatches:
-        """Ours, with a batch of each race beside each."""
+        """Our batches, with a group batch of each race."""
         groups = list(self.train.members("race").values())
         return GroupedBatches(
             self.train, self.built, groups, batch_size=BATCH, group_batch_size=BATCH, seed=0
         )
 
     def pairs(self) -> list[tuple[Tensor, Tensor]]:
-        """The released loaders' first batch, and those of the groups; decoded now."""
-        everybody, groups = next(self.batches().positions())
-        return [self.loader.pairs(part) for part in (everybody, *groups)]
+        """Decode the first batch and its group batches as the released loaders do."""
+        batch, groups = next(self.batches().positions())
+        return [self.loader.pairs(part) for part in (batch, *groups)]
 
 
-def make_case(name: str, line: Mapping, data: Path, repetitions: int) -> Case:
-    """Build the model and decode the pictures."""
+def make_case(name: str, entry: Mapping, data: Path, repetitions: int) -> Case:
+    """Build the model and decode the images."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    built = build(line, None, 0)
+    built = build(entry, None, 0)
     built.model.to(device).eval()
     table = {"raw": str(data / "fundus"), "table": str(make_data(data))}
     train = read_splits(RECIPE, table, built, subsample=None, seed=0, cache=data / "cache")["train"]
-    return Case(name, built, train, Released(train, table["raw"], built, device), device, repetitions)
+    return Case(name, built, train, ReleasedLoader(train, table["raw"], built, device), device, repetitions)
 
 
 def steps(case: Case, method: str) -> Iterator[dict]:
-    """Both kinds of step: their differences, and their times from files and from memory."""
+    """Our step and the released one: their differences, and their times from files and from memory."""
     model, variant, lam = case.built.model, VARIANTS[method], LAMS[method]
     objective = FairclipObjective(
         replace(variant, precision="fp32"), Fairness(lam, {"race": 1}), ["race"] * 3, case.built
@@ -211,13 +211,13 @@ def difference(model: nn.Module, ours: Callable[[], Tensor], released: Callable[
         found.append(
             (value.item(), torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
         )
-    (mine, my_gradient), (theirs, their_gradient) = found
-    gap = ((my_gradient - their_gradient).norm() / their_gradient.norm()).item()
-    return {"loss": theirs, "error": abs(mine / theirs - 1), "gradient_error": gap}
+    (our_loss, our_gradient), (their_loss, their_gradient) = found
+    gap = ((our_gradient - their_gradient).norm() / their_gradient.norm()).item()
+    return {"loss": their_loss, "error": abs(our_loss / their_loss - 1), "gradient_error": gap}
 
 
 def parts(case: Case) -> Iterator[dict]:
-    """Where the time goes."""
+    """The time of each part of a step."""
     model, pairs = case.built.model, case.pairs()
     joined = tuple(torch.cat(sides) for sides in zip(*pairs[1:], strict=True))
 
@@ -234,7 +234,7 @@ def parts(case: Case) -> Iterator[dict]:
     for what, part in {
         "part: decoding of all four batches": case.pairs,
         "part: forward and backward of the batch": train_one,
-        "part: forward of three groups, apart": lambda: [encode(*group) for group in pairs[1:]],
+        "part: forward of three groups, separately": lambda: [encode(*group) for group in pairs[1:]],
         "part: forward of three groups, together": lambda: encode(*joined),
     }.items():
         passed = seconds(part, case.repetitions)
@@ -242,7 +242,7 @@ def parts(case: Case) -> Iterator[dict]:
 
 
 def main() -> None:
-    """Measure, write."""
+    """Measure and write results.csv."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -263,9 +263,9 @@ def main() -> None:
     keep(distances(32, 3, 20))
     keep(distances(2000, 1, 1))
     for name in options.models:
-        line = SMALL if name == "small" else {"kind": "open_clip", "name": name}
+        entry = SMALL if name == "small" else {"kind": "open_clip", "name": name}
         is_fast = name == "small" or torch.cuda.is_available()
-        case = make_case(name, line, options.data, 20 if is_fast else 1)
+        case = make_case(name, entry, options.data, 20 if is_fast else 1)
         for method in METHODS if is_fast else ["a-fairclip"]:
             keep(steps(case, method))
         keep(parts(case))
