@@ -175,7 +175,7 @@ def sign_test(differences: ArrayLike, *, alternative: Alternative = "two-sided")
     return PairedTest(positive, p_value, len(kept))
 
 
-def p_matrix(values: pd.DataFrame) -> pd.DataFrame:
+def compare_conditions(values: pd.DataFrame) -> pd.DataFrame:
     """Wilcoxon's signed-rank test between every two conditions (Figures 2 and 4 of CLIP the Bias).
 
     Parameters

@@ -12,9 +12,9 @@ from scipy import stats
 
 from clipfair.metrics.statistics import (
     EXACT_UP_TO,
+    compare_conditions,
     holm,
     mean_interval,
-    p_matrix,
     seed_interval,
     sign_test,
     signed_rank,
@@ -98,7 +98,7 @@ def test_the_sign_test_counts_the_assignments_of_signs(differences, alternative)
 
 def test_the_matrix_has_every_ordered_pair_and_only_complete_pairs():
     values = pd.DataFrame({"a": [1.0, 2, 3, np.nan], "b": [0.0, 0, 0, 5], "c": [np.nan] * 4})
-    matrix = p_matrix(values).set_index(["condition", "against"])
+    matrix = compare_conditions(values).set_index(["condition", "against"])
     assert len(matrix) == 6
     assert matrix.loc[("a", "b"), "p_value"] == matrix.loc[("b", "a"), "p_value"] == 0.25
     assert matrix.loc[("a", "b"), "median_difference"] == 2

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.metrics.statistics import p_matrix, summarise_runs
+from clipfair.metrics.statistics import compare_conditions, summarise_runs
 from clipfair.tables.common.markdown import markdown_table, p_value_text
 from clipfair.tables.m4.metric_names import metric_name
 from clipfair.tables.m4.pages import last_checkpoint, model_rows, page_title
@@ -55,7 +55,7 @@ def _tests(chosen: pd.DataFrame) -> pd.DataFrame:
     names = chosen["condition"].unique()
     return pd.concat(
         [
-            p_matrix(frame.pivot(index=MATCHED, columns="condition", values="value")[names]).assign(
+            compare_conditions(frame.pivot(index=MATCHED, columns="condition", values="value")[names]).assign(
                 panel=panel
             )
             for panel, frame in panels.items()

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.metrics.statistics import p_matrix, sign_test
+from clipfair.metrics.statistics import compare_conditions, sign_test
 from clipfair.tables.common.markdown import markdown_table, number, p_value_text
 from clipfair.tables.m4.metric_names import metric_name
 from clipfair.tables.m4.selection import final_of_conditions
@@ -55,7 +55,7 @@ def _tests(records: pd.DataFrame, claim: Mapping, settings: Mapping) -> pd.DataF
     chosen = final_of_conditions(records, {**settings, **claim}, claim["metrics"])
     names = chosen["condition"].unique()
     paired = chosen.pivot(index=MATCHED, columns="condition", values="value")[names]
-    tests = p_matrix(paired)
+    tests = compare_conditions(paired)
     order = {name: at for at, name in enumerate(names)}
     # Each pair once: the later condition against the earlier.
     tests = tests[tests["condition"].map(order) > tests["against"].map(order)]
