@@ -1,6 +1,6 @@
 """The keep-list of a condition: which keys of each shard are kept, and with which caption."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -8,15 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clipfair.balance.indicators import IndicatorLayout, decode, encode
+from clipfair.balance.indicators import IndicatorLayout, decode
 from clipfair.balance.parquet_parts import ParquetParts
-from clipfair.balance.table import AnnotationTable, check_unique, keys_of
+from clipfair.balance.table import AnnotationTable, check_unique
+from clipfair.balance.weigh import WeighedBatch, weigh_batches
 from clipfair.balance.weight_rules import WeightRule, read_numbers
 from clipfair.core.errors import UserError, progress
-from clipfair.core.keys import hash_keys, key_texts
-from clipfair.m4 import sampling
 from clipfair.m4.bias import Moments, moments
-from clipfair.m4.problem import distinct_rows
 
 VERSIONS = ("before", "after", "sample")
 
@@ -42,19 +40,6 @@ class KeepListSums:
         self.humans[version] += humans
 
 
-@dataclass(frozen=True)
-class _WeighedBatch:
-    """A batch of n examples with its distinct encoded rows, and each example's row, weight and decision."""
-
-    batch: pa.RecordBatch
-    rows: np.ndarray
-    index: np.ndarray
-    weights: np.ndarray
-    keep: np.ndarray
-    keys: pa.Array
-    hashes: np.ndarray
-
-
 def write_keep_list(
     tables: Sequence[AnnotationTable],
     rule: WeightRule,
@@ -66,8 +51,8 @@ def write_keep_list(
 ) -> KeepListSums:
     """Write the keep-list in one pass over the tables; it appears only if all keys are unique.
 
-    An example is kept with probability q / Q by a hash of its key and the seed. The columns are ``key``,
-    ``shard`` (the table's name without suffix) and, with ``rewritten`` captions, ``text``.
+    Its columns are ``key``, ``shard`` (the table's name without suffix) and, with ``rewritten`` captions,
+    ``text``.
     """
     with_humans = all("human" in table.booleans for table in tables)
     columns = dict.fromkeys(["key", *layout.columns, *rule.columns, *(["human"] if with_humans else [])])
@@ -76,41 +61,33 @@ def write_keep_list(
         for number, table in enumerate(progress(tables, unit=" shards", what="sampling")):
             table.check_columns(["key"])
             captions = None if rewritten is None else _RewrittenCaptions(rewritten[number])
-            for part in _weigh(table, rule, layout, columns=list(columns), seed=seed):
+            parts = weigh_batches(
+                table,
+                rule.weigh,
+                layout,
+                columns=list(columns),
+                key="key",
+                max_weight=rule.max_weight,
+                seed=seed,
+            )
+            for part in parts:
                 hashes.append(part.hashes)
-                kept = part.keys.filter(pa.array(part.keep))
+                kept = pc.cast(part.keys, pa.string()).filter(pa.array(part.keep))
                 written = {"key": kept, "shard": pa.repeat(pa.scalar(table.path.stem), len(kept))}
                 keep_list.write(written if captions is None else written | {"text": captions.of(kept)})
-                _add_batch(sums, part, rule, layout, with_humans=with_humans)
+                _add_batch(sums, part, layout, with_humans=with_humans)
         check_unique(tables, "key", np.concatenate(hashes), seed=seed)
     return sums if with_humans else replace(sums, humans={})
 
 
-def _weigh(
-    table: AnnotationTable, rule: WeightRule, layout: IndicatorLayout, *, columns: Sequence[str], seed: int
-) -> Iterator[_WeighedBatch]:
-    first_row = 0
-    for batch in table.batches(columns):
-        rows, index = distinct_rows(encode(batch, layout, first_row=first_row))
-        weights = rule.weigh(batch, rows, index)
-        keys = pc.cast(keys_of(batch, "key", first_row=first_row), pa.string())
-        hashes = hash_keys(key_texts(keys), seed=seed)
-        keep = sampling.keep(hashes, weights, max_weight=rule.max_weight)
-        yield _WeighedBatch(batch, rows, index, weights, keep, keys, hashes)
-        first_row += batch.num_rows
-
-
-def _add_batch(
-    sums: KeepListSums, part: _WeighedBatch, rule: WeightRule, layout: IndicatorLayout, *, with_humans: bool
-) -> None:
-    humans = read_numbers(part.batch, "human") if with_humans else np.zeros(len(part.keep))
+def _add_batch(sums: KeepListSums, part: WeighedBatch, layout: IndicatorLayout, *, with_humans: bool) -> None:
+    humans = read_numbers(part.batch, "human") if with_humans else np.zeros(len(part.weights))
     sensitive, labels, _ = decode(part.rows, layout)
-    weightings = (np.ones(len(part.keep)), part.weights, part.keep.astype(float))
+    weightings = (np.ones(len(part.weights)), part.weights, part.keep.astype(float))
     for version, weighting in zip(VERSIONS, weightings, strict=True):
         by_pattern = np.bincount(part.index, weights=weighting, minlength=len(part.rows))
         sums.add(version, moments(sensitive, labels, by_pattern), humans=weighting @ humans)
-    probability = part.weights / rule.max_weight
-    sums.variance += float(probability @ (1 - probability))
+    sums.variance += part.variance
 
 
 class _RewrittenCaptions:

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import sparse
+import pyarrow as pa
 
 from clipfair.balance.indicators import IndicatorLayout, decode, layout_from
 from clipfair.core.errors import UserError
@@ -29,11 +29,12 @@ class Weigher:
     v: np.ndarray
     mu: float
 
-    def weigh_patterns(self, rows: np.ndarray) -> tuple[np.ndarray, sparse.csr_array, np.ndarray]:
-        """Sensitive (n, m), labels (n, c) and weights (n,) of encoded rows."""
+    def weigh(self, batch: pa.RecordBatch, rows: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """The weights of a batch, (n,), from its distinct encoded rows and each example's index among
+        them; a :data:`~clipfair.balance.weigh.WeightFunction`."""
         sensitive, labels, utility = decode(rows, self.layout)
         q = weights(sensitive, labels, utility, v=self.v, mu=self.mu, settings=self.settings)
-        return sensitive, labels, q
+        return q[index]
 
 
 def write_dual(path: str | Path, weigher: Weigher) -> None:

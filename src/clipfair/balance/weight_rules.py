@@ -1,6 +1,6 @@
 """How each kind of condition weighs examples."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from clipfair.balance.condition_data import ConditionData
 from clipfair.balance.table import AnnotationTable
+from clipfair.balance.weigh import WeightFunction
 from clipfair.balance.weigher import Weigher
 from clipfair.core.errors import UserError
 from clipfair.m4 import M4Settings, Problem, Solution, max_rate, solve
@@ -29,7 +30,7 @@ class WeightRule:
 
     Attributes
     ----------
-    weigh : the weights (n,) of a batch, given also its distinct encoded rows and each example's index.
+    weigh : gives the weights of a batch.
     columns : the columns that it reads.
     max_weight : Q.
     notes : sentences about it for the audit.
@@ -37,7 +38,7 @@ class WeightRule:
     weigher, solution : of M4; None for the other kinds.
     """
 
-    weigh: Callable[[pa.RecordBatch, np.ndarray, np.ndarray], np.ndarray]
+    weigh: WeightFunction
     columns: tuple[str, ...] = ()
     max_weight: float = 1.0
     notes: tuple[str, ...] = ()
@@ -83,7 +84,7 @@ def _balance(
     solution = solve(Problem(data.patterns, m4_settings))
     weigher = Weigher(data.layout, m4_settings, solution.v, solution.mu)
     return WeightRule(
-        lambda batch, rows, index: weigher.weigh_patterns(rows)[2][index],
+        weigher.weigh,
         max_weight=settings.max_weight,
         notes=notes,
         facts={"largest_rate": largest},
