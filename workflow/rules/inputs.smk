@@ -507,5 +507,13 @@ def get_compared_files():
     return REGISTRY.table_files(".compare.csv", among=get_compared_names())
 
 
+def get_table_labels(wildcards):
+    return {"table": wildcards.table, "data": get_data_kind(wildcards)}
+
+
+def get_figure_labels(wildcards):
+    return {"figure": wildcards.table, "data": get_data_kind(wildcards)}
+
+
 def get_paper_title(wildcards):
     return REGISTRY.paper_title(wildcards.paper)

@@ -25,7 +25,7 @@ rule render_pages:
             caption="../report/page.rst",
             category=get_paper_title,
             subcategory="Tables",
-            labels={"table": "{table}", "data": get_data_kind},
+            labels=get_table_labels,
         ),
         compared=report(
             directory(paths.COMPARED),
@@ -33,7 +33,7 @@ rule render_pages:
             caption="../report/compared.rst",
             category=get_paper_title,
             subcategory="Compared values",
-            labels={"table": "{table}", "data": get_data_kind},
+            labels=get_table_labels,
         ),
     log:
         "logs/render_pages/{study}.log",

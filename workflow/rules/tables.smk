@@ -105,7 +105,7 @@ rule draw_figure:
             caption="../report/figure.rst",
             category=get_paper_title,
             subcategory="Figures",
-            labels={"figure": "{table}", "data": get_data_kind},
+            labels=get_figure_labels,
         ),
         png=f"{paths.TABLE}.png",
     log:
