@@ -1,4 +1,4 @@
-"""A model that knows colours: pictures and words of one colour have one embedding."""
+"""An encoder in which images and words of one colour have the same embedding."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from clipfair.annotate.encoders.clip import ClipEncoder
 
 
 class ColourModel(torch.nn.Module):
-    """Image and text input are both (n, 3) amounts of red, green and blue."""
+    """Encodes (n, 3) amounts of red, green and blue, for images and texts."""
 
     def encode_image(self, image, normalize):
         assert normalize
@@ -26,7 +26,7 @@ def mean_colour(image):
 
 
 def named_colours(texts):
-    """Every colour that a text names; grey if none."""
+    """The colours that each text names; grey if none."""
     named = [[float(colour in text) for colour in ("red", "green", "blue")] for text in texts]
     return torch.tensor([amounts if any(amounts) else [1.0, 1.0, 1.0] for amounts in named])
 
@@ -44,9 +44,9 @@ def write_shard(tmp_path):
         path = tmp_path / f"{name}.tar"
         with tarfile.open(path, "w") as tar:
             for key, image, caption in pairs:
-                picture = io.BytesIO()
-                image.save(picture, "PNG")
-                files = {"png": picture.getvalue(), "txt": caption.encode()}
+                encoded = io.BytesIO()
+                image.save(encoded, "PNG")
+                files = {"png": encoded.getvalue(), "txt": caption.encode()}
                 files["json"] = json.dumps({"key": key}).encode()
                 for suffix, data in files.items():
                     member = tarfile.TarInfo(f"{key}.{suffix}")

@@ -39,7 +39,7 @@ def test_every_caption_has_a_row(annotate):
 
 
 @pytest.mark.parametrize("column", ["label", "class_name"])
-def test_a_class_is_the_caption_of_its_pictures(annotate, column):
+def test_a_class_name_is_the_caption_of_its_images(annotate, column):
     names = ["Faces_of_men", "bridegroom", "scuba diver", "bridegroom"]
     table = pd.DataFrame({"key": list("abcd"), "label": pd.Categorical(["n1", "n0", "n2", "n0"])})
     found = annotate(table.assign(**{column: pd.Categorical(names)}))

@@ -1,4 +1,4 @@
-"""Encoders: the linear one against its formulas, open_clip ones from files, and what is refused."""
+"""Encoders: the linear one against its formulas, CLIP models from files, and invalid files."""
 
 from collections import Counter
 
@@ -49,7 +49,7 @@ def linear(shards, tmp_path):
 
 
 def features_by_scipy(encoder, image):
-    """Two correlations with zero padding, rectified; the second's means in fields."""
+    """Two rectified correlations with zero padding, then means over fields."""
     seen = np.moveaxis(np.asarray(image) / 127.5 - 1, -1, 0)
     layers = ((encoder.kernels_1, encoder.biases_1, 2), (encoder.kernels_2, encoder.biases_2, 1))
     for kernels, biases, stride in layers:
@@ -93,7 +93,7 @@ def test_linear_encoder_is_ridge_regression_on_the_captions(linear, pairs):
     np.testing.assert_allclose((of_images * of_texts).sum(axis=1), cosines, atol=1e-3)
 
 
-def test_new_pictures_fit_their_own_captions(linear):
+def test_new_images_are_most_similar_to_their_captions(linear):
     rng = np.random.default_rng(7)
     of_images = linear.encode_images([noisy(colour, rng) for colour in COLOURS for _ in range(10)])
     similarity = of_images @ linear.encode_texts([f"a {colour} ball" for colour in COLOURS]).T
@@ -136,7 +136,7 @@ def test_encoder_counts_bad_examples(pairs, write_shard, tmp_path):
     fit_encoder([shard], tmp_path / "encoder.npz", **SMALL, max_bad_share=0.02)
 
 
-def test_files_that_are_no_linear_encoder(tmp_path):
+def test_invalid_files_of_a_linear_encoder(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         linear_module.load_encoder({}, tmp_path / "none.npz")
     path = tmp_path / "bad.npz"
@@ -148,7 +148,7 @@ def test_files_that_are_no_linear_encoder(tmp_path):
         linear_module.load_encoder({}, path)
 
 
-# A model of the catalogue, small enough to be tested.
+# A small model as in the catalogue.
 LINE = {"kind": "small", "size": 32, "width": 4, "dim": 8, "length": 12, "words": "embedded"}
 
 
@@ -194,12 +194,12 @@ def test_open_clips_models_are_in_the_catalogue(monkeypatch):
     assert encoder.encode_texts(["a nurse"]).shape == (1, 16)
 
 
-def test_the_device_may_be_left_to_the_machine():
+def test_automatic_device():
     encoder = clip.load_encoder({"model": LINE, "device": "auto"}, None)
     assert encoder.device == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def test_untrained_models_are_the_same_every_time():
+def test_untrained_models_are_deterministic():
     before = torch.get_rng_state()
     texts = [clip.load_encoder({"model": LINE}, None).encode_texts(["a nurse"]) for _ in range(2)]
     np.testing.assert_array_equal(*texts)
@@ -215,7 +215,7 @@ def test_weights_that_are_refused(tmp_path):
         assert "\n" not in str(error.value)
 
 
-def test_a_linear_encoder_is_that_of_its_file(linear, tmp_path):
+def test_a_linear_encoder_is_loaded_from_its_file(linear, tmp_path):
     found = load_encoder({"kind": "linear", "fit_shards": 2, "batch_size": 7}, tmp_path / "encoder.npz")
     assert isinstance(found, LinearEncoder)
     assert found.batch_size == 7

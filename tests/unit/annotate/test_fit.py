@@ -1,4 +1,4 @@
-"""Annotators from labelled pictures: who is fitted to, who calibrates, what is left out."""
+"""Annotators from labelled images: the parts for fitting and calibration, and values left out."""
 
 import json
 
@@ -18,7 +18,7 @@ KEYS = [f"{i:03d}" for i in range(120)]
 
 @pytest.fixture(scope="module")
 def images():
-    """Pictures of one colour each, of which one of three is much."""
+    """Images of one colour each, in which one of the three channels dominates."""
     amounts = np.random.default_rng(0).integers(0, 120, size=(len(KEYS), 3))
     amounts[np.arange(len(KEYS)), np.arange(len(KEYS)) % 3] += 100
     return [Image.new("RGB", (4, 4), tuple(map(int, colour))) for colour in amounts]
@@ -39,7 +39,7 @@ def labels():
 
 @pytest.fixture
 def fit(encoder, shards, labels, tmp_path):
-    """Returns a function that fits to the shards and reads what came out."""
+    """Returns a function that fits to the shards and reads the outputs."""
 
     def fit_and_read(*, kind="probe", shards=shards, labels=labels, max_bad_share=0.0, **options):
         settings = FitSettings(kind, **options)
@@ -86,7 +86,7 @@ def test_sharding_changes_nothing(fit, shards, write_shard, images):
     assert_same(fit()[0], fit(shards=[write_shard("all", pairs[::-1])])[0])
 
 
-def test_unlabelled_pictures_and_labels_without_picture(fit, labels):
+def test_unlabelled_images_and_labels_without_image(fit, labels):
     few = labels[:80].assign(key=labels["key"][:80].where(np.arange(80) >= 10, "elsewhere " + labels["key"]))
     _, report = fit(labels=few)
     assert report["labels_without_picture"] == 10
@@ -113,7 +113,7 @@ def test_rare_values_are_left_out_and_reported(fit, labels):
         ({"labels": pd.DataFrame({"key": ["x"], "a=b": [True]})}, "none of 1 keys is in the 2 shards"),
     ],
 )
-def test_bad_input_leaves_nothing(fit, tmp_path, options, fragment):
+def test_bad_input_writes_nothing(fit, tmp_path, options, fragment):
     with pytest.raises(UserError, match=fragment):
         fit(**options)
     assert not (tmp_path / "out").exists()
@@ -137,7 +137,7 @@ def test_thresholds_may_match_the_share_of_the_labels(fit, encoder, images, labe
     assert annotated.sum().tolist() == labels.drop(columns="key").sum().tolist()
 
 
-def test_zero_shot_scores_stand_against_the_captions_of_the_data(fit, encoder, images, labels, write_shard):
+def test_zero_shot_scores_are_relative_to_the_captions_of_the_data(fit, encoder, images, labels, write_shard):
     captions = ["a red ball", "a green one", "blue and red"]
     pairs = [(key, image, captions[int(key) % 3]) for key, image in zip(KEYS, images, strict=True)]
     found, _ = fit(kind="zero_shot", shards=[write_shard("captioned", pairs)])

@@ -101,7 +101,7 @@ def test_as_many_are_annotated_as_are_true(n, data):
     assert embeddings[found].min() > embeddings[~found].max()
 
 
-def test_calibrated_thresholds_stand_between_scores(labelled):
+def test_calibrated_thresholds_are_between_scores(labelled):
     embeddings, truth = labelled
     probe = calibrate(fit_probe(embeddings[:200], truth[:200]), embeddings[200:], truth[200:])
     scores = probe.scores(embeddings[200:])
@@ -120,7 +120,7 @@ def test_values_that_never_vary_are_named(labelled):
         calibrate(probe, embeddings, truth.drop(columns="gender=man"))
 
 
-def test_annotator_survives_its_file(labelled, tmp_path):
+def test_an_annotator_is_unchanged_by_its_file(labelled, tmp_path):
     embeddings, truth = labelled
     probe = fit_probe(embeddings, truth)
     path = tmp_path / "probe.npz"

@@ -1,4 +1,4 @@
-"""Labels of pictures from a parquet, or from their captions."""
+"""Labels of images from a parquet, or from their captions."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def read(tmp_path):
     return write_and_read
 
 
-def test_what_pictures_show(read):
+def test_labels_of_images(read):
     found = read(TRUTH, categories=["object"], flags={"human=person": "person"})
     expected = {
         "key": ["a", "b", "c"],
@@ -73,7 +73,7 @@ def test_bad_labels(read, frame, options, fragment):
         read(frame, **options)
 
 
-def test_files_that_are_no_labels(tmp_path):
+def test_invalid_files_of_labels(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         read_labels(tmp_path / "none.parquet")
     (tmp_path / "bad.parquet").write_text("key\n")
@@ -97,13 +97,13 @@ def test_labels_from_captions(shards):
     assert found["gender=woman"].tolist() == [False, True, False, False]
     assert found["object=dog"].tolist() == [True, False, False, False]
     assert found["object=horse"].tolist() == [False, False, True, False]
-    # Whichever keyword there is, it makes one label.
+    # Any keyword makes the one label true.
     assert found["human=person"].tolist() == [True, True, True, False]
     assert found.shape[1] == 2 + 80 + 1
     assert set(map(str, found.dtypes)) == {"bool"}
 
 
-def test_labels_are_those_that_the_line_names(shards, tmp_path):
+def test_labels_come_from_the_named_source(shards, tmp_path):
     TRUTH.to_parquet(tmp_path / "truth.parquet")
     of_file = load_labels(
         "truth.parquet",

@@ -1,4 +1,4 @@
-"""Gender-neutral rewriting: nothing of gender is left, and nothing else is touched."""
+"""Gender-neutral rewriting: no gendered word is left, and nothing else changes."""
 
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def test_neutralise(caption, expected):
     assert neutralise(caption, NEUTRAL) == expected
 
 
-def test_no_gender_is_left_of_any_form():
+def test_every_form_becomes_neutral():
     for frame in ("{}", "a {}", "An {} with her dog", "{}'s hat", "x-{}", "{}-x", "the {}' hats"):
         captions = [frame.format(form) for form in GENDERED]
         neutral = [neutralise(caption, NEUTRAL) for caption in captions]
@@ -81,7 +81,7 @@ def test_text_without_gender_stays(text):
 
 @settings(deadline=None)
 @given(st.sampled_from(GENDERED), st.text(st.characters(categories=["Ll", "Nd"]), min_size=1, max_size=4))
-def test_never_inside_words(form, letters):
+def test_parts_of_words_are_not_replaced(form, letters):
     for text in (form + letters, letters + form):
         if not annotate_captions([text], GENDER).to_numpy().any():
             assert neutralise(text, NEUTRAL) == text

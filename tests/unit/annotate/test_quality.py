@@ -1,4 +1,4 @@
-"""Precision and recall against a truth, by hand and by scikit-learn."""
+"""Precision and recall against known labels: worked examples and scikit-learn."""
 
 import json
 import math
@@ -32,7 +32,7 @@ TRUTH = pd.DataFrame(
 GROUPS = pd.Series(["woman", None, "man", "man", "man"])
 
 
-def test_by_hand():
+def test_a_worked_example():
     found = annotation_quality(ANNOTATIONS, TRUTH, groups=GROUPS).set_index(["modality", "value", "group"])
     assert list(found.columns) == ["n", "true", "annotated", "precision", "recall"]
     assert tuple(found.loc["text", "gender=man", "all"]) == (4, 2, 2, 0.5, 0.5)
@@ -59,7 +59,7 @@ def test_agrees_with_scikit_learn():
         assert (row.precision, row.recall) == (precision_score(*pair), recall_score(*pair))
 
 
-def test_without_groups_there_is_one():
+def test_without_groups_all_is_the_only_one():
     assert set(annotation_quality(ANNOTATIONS, TRUTH)["group"]) == {"all"}
 
 
@@ -103,7 +103,7 @@ def test_measure_quality_files(tmp_path):
 
 
 def test_the_similarity_is_measured_where_mismatches_are_known(tmp_path):
-    # The truth is in another order than the annotations, and has an example more.
+    # The known labels are in another order than the annotations, and have one more example.
     TRUTH.assign(wrong=TRUTH["key"].isin(["a", "e"])).iloc[::-1].to_parquet(tmp_path / "truth.parquet")
     found = ANNOTATIONS.assign(similarity=[0.2, 0.1, 0.4, 0.9])
     found.to_parquet(tmp_path / "0.parquet")
@@ -122,7 +122,7 @@ def test_measure_quality_files_names_the_missing_column(tmp_path, column):
         measure_quality([], tmp_path / "truth.parquet", tmp_path / "quality.json", **{column: "who"})
 
 
-def test_similarity_auc_is_the_chance_of_the_right_order():
+def test_similarity_auc_is_the_probability_of_the_right_order():
     rng = np.random.default_rng(2)
     similarity, mismatched = rng.integers(0, 9, size=60) / 9, rng.random(60) < 0.3
     wins = [

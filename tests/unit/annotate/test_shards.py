@@ -1,4 +1,4 @@
-"""Annotated shards: what is written, what is counted, what stops the job."""
+"""Annotated shards: annotations, counts of bad examples, errors."""
 
 import io
 import json
@@ -21,9 +21,9 @@ VOCABULARIES = [load_vocabulary(FOLDER / f"{name}.yaml") for name in ("gender", 
 
 def pair(key, colour, caption, **changes):
     """The files of one example; a change to None leaves that file out."""
-    picture = io.BytesIO()
-    Image.new("RGB", (8, 8), colour).save(picture, "JPEG", quality=95)
-    files = {"jpg": picture.getvalue(), "txt": caption.encode(), "json": json.dumps({"key": key}).encode()}
+    encoded = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(encoded, "JPEG", quality=95)
+    files = {"jpg": encoded.getvalue(), "txt": caption.encode(), "json": json.dumps({"key": key}).encode()}
     files |= changes
     return [(f"{key}.{suffix}", data) for suffix, data in files.items() if data is not None]
 
@@ -58,7 +58,7 @@ BAD = {
 
 @pytest.fixture
 def annotate(tmp_path, encoder):
-    """Returns a function that annotates a shard of some members and reads what came out."""
+    """Returns a function that annotates a shard with given members and reads the outputs."""
     human = zero_shot(encoder, {"human=person": ["green"], "object=red": ["red"]}, background=["a photo."])
 
     def annotate_members(members, *, max_bad_share=0.0, **options):
@@ -71,12 +71,12 @@ def annotate(tmp_path, encoder):
     return annotate_members
 
 
-def test_modalities_stand_side_by_side(annotate):
+def test_modalities_are_separate_columns(annotate):
     frame, report = annotate(GOOD)
     assert list(frame["key"]) == ["00000", "00001", "00002", "00003", "00004"]
-    bits = frame.drop(columns=["key", "similarity"])
-    assert set(bits.dtypes) == {np.dtype("bool")}
-    found = [set(bits.columns[row]) for row in bits.to_numpy()]
+    attributes = frame.drop(columns=["key", "similarity"])
+    assert set(attributes.dtypes) == {np.dtype("bool")}
+    found = [set(attributes.columns[row]) for row in attributes.to_numpy()]
     assert found == [
         {"text.gender=woman", "text.occupation=nurse", "text.human=woman", "image.object=red", "human"},
         {"image.human=person", "human"},
@@ -108,14 +108,14 @@ def test_too_many_bad_examples_stop_the_job_with_one_line(annotate, tmp_path):
     annotate(members, max_bad_share=2 / 7)
 
 
-def test_a_shard_of_nothing_good_is_an_error(annotate):
+def test_a_shard_without_good_examples_is_an_error(annotate):
     with pytest.raises(UserError, match="1 of 1 examples are bad"):
         annotate(BAD["empty caption"], max_bad_share=1.0)
     with pytest.raises(UserError, match="no examples"):
         annotate([])
 
 
-def test_batches_do_not_change_the_bits(annotate, encoder):
+def test_batches_do_not_change_the_annotations(annotate, encoder):
     whole, _ = annotate(GOOD)
     object.__setattr__(encoder, "batch_size", 2)
     parted, _ = annotate(GOOD)
@@ -136,7 +136,7 @@ def test_a_second_file_of_a_key_and_suffix_stops_the_job(annotate, error_of):
 
 
 def _starts(path):
-    """Where the header of each file of a tar is, and where the end mark."""
+    """The offsets of the headers of a tar's files, and of its end-of-archive mark."""
     with tarfile.open(path) as tar:
         starts = [member.offset for member in tar]
         return [*starts, tar.offset]

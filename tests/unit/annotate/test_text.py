@@ -17,13 +17,13 @@ FORMS = [(name, phrase, value) for name in NAMES for phrase, value in VOCABULARI
 
 
 def mentions(caption, *names):
-    """The columns that are set for one caption."""
+    """The columns that are true for one caption."""
     found = annotate_captions([caption], *(VOCABULARIES[name] for name in names or NAMES)).iloc[0]
     return set(found.index[found])
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_form_is_found_in_every_dress(name):
+def test_every_form_is_found_in_every_spelling(name):
     vocabulary = VOCABULARIES[name]
     forms = [(" ".join(phrase), value) for phrase, value in vocabulary.phrases.items()]
     for dress in (
@@ -44,14 +44,14 @@ def test_every_form_is_found_in_every_dress(name):
                 assert list(row.nonzero()[0]) == expected, (dress, form)
 
 
-# The modifier letter apostrophe is a letter to Unicode and an apostrophe to people.
+# Unicode classifies the modifier letter apostrophe as a letter; texts use it as an apostrophe.
 LETTERS = st.text(st.characters(categories=["L", "Nd"], exclude_characters="\u02bc"), min_size=1, max_size=3)
 
 
 @settings(deadline=None)
 @given(form=st.sampled_from(FORMS), letters=LETTERS, before=st.booleans())
 def test_letters_around_a_form_never_match(form, letters, before):
-    """A form with letters joined to it is found only if that makes another form (s + he, nurse + s)."""
+    """A form with adjacent letters is found only if the whole is another form (s + he, nurse + s)."""
     name, phrase, _ = form
     text = " ".join(phrase)
     changed = letters + text if before else text + letters
@@ -60,7 +60,7 @@ def test_letters_around_a_form_never_match(form, letters, before):
 
 
 def _stands_in(phrase, text):
-    """Whether a phrase's words are in a text that is cut at all signs but letters, digits and hyphens."""
+    """True if a phrase's words are in a text split at everything but letters, digits and hyphens."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     whole = "".join(sign if sign.isalnum() or sign == "-" else " " for sign in folded)
     return any(

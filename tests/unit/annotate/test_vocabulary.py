@@ -1,4 +1,4 @@
-"""Vocabulary files: the notation, our own files, and every way to break one."""
+"""Vocabulary files: the notation, our own files, and invalid files."""
 
 import itertools
 import re
@@ -31,7 +31,7 @@ def load(tmp_path):
     return load_changed
 
 
-def test_expand_gives_every_choice():
+def test_expand_returns_every_choice():
     assert expand("a (b|c) d(e)", where="") == ["a b d", "a b de", "a c d", "a c de"]
     assert expand("(|grand)son(s)", where="") == ["son", "sons", "grandson", "grandsons"]
 
@@ -113,7 +113,7 @@ def test_our_files_load(name, attribute, values):
 
 
 def test_every_value_is_found_by_its_own_name():
-    # "Orange" is mostly a colour, and "mouse" an animal: of the objects these need another word.
+    # "Orange" is usually a colour, and "mouse" an animal: these objects need another word.
     ambiguous = ("orange", "mouse")
     for name in ("occupations", "proxies", "humans", "gender", "objects"):
         vocabulary = load_vocabulary(FOLDER / f"{name}.yaml")
@@ -123,8 +123,8 @@ def test_every_value_is_found_by_its_own_name():
 
 
 @pytest.mark.parametrize("name", ["gender", "occupations", "proxies", "humans", "objects"])
-def test_no_form_is_there_in_vain(name):
-    """No phrase in which a shorter one, and nothing else, is found for the same value."""
+def test_no_form_is_redundant(name):
+    """No phrase is listed in which a shorter phrase of the same value is found alone."""
     phrases = load_vocabulary(FOLDER / f"{name}.yaml").phrases
     for phrase, value in phrases.items():
         parts = {phrase[a:b] for a, b in itertools.combinations(range(len(phrase) + 1), 2)} - {phrase}

@@ -1,4 +1,4 @@
-"""What a word is, and that the pieces of a text are the text."""
+"""The definition of a word, and pieces that join to the text."""
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +34,7 @@ def test_words(text, expected):
 
 @settings(deadline=None)
 @given(st.text())
-def test_pieces_join_to_the_text(text):
+def test_joined_pieces_are_the_text(text):
     pieces = split_words(text)
     assert "".join(pieces) == text
     assert [normalise(word) for word in pieces[1::2]] == words(text)
@@ -44,5 +44,5 @@ def test_pieces_join_to_the_text(text):
 
 @settings(deadline=None)
 @given(st.text(alphabet=st.characters(max_codepoint=127)))
-def test_a_text_of_ascii_has_the_same_words_beside_other_letters(text):
+def test_ascii_text_has_the_same_words_next_to_other_letters(text):
     assert words(text + " \u00e9") == [*words(text), "\u00e9"]

@@ -1,4 +1,4 @@
-"""What the tests of the loaders share: small pictures, trees of files, errors of one line."""
+"""Fixtures of the loaders' tests: small images, trees of files."""
 
 import io
 import os
@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session")
-def picture():
-    """Returns a function: the bytes of a small picture of noise, another for each number."""
+def make_image():
+    """Returns a function: the encoded bytes of a small image of noise, seeded by its number."""
 
     def draw(number=0, form="jpeg", size=(8, 6)):
         pixels = np.random.default_rng(number).integers(256, size=(size[1], size[0], 3), dtype=np.uint8)
@@ -40,7 +40,7 @@ def tree(tmp_path):
 
 @pytest.fixture
 def real():
-    """Returns a function: the folder of a dataset in the mirror of real data; the test is skipped without."""
+    """Returns a function: a dataset's folder in the mirror of real data; without it the test is skipped."""
 
     def find(name):
         mirror = os.environ.get("CLIPFAIR_MIRROR")

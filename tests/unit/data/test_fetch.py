@@ -1,4 +1,4 @@
-"""Fetching, against a server on this machine that fails in every way a server does."""
+"""Fetching from a local server that fails in every way a server can."""
 
 import errno
 import hashlib
@@ -98,7 +98,7 @@ def _no_proxy(monkeypatch):
 
 @pytest.fixture
 def tiny(server):
-    """A small open dataset on the server, and what its archive holds."""
+    """A small open dataset on the server, and the content of its archive."""
     server.content = zipped(tiny_csv=b"1,2\n")
     return dataset_of(server)
 
@@ -157,7 +157,7 @@ def dataset_of(server):
 
 
 def left_behind(tmp_path):
-    """All that fetching has left, but for the mirror."""
+    """Everything that fetching left behind, except the mirror."""
     return sorted(
         path.relative_to(tmp_path).as_posix()
         for path in tmp_path.rglob("*")
@@ -172,7 +172,7 @@ def error_of(fetch, *args, **kwargs):
     return str(error.value)
 
 
-# --- whole and verified ------------------------------------------------------------------------------
+# --- complete and verified ------------------------------------------------------------------------------
 
 
 def test_download(tmp_path, fetch, tiny, server):
@@ -196,7 +196,7 @@ def test_manifest_is_reproducible_and_names_no_folder(tmp_path, fetch, tiny, mir
     assert json.loads(first)["files"]["tiny.csv"]["source"] == "mirror"
 
 
-def test_md5_serves_where_no_sha256_is_known(tmp_path, fetch, tiny, server):
+def test_md5_is_checked_if_no_sha256_is_known(tmp_path, fetch, tiny, server):
     good = hashlib.md5(server.content, usedforsecurity=False).hexdigest()
     archive = replace(tiny.archives[0], sha256=None, md5=good)
     assert fetch(replace(tiny, archives=(archive,))).is_dir()
@@ -204,14 +204,14 @@ def test_md5_serves_where_no_sha256_is_known(tmp_path, fetch, tiny, server):
     assert f"md5 is {good}, expected {'0' * 32}" in error_of(fetch, replace(tiny, archives=(wrong,)))
 
 
-def test_fetching_again_replaces_what_was_there(fetch, tiny):
+def test_fetching_again_replaces_the_folder(fetch, tiny):
     stale = fetch(tiny) / "stale.csv"
     stale.write_text("old")
     fetch(tiny)
     assert not stale.exists()
 
 
-def test_an_empty_folder_made_beforehand_is_replaced(tmp_path, fetch, tiny):
+def test_an_existing_empty_folder_is_replaced(tmp_path, fetch, tiny):
     (tmp_path / "raw/tiny/1").mkdir(parents=True)
     assert (fetch(tiny) / "tiny.csv").exists()
 
@@ -221,7 +221,7 @@ def test_an_empty_folder_made_beforehand_is_replaced(tmp_path, fetch, tiny):
 
 def test_a_broken_stream_is_resumed_where_it_broke(fetch, large, server):
     server.script = ["cut", "cut"]
-    # Two attempts suffice for two breaks: each that got on starts the count anew.
+    # Two attempts suffice for two breaks: progress resets the count.
     assert (fetch(large, retry=replace(QUICK, attempts=2)) / "noise.bin").read_bytes() == server.content
     # 60 % of 5 MiB is 3 MiB, 60 % of the other 2 is one more whole MiB.
     assert server.asked == [None, f"bytes={3 * MIB}-", f"bytes={4 * MIB}-"]
@@ -243,7 +243,7 @@ def test_a_server_without_ranges_starts_over(fetch, large, server):
     assert server.asked[1] == f"bytes={3 * MIB}-"
 
 
-def test_a_finished_download_is_not_asked_for_again(tmp_path, fetch, large, server):
+def test_a_finished_download_is_not_repeated(tmp_path, fetch, large, server):
     (tmp_path / "partial").mkdir()
     (tmp_path / "partial" / f"{large.archives[0].sha256}.part").write_bytes(server.content)
     fetch(large)
@@ -258,7 +258,7 @@ def test_a_finished_download_of_unknown_size(tmp_path, fetch, large, server):
     assert server.asked == [f"bytes={5 * MIB}-"]
 
 
-def test_without_a_checksum_nothing_earlier_is_trusted(tmp_path, fetch, large, server):
+def test_without_a_checksum_no_earlier_download_is_resumed(tmp_path, fetch, large, server):
     archive = replace(large.archives[0], size=None, sha256=None)
     server.script = ["cut", "503", "503", "503"]
     error_of(fetch, replace(large, archives=(archive,)))
@@ -267,26 +267,26 @@ def test_without_a_checksum_nothing_earlier_is_trusted(tmp_path, fetch, large, s
     assert server.asked == [None]
 
 
-def test_a_stream_that_never_gets_on_is_given_up(fetch, large, server):
+def test_a_download_without_progress_fails(fetch, large, server):
     server.content = server.content[:100]
     server.script = ["cut"] * 10
     assert "cannot download from 127.0.0.1" in error_of(fetch, large)
     assert len(server.asked) == QUICK.attempts
 
 
-def test_silence_is_a_failure_that_is_repeated(fetch, tiny, server):
+def test_a_timeout_is_retried(fetch, tiny, server):
     server.script = ["stall"]
     assert fetch(tiny, retry=replace(QUICK, timeout=0.2)).is_dir()
     assert len(server.asked) == 2
 
 
-def test_a_busy_server_is_asked_again(fetch, tiny, server):
+def test_a_busy_server_is_retried(fetch, tiny, server):
     server.script = ["503", "429"]
     assert fetch(tiny).is_dir()
     assert len(server.asked) == 3
 
 
-# --- or not at all -----------------------------------------------------------------------------------
+# --- failures -----------------------------------------------------------------------------------
 
 
 def test_wrong_bytes(tmp_path, fetch, tiny, server):
@@ -306,7 +306,7 @@ def test_wrong_size(tmp_path, fetch, tiny, server):
     assert left_behind(tmp_path) == []
 
 
-def test_a_refusal_is_not_repeated(fetch, tiny, server):
+def test_a_refusal_is_not_retried(fetch, tiny, server):
     server.script = ["404"]
     message = error_of(fetch, tiny)
     assert "404" in message
@@ -342,7 +342,7 @@ def test_archive_with_another_file_inside(fetch, tiny, server):
     assert "tiny.csv in its archives: sha256 is" in error_of(fetch, dataset_of(server))
 
 
-def test_failure_leaves_what_was_there(tmp_path, fetch, tiny, server):
+def test_a_failure_leaves_the_old_folder(tmp_path, fetch, tiny, server):
     out = fetch(tiny)
     server.script = ["404"]
     error_of(fetch, tiny)
@@ -350,7 +350,7 @@ def test_failure_leaves_what_was_there(tmp_path, fetch, tiny, server):
     assert [path.name for path in out.parent.iterdir()] == ["1"]
 
 
-def test_what_a_killed_process_left_is_cleared(tmp_path, fetch, tiny):
+def test_remains_of_a_killed_process_are_removed(tmp_path, fetch, tiny):
     left = tmp_path / "raw/tiny/.1.partial/half.csv"
     left.parent.mkdir(parents=True)
     left.write_text("half")
@@ -444,7 +444,7 @@ def test_md5_of_a_file_of_a_layout(fetch, tiny, mirror):
     assert f"md5 is {good}, expected" in error_of(fetch, replace(tiny, layouts=layouts), str(mirror))
 
 
-def test_a_subset_in_the_mirror_is_taken_as_it_is(fetch, tiny, mirror):
+def test_a_subset_in_the_mirror_is_not_verified(fetch, tiny, mirror):
     (mirror / "tiny/tiny.csv").write_bytes(b"1\n")
     out = fetch(tiny, str(mirror), subset=True)
     assert (out / "tiny.csv").read_bytes() == b"1\n"
@@ -453,12 +453,12 @@ def test_a_subset_in_the_mirror_is_taken_as_it_is(fetch, tiny, mirror):
     assert (fetch(tiny, str(mirror), subset=True) / "tiny.csv").read_bytes() == b"1\n"
 
 
-def test_a_subset_lacks_no_named_file(fetch, tiny, mirror):
+def test_a_subset_has_every_named_file(fetch, tiny, mirror):
     (mirror / "tiny/tiny.zip").write_bytes(zipped(other_csv=b"1\n"))
     assert "tiny.csv not in its archives" in error_of(fetch, tiny, str(mirror), subset=True)
 
 
-def test_what_is_downloaded_is_checked_also_for_a_subset(fetch, tiny, server):
+def test_downloads_are_verified_for_a_subset_too(fetch, tiny, server):
     server.content = server.content[:-1] + b"x"
     assert "sha256 is" in error_of(fetch, tiny, subset=True)
 
@@ -468,7 +468,7 @@ def test_a_damaged_archive_in_the_mirror_is_named(fetch, tiny, mirror):
     assert f"{mirror}/tiny/tiny.zip: size is 6" in error_of(fetch, tiny, str(mirror))
 
 
-def test_a_mirror_without_the_dataset_falls_through(fetch, tiny, server, mirror):
+def test_a_mirror_without_the_dataset_is_skipped(fetch, tiny, server, mirror):
     (mirror / "tiny").rmdir()
     fetch(tiny, str(mirror))
     assert len(server.asked) == 1
@@ -477,7 +477,7 @@ def test_a_mirror_without_the_dataset_falls_through(fetch, tiny, server, mirror)
 @pytest.mark.parametrize(
     ("name", "fragment"), [("relative/mirror", "relative"), ("/nowhere/at/all", "does not exist")]
 )
-def test_a_mirror_that_is_none(fetch, tiny, name, fragment):
+def test_an_invalid_mirror(fetch, tiny, name, fragment):
     message = error_of(fetch, tiny, name)
     assert name in message
     assert fragment in message
@@ -495,7 +495,7 @@ def test_in_mirror(tiny, mirror):
     assert in_mirror(tiny, mirror=str(mirror))
 
 
-# --- what only a person can get ----------------------------------------------------------------------
+# --- restricted data ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -520,7 +520,7 @@ def test_restricted_data_in_the_mirror_are_verified(fetch, tiny, server, mirror)
     assert "size is" in error_of(fetch, closed, str(mirror))
 
 
-def test_every_dataset_has_a_line_for_a_person():
+def test_every_dataset_has_instructions():
     for dataset in load_catalogue(ROOT / "resources/datasets.yaml").values():
         line = missing_line(dataset)
         assert "\n" not in line

@@ -1,4 +1,4 @@
-"""Images of prepared rows: each place where the bytes may lie, and every way not to open."""
+"""Images of prepared rows: every form of storage, and damaged images."""
 
 import io
 
@@ -74,7 +74,7 @@ def test_bytes_that_do_not_open_are_named_by_their_key(tmp_path):
     assert "train/7: not an image that opens" in error_of({"key": "train/7", "image_bytes": b"x"}, tmp_path)
 
 
-def test_a_part_that_is_cut_off_is_named_by_its_key(tmp_path, pixels):
+def test_a_truncated_part_is_named_by_its_key(tmp_path, pixels):
     (tmp_path / "all.tar").write_bytes(encoded(pixels)[:40])
     message = error_of({"key": "train/7", "image": "all.tar", "offset": 0, "size": 999}, tmp_path)
     assert "all.tar: train/7: not an image that opens" in message
@@ -101,6 +101,6 @@ def test_an_npz_without_an_image(tmp_path, arrays, fragment):
     assert fragment in message
 
 
-def test_an_npz_that_is_none(tmp_path):
+def test_an_invalid_npz(tmp_path):
     (tmp_path / "1.npz").write_bytes(b"PK\x03\x04" + bytes(40))
     assert "not an image that opens" in error_of({"key": "1", "image": "1.npz"}, tmp_path)

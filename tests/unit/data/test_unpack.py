@@ -1,4 +1,4 @@
-"""Unpacking: what is written is what was packed, and never outside the folder."""
+"""Unpacking: the files written are those packed, and none is outside the folder."""
 
 import contextlib
 import io
@@ -187,7 +187,7 @@ def test_bomb_is_refused_before_it_is_written(folder, kind, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz", "tar.xz", "tar"])
-def test_truncated_archive_is_one_line(folder, kind):
+def test_a_truncated_archive_is_an_error_of_one_line(folder, kind):
     archive = WRITERS[kind](folder.parent / f"cut.{kind}", [("file", os.urandom(20_000))])
     content = archive.read_bytes()
     archive.write_bytes(content[: len(content) // 3])
@@ -206,7 +206,7 @@ def test_flipped_bit_in_a_zip_is_found(folder):
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>please log in</html>"])
-def test_what_is_no_archive(folder, content):
+def test_a_file_that_is_no_archive(folder, content):
     path = folder.parent / "page.zip"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"page\.zip: neither a zip nor a tar"):
@@ -227,7 +227,7 @@ def test_name_that_is_file_and_folder(folder):
 def test_encrypted_zip_is_refused(folder):
     archive = write_zip(folder.parent / "locked.zip", [("file", b"x")])
     content = bytearray(archive.read_bytes())
-    # The flag of encryption, in the local header and in the central directory.
+    # The encryption flag, in the local header and in the central directory.
     content[6] |= 1
     content[content.index(b"PK\x01\x02") + 8] |= 1
     archive.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Harvard-FairVLMed's tree, with its npz files and tables, and everything that may be wrong with it."""
+"""The loader of Harvard-FairVLMed: its npz files and tables, and invalid ones."""
 
 import io
 import pickle
@@ -55,7 +55,7 @@ def csv(columns, rows):
 
 @pytest.fixture
 def write(tree):
-    """Write the tree; ``summary`` and ``notes`` replace the tables, a keyword a person's arrays."""
+    """Write the tree; ``summary`` and ``notes`` replace the tables, other keywords one example's arrays."""
 
     def make(summary=None, notes=None, people=PEOPLE, **change):
         files = {
@@ -90,7 +90,7 @@ def write(tree):
     return make
 
 
-def test_fairvlmed(write, catalogue):
+def test_harvard_fairvlmed(write, catalogue):
     folder = write()
     frame = harvard_fairvlmed.load(folder)
     check_columns(frame, catalogue["harvard-fairvlmed"])
@@ -220,7 +220,7 @@ def test_the_published_groups_add_up(catalogue):
         assert sum(groups) == used
 
 
-def test_it_survives_parquet(write, catalogue, tmp_path):
+def test_the_table_is_unchanged_by_parquet(write, catalogue, tmp_path):
     folder = write()
     prepare_dataset(catalogue["harvard-fairvlmed"], folder, tmp_path / "t.parquet", subset=True)
     kept = pd.read_parquet(tmp_path / "t.parquet")

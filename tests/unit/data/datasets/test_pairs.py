@@ -1,4 +1,4 @@
-"""Webdataset shards: a tar and a parquet that belong together, and all the ways in which they do not."""
+"""The loader of webdataset shards: a tar and a parquet with the same keys, and those that do not match."""
 
 import io
 import json
@@ -92,7 +92,7 @@ def test_broken_shards(tree, error_of, files, fragment):
     assert fragment in error_of(pairs.load, tree(files | {"manifest.json": "{}"}))
 
 
-def test_tar_and_parquet_that_differ_say_in_what(tree, error_of):
+def test_tar_and_parquet_with_different_keys(tree, error_of):
     more = shard("00000", ["000000000", "000000001"])
     message = error_of(pairs.load, tree(FIRST | {"shards/00000.tar": more["shards/00000.tar"]}))
     assert (
@@ -108,7 +108,7 @@ def test_parquet_without_status(tree, error_of):
     assert "00000.parquet: no column status;" in message
 
 
-def test_members_of_a_tar_within_a_tar_lie_where_it_says(tmp_path):
+def test_offsets_of_members_of_a_nested_tar(tmp_path):
     inner, outer = FIRST["shards/00000.tar"], io.BytesIO()
     with tarfile.open(fileobj=outer, mode="w") as archive:
         for name, content in {"a.tar": inner, "b.txt": b"plain"}.items():

@@ -1,4 +1,4 @@
-"""The zero- and few-shot datasets, from files as their owners publish them."""
+"""Loaders of the zero- and few-shot datasets, on small files in the published formats."""
 
 import io
 import pickle
@@ -46,7 +46,7 @@ def matlab(**variables):
 
 
 def structs(rows, **kinds):
-    """An array of structures, as MATLAB keeps a table."""
+    """An array of structures, MATLAB's form of a table."""
     array = np.empty((1, len(rows)), dtype=list(kinds.items()))
     array[0, :] = [tuple(row) for row in rows]
     return array
@@ -56,7 +56,7 @@ def column(frame, name):
     return frame[name].astype(object).tolist()
 
 
-# --- splits of our own -------------------------------------------------------------------------------
+# --- our own splits -------------------------------------------------------------------------------
 
 
 @given(keys=st.lists(st.text(max_size=8), unique=True, max_size=50), shuffle=st.randoms())
@@ -79,10 +79,10 @@ def test_hash_ranks_are_a_permutation_without_pattern():
 # --- folders by class --------------------------------------------------------------------------------
 
 
-def test_colorectal(tree, picture, catalogue):
+def test_colorectal(tree, make_image, catalogue):
     kinds = ("01_TUMOR", "02_STROMA", "10_EMPTY")
     files = {
-        f"{colorectal.ROOT}/{k}/{n:05X}_CRC_{n}.tif": picture(n, "tiff") for k in kinds for n in range(5)
+        f"{colorectal.ROOT}/{k}/{n:05X}_CRC_{n}.tif": make_image(n, "tiff") for k in kinds for n in range(5)
     }
     files |= {f"{colorectal.ROOT}/{k}/Thumbs.db": b"" for k in kinds}
     folder = tree(files)
@@ -90,13 +90,13 @@ def test_colorectal(tree, picture, catalogue):
     check_columns(frame, catalogue["colorectal"])
     assert list(frame["label"].cat.categories) == ["tumor", "stroma", "empty"]
     assert frame["label"].value_counts().tolist() == [5, 5, 5]
-    # The folders hold files of the same names.
+    # The folders contain files with the same names.
     assert frame["key"].is_unique
     assert frame["split"].value_counts().to_dict() == {"train": 6, "test": 9}
     assert open_image(frame.iloc[0].to_dict(), folder=folder).size == (8, 6)
 
 
-def test_uc_merced_gives_the_same_splits_in_both_trees(tree, picture, tmp_path, catalogue):
+def test_uc_merced_gives_the_same_splits_in_both_trees(tree, make_image, tmp_path, catalogue):
     names = [f"{kind}/{kind}{number:02d}" for kind in ("river", "beach") for number in range(10)]
     original = uc_merced.load(tree({f"UCMerced_LandUse/Images/{name}.tif": b"" for name in names}))
     check_columns(original, catalogue["uc-merced"])
@@ -104,7 +104,7 @@ def test_uc_merced_gives_the_same_splits_in_both_trees(tree, picture, tmp_path, 
     for number, name in enumerate(names):
         path = copy / ("test" if number % 5 == 0 else "train") / f"{name}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture())
+        path.write_bytes(make_image())
     columns = ["key", "label", "split"]
     pd.testing.assert_frame_equal(uc_merced.load(copy)[columns], original[columns])
     assert original["label"].tolist() == ["beach"] * 10 + ["river"] * 10
@@ -138,12 +138,12 @@ CALTECH = [("BACKGROUND_Google", 35), ("accordion", 31), ("Faces_easy", 32)]
 
 
 @pytest.fixture(scope="module")
-def caltech(picture):
-    """The archive's files: with a twin beside each, as a Macintosh puts there."""
+def caltech(make_image):
+    """The archive's files, each with a hidden companion as macOS writes it."""
     files = {"101_ObjectCategories/BACKGROUND_Google/tmp": b""}
     for kind, n in CALTECH:
         for number in range(1, n + 1):
-            files[f"101_ObjectCategories/{kind}/image_{number:04d}.jpg"] = picture(number)
+            files[f"101_ObjectCategories/{kind}/image_{number:04d}.jpg"] = make_image(number)
             files[f"101_ObjectCategories/{kind}/._image_{number:04d}.jpg"] = b"twin"
     return files
 
@@ -186,7 +186,7 @@ def test_broken_caltech101(tree, caltech, error_of):
 
 
 class Python2:
-    """Pickles as Python 2 wrote CIFAR's: its texts are bytes, and its arrays numpy's of that time."""
+    """Pickles as Python 2 wrote CIFAR's: texts are bytes, arrays have the numpy module names of that time."""
 
     def dump(self, value):
         return b"\x80\x02" + self.encode(value) + b"."
@@ -250,7 +250,7 @@ class Payload:
         return (print, ("run",))
 
 
-def test_a_pickle_runs_nothing(tree, cifar, error_of, capsys):
+def test_a_pickle_cannot_run_code(tree, cifar, error_of, capsys):
     folder = write_cifar(tree, cifar)
     (folder / "cifar-100-python/train").write_bytes(pickle.dumps(Payload(), protocol=2))
     message = error_of(cifar100.load, folder)
@@ -292,15 +292,15 @@ PETS = {
 }
 
 
-def write_pets(tree, picture, **lists):
+def write_pets(tree, make_image, **lists):
     names = ("Abyssinian_100", "beagle_32", "american_bulldog_2", "Abyssinian_3")
-    files = {f"images/{name}.jpg": picture(n) for n, name in enumerate(names)}
+    files = {f"images/{name}.jpg": make_image(n) for n, name in enumerate(names)}
     texts = {f"annotations/{name}.txt": "\n".join([*lines, ""]) for name, lines in (PETS | lists).items()}
     return tree(files | texts)
 
 
-def test_pets(tree, picture, catalogue):
-    frame = pets.load(write_pets(tree, picture))
+def test_pets(tree, make_image, catalogue):
+    frame = pets.load(write_pets(tree, make_image))
     check_columns(frame, catalogue["pets"])
     assert frame["key"].tolist() == ["Abyssinian_100", "beagle_32", "american_bulldog_2", "Abyssinian_3"]
     assert list(frame["label"].cat.categories) == ["Abyssinian", "american_bulldog", "beagle"]
@@ -320,8 +320,8 @@ def test_pets(tree, picture, catalogue):
         ("american_bulldog_2 x 2 1", "column 'class': 'x' is not a whole number"),
     ],
 )
-def test_broken_pets(tree, picture, error_of, line, fragment):
-    folder = write_pets(tree, picture, trainval=["Abyssinian_100 1 1 1", line])
+def test_broken_pets(tree, make_image, error_of, line, fragment):
+    folder = write_pets(tree, make_image, trainval=["Abyssinian_100 1 1 1", line])
     message = error_of(pets.load, folder)
     assert "trainval.txt: line 2: " in message
     assert fragment in message
@@ -330,17 +330,19 @@ def test_broken_pets(tree, picture, error_of, line, fragment):
 # --- Cars --------------------------------------------------------------------------------------------
 
 
-def write_cars(tree, picture, train=(("00001.jpg", 2), ("00002.jpg", 1)), test=(("00001.jpg", 2),)):
+def write_cars(tree, make_image, train=(("00001.jpg", 2), ("00002.jpg", 1)), test=(("00001.jpg", 2),)):
     kinds = dict.fromkeys(("bbox_x1", "class", "fname"), object)
-    files = {f"cars_train/0000{n}.jpg": picture(n) for n in (1, 2)} | {"cars_test/00001.jpg": picture(3)}
+    files = {f"cars_train/0000{n}.jpg": make_image(n) for n in (1, 2)} | {
+        "cars_test/00001.jpg": make_image(3)
+    }
     for name, rows in {"devkit/cars_train_annos.mat": train, "cars_test_annos_withlabels.mat": test}.items():
         files[name] = matlab(annotations=structs([(39, code, file) for file, code in rows], **kinds))
     names = np.array([["AM General Hummer SUV 2000", "Acura RL Sedan 2012"]], dtype=object)
     return tree(files | {"devkit/cars_meta.mat": matlab(class_names=names)})
 
 
-def test_cars(tree, picture, catalogue):
-    folder = write_cars(tree, picture)
+def test_cars(tree, make_image, catalogue):
+    folder = write_cars(tree, make_image)
     frame = cars.load(folder)
     check_columns(frame, catalogue["cars"])
     assert frame["key"].tolist() == ["train/00001", "train/00002", "test/00001"]
@@ -358,8 +360,8 @@ def test_cars(tree, picture, catalogue):
         (("00002.jpg", 0), "column 'class': '0' is no class; known: 1 to 2"),
     ],
 )
-def test_broken_cars(tree, picture, error_of, row, fragment):
-    message = error_of(cars.load, write_cars(tree, picture, train=(("00001.jpg", 2), row)))
+def test_broken_cars(tree, make_image, error_of, row, fragment):
+    message = error_of(cars.load, write_cars(tree, make_image, train=(("00001.jpg", 2), row)))
     assert "cars_train_annos.mat: annotation 2: " in message
     assert fragment in message
 
@@ -373,8 +375,8 @@ def test_broken_cars(tree, picture, error_of, row, fragment):
         (matlab(annotations=structs([(1,)], fname=object)), "annotations has no field class"),
     ],
 )
-def test_mat_file_that_is_none(tree, picture, error_of, content, fragment):
-    folder = write_cars(tree, picture)
+def test_a_file_that_is_not_matlab(tree, make_image, error_of, content, fragment):
+    folder = write_cars(tree, make_image)
     (folder / "devkit/cars_train_annos.mat").write_bytes(content)
     message = error_of(cars.load, folder)
     assert "cars_train_annos.mat: " in message
@@ -394,14 +396,14 @@ BIRDS = {
 }
 
 
-def write_birds(tree, picture, **lists):
+def write_birds(tree, make_image, **lists):
     texts = {**BIRDS, **{f"{name}.txt": lines for name, lines in lists.items()}}
-    files = {f"CUB_200_2011/images/{line.split(' ')[1]}": picture() for line in BIRDS["images.txt"]}
+    files = {f"CUB_200_2011/images/{line.split(' ')[1]}": make_image() for line in BIRDS["images.txt"]}
     return tree(files | {f"CUB_200_2011/{name}": "\n".join([*lines, ""]) for name, lines in texts.items()})
 
 
-def test_birds(tree, picture, catalogue):
-    folder = write_birds(tree, picture)
+def test_birds(tree, make_image, catalogue):
+    folder = write_birds(tree, make_image)
     frame = birds.load(folder)
     check_columns(frame, catalogue["birds"])
     assert list(frame["label"].cat.categories) == ["Black_footed_Albatross", "Red_winged_Blackbird"]
@@ -441,30 +443,30 @@ def test_birds(tree, picture, catalogue):
         ),
     ],
 )
-def test_broken_birds(tree, picture, error_of, lists, fragment):
-    assert fragment in error_of(birds.load, write_birds(tree, picture, **lists))
+def test_broken_birds(tree, make_image, error_of, lists, fragment):
+    assert fragment in error_of(birds.load, write_birds(tree, make_image, **lists))
 
 
 # --- DTD ---------------------------------------------------------------------------------------------
 
 
-def write_dtd(tree, picture, **lists):
+def write_dtd(tree, make_image, **lists):
     lists = {"train1": ["banded/banded_0002.jpg"], "val1": ["zigzagged/zigzagged_0001.jpg"]} | lists
     lists = {"test1": ["banded/banded_0009.jpg"], "test2": ["banded/banded_0002.jpg"]} | lists
-    files = {f"dtd/images/{line}": picture() for lines in list(lists.values())[:4] for line in lines}
+    files = {f"dtd/images/{line}": make_image() for lines in list(lists.values())[:4] for line in lines}
     return tree(files | {f"dtd/labels/{name}.txt": "\n".join([*lines, ""]) for name, lines in lists.items()})
 
 
-def test_dtd(tree, picture, catalogue):
-    frame = dtd.load(write_dtd(tree, picture))
+def test_dtd(tree, make_image, catalogue):
+    frame = dtd.load(write_dtd(tree, make_image))
     check_columns(frame, catalogue["dtd"])
     assert frame["key"].tolist() == ["banded/banded_0002", "zigzagged/zigzagged_0001", "banded/banded_0009"]
     assert column(frame, "label") == ["banded", "zigzagged", "banded"]
     assert frame["split"].tolist() == ["train", "val", "test"]
 
 
-def test_broken_dtd(tree, picture, error_of):
-    folder = write_dtd(tree, picture)
+def test_broken_dtd(tree, make_image, error_of):
+    folder = write_dtd(tree, make_image)
     (folder / "dtd/images/banded/banded_0009.jpg").unlink()
     assert "test1.txt: line 1: column 'image': 'banded/banded_0009.jpg' is not there" in error_of(
         dtd.load, folder
@@ -483,7 +485,7 @@ SYNSETS = [
 ]
 
 
-def write_imagenet(tree, picture, val=("1", "3"), train=("n01440764", "n02012849"), truth="2\n1\n3\n"):
+def write_imagenet(tree, make_image, val=("1", "3"), train=("n01440764", "n02012849"), truth="2\n1\n3\n"):
     synsets = structs(
         [(number, wnid, words, "gloss", children) for number, wnid, words, children in SYNSETS],
         ILSVRC2012_ID=object,
@@ -493,8 +495,8 @@ def write_imagenet(tree, picture, val=("1", "3"), train=("n01440764", "n02012849
         num_children=object,
     )
     kit = {imagenet.META: matlab(synsets=synsets), imagenet.GROUND_TRUTH: truth.encode()}
-    folders = {f"{wnid}.tar": tarred({f"{wnid}_{n}.JPEG": picture(n) for n in range(3)}) for wnid in train}
-    images = {f"ILSVRC2012_val_{int(n):08d}.JPEG": picture(10 + int(n)) for n in val}
+    folders = {f"{wnid}.tar": tarred({f"{wnid}_{n}.JPEG": make_image(n) for n in range(3)}) for wnid in train}
+    images = {f"ILSVRC2012_val_{int(n):08d}.JPEG": make_image(10 + int(n)) for n in val}
     return tree(
         {
             imagenet.DEVKIT: tarred(kit, "w:gz"),
@@ -504,8 +506,8 @@ def write_imagenet(tree, picture, val=("1", "3"), train=("n01440764", "n02012849
     )
 
 
-def test_imagenet_in_its_archives(tree, picture, catalogue):
-    folder = write_imagenet(tree, picture)
+def test_imagenet_in_its_archives(tree, make_image, catalogue):
+    folder = write_imagenet(tree, make_image)
     frame = imagenet.load(folder).set_index("key", drop=False)
     check_columns(frame, catalogue["imagenet"])
     assert list(frame["label"].cat.categories) == ["n01440764", "n02012849", "n02119789"]
@@ -520,15 +522,15 @@ def test_imagenet_in_its_archives(tree, picture, catalogue):
     assert column(frame[frame["split"] == "train"], "label") == ["n01440764"] * 3 + ["n02012849"] * 3
     for key, number in (("train/n02012849_2", 2), ("val/ILSVRC2012_val_00000003", 13)):
         image = open_image(frame.loc[key].to_dict(), folder=folder)
-        again = open_image({"key": "", "image_bytes": picture(number)}, folder=folder)
+        again = open_image({"key": "", "image_bytes": make_image(number)}, folder=folder)
         assert image.tobytes() == again.tobytes()
 
 
-def test_imagenet_in_folders(tree, picture):
-    archives = imagenet.load(write_imagenet(tree, picture))
+def test_imagenet_in_folders(tree, make_image):
+    archives = imagenet.load(write_imagenet(tree, make_image))
     folder = tree(
         {
-            f"{row.split}/{row.label}/{row.key.split('/')[1]}.JPEG": picture()
+            f"{row.split}/{row.label}/{row.key.split('/')[1]}.JPEG": make_image()
             for row in archives.itertuples(index=False)
         }
     )
@@ -541,16 +543,16 @@ def test_imagenet_in_folders(tree, picture):
     )
 
 
-def test_imagenet_val_alone(tree, picture):
-    folder = write_imagenet(tree, picture)
+def test_imagenet_val_alone(tree, make_image):
+    folder = write_imagenet(tree, make_image)
     (folder / imagenet.ARCHIVES["train"]).unlink()
     assert imagenet.load(folder)["split"].tolist() == ["val", "val"]
 
 
-def test_few_shot_takes_a_share_of_train(tree, picture, monkeypatch):
+def test_few_shot_takes_a_share_of_train(tree, make_image, monkeypatch):
     monkeypatch.setattr(imagenet, "SUPPORT", 2)
     monkeypatch.setattr(imagenet, "TRAIN", 6)
-    frame = imagenet.load(write_imagenet(tree, picture))
+    frame = imagenet.load(write_imagenet(tree, make_image))
     assert frame["few_shot"].sum() == 2
     assert (frame["split"][frame["few_shot"]] == "train").all()
 
@@ -567,12 +569,12 @@ def test_few_shot_takes_a_share_of_train(tree, picture, monkeypatch):
         ({"truth": "2\n9\n"}, "validation_ground_truth.txt: line 2: '9' is no class"),
     ],
 )
-def test_broken_imagenet(tree, picture, error_of, change, fragment):
-    assert fragment in error_of(imagenet.load, write_imagenet(tree, picture, **change))
+def test_broken_imagenet(tree, make_image, error_of, change, fragment):
+    assert fragment in error_of(imagenet.load, write_imagenet(tree, make_image, **change))
 
 
-def test_damaged_archives_of_imagenet(tree, picture, error_of):
-    folder = write_imagenet(tree, picture)
+def test_damaged_archives_of_imagenet(tree, make_image, error_of):
+    folder = write_imagenet(tree, make_image)
     val, kit = folder / imagenet.ARCHIVES["val"], folder / imagenet.DEVKIT
     whole = val.read_bytes()
     for cut in (1600, 1024, 700):

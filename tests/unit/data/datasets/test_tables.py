@@ -1,4 +1,4 @@
-"""The two tables of Table 5: from the published bytes to checked frames, and every way to be wrong."""
+"""Loaders of Adult and credit default: from published files to checked frames, and invalid files."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from clipfair.data.loading import columns
 from clipfair.data.loading.checks import REQUIRED_COLUMNS, check_columns, check_expected
 from clipfair.data.prepare import prepare_dataset
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 MIRROR = os.environ.get("CLIPFAIR_MIRROR")
 needs_mirror = pytest.mark.skipif(MIRROR is None, reason="CLIPFAIR_MIRROR names no folder of real data")
 
@@ -102,7 +102,7 @@ NAMES = [
 
 
 def xls(rows):
-    """A worksheet in Excel's oldest binary form (BIFF2): numbers as doubles, as in UCI's own file."""
+    """A worksheet in Excel's oldest binary format (BIFF2), with numbers as doubles, as in UCI's file."""
     records = [struct.pack("<HHHH", 0x0009, 4, 2, 0x0010), struct.pack("<HHH", 0x0042, 2, 1252)]
     for row, cells in enumerate(rows):
         for column, cell in enumerate(cells):
@@ -231,7 +231,7 @@ def test_empty_and_missing_files(write_adult, name):
     assert f"{name}: no such file" in error_of(adult.load, folder)
 
 
-def test_file_that_is_not_text(write_adult):
+def test_a_file_that_is_not_text(write_adult):
     folder = write_adult()
     (folder / "adult.data").write_bytes(b"39, \xff\xfe")
     assert "not delimited text" in error_of(adult.load, folder)
@@ -257,13 +257,13 @@ def test_credit_default(write_csv):
 
 def test_both_layouts_give_the_same_frame(write_csv, write_xls):
     from_csv = credit_default.load(write_csv())
-    # The workbook comes first where both are there.
+    # The workbook is preferred to the csv.
     changed_sex = write_xls(changed(CLIENTS, 1, 2, 2))
     assert credit_default.load(changed_sex)["sex"].tolist() == ["female"] * 3
     pd.testing.assert_frame_equal(credit_default.load(write_xls()), from_csv)
 
 
-def test_columns_may_stand_in_another_order(write_csv):
+def test_columns_in_another_order(write_csv):
     expected = credit_default.load(write_csv())
     names = [*NAMES, "default.payment.next.month"]
     turned = credit_default.load(write_csv([row[::-1] for row in CLIENTS], names[::-1]))
@@ -286,7 +286,7 @@ def test_columns_may_stand_in_another_order(write_csv):
 def test_broken_cell_is_named(write_csv, write_xls, layout, row, column, value, fragment):
     write = {"csv": write_csv, "xls": write_xls}[layout]
     message = error_of(credit_default.load, write(changed(CLIENTS, row, column, value)))
-    # The second client stands below a header, and in the workbook below a title too.
+    # The second client is below a header, and in the workbook below a title row, too.
     line = {"csv": 3, "xls": 4}[layout]
     if layout == "xls":
         fragment = fragment.replace("default.payment.next.month", "default payment next month")
@@ -324,7 +324,7 @@ def test_credit_without_rows(write_csv, write_xls, tmp_path):
 @pytest.mark.parametrize(
     "content", [b"", b"<html>please log in</html>", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(900)]
 )
-def test_workbook_that_is_none(tmp_path, content):
+def test_an_invalid_workbook(tmp_path, content):
     (tmp_path / credit_default.XLS).write_bytes(content)
     message = error_of(credit_default.load, tmp_path)
     assert credit_default.XLS in message
@@ -372,7 +372,7 @@ def test_expected_counts():
 # --- prepared ----------------------------------------------------------------------------------------
 
 
-def test_a_part_is_taken_only_when_asked_for(catalogue, write_adult, tmp_path):
+def test_a_partial_copy_is_accepted_only_as_a_subset(catalogue, write_adult, tmp_path):
     folder, out = write_adult(), tmp_path / "out/table.parquet"
     assert "adult: 4 rows, expected 48,842" in error_of(prepare_dataset, catalogue["adult"], folder, out)
     assert not out.parent.exists()
@@ -380,7 +380,7 @@ def test_a_part_is_taken_only_when_asked_for(catalogue, write_adult, tmp_path):
     pd.testing.assert_frame_equal(pd.read_parquet(out), adult.load(folder))
 
 
-def test_a_broken_table_leaves_nothing(catalogue, write_adult, tmp_path):
+def test_an_invalid_table_writes_nothing(catalogue, write_adult, tmp_path):
     folder = write_adult([DATA[0][:30]])
     error_of(prepare_dataset, catalogue["adult"], folder, tmp_path / "out/table.parquet", subset=True)
     assert not (tmp_path / "out").exists()
@@ -413,7 +413,7 @@ def test_loaders_agree_with_the_catalogue(catalogue, write_adult, write_csv):
         ({"split": ["train", "test"]}, "split as text"),
     ],
 )
-def test_a_loader_that_gives_less_than_its_kind_needs(catalogue, error_of, change, fragment):
+def test_a_loader_without_the_columns_of_its_kind(catalogue, error_of, change, fragment):
     columns = {
         "key": ["a", "b"],
         "split": pd.Categorical(["train", "test"]),
@@ -446,7 +446,7 @@ def test_the_real_table_has_the_published_counts(catalogue, name, tmp_path):
 
 
 @needs_mirror
-def test_the_original_workbook_says_what_the_csv_says(tmp_path):
+def test_the_original_workbook_equals_the_csv(tmp_path):
     part = Path(MIRROR, "credit-default/first10000_original_layout.xls")
     if not part.exists():
         pytest.skip("no workbook in the original layout in the mirror folder")

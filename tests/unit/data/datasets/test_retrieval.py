@@ -1,4 +1,4 @@
-"""COCO and Flickr30k with Karpathy's splits, and Flickr30k's captions alone."""
+"""Loaders of COCO and Flickr30k with Karpathy's splits, and of Flickr30k's captions alone."""
 
 import json
 import shutil
@@ -36,9 +36,9 @@ COCO = (of_coco(391895), of_coco(522, "train", year="train2014"), of_coco(42, ca
 
 
 @pytest.fixture
-def write_coco(tree, picture):
+def write_coco(tree, make_image):
     def write(images=COCO):
-        files = {f"val2014/COCO_val2014_{number:012d}.jpg": picture(number) for number in (391895, 42)}
+        files = {f"val2014/COCO_val2014_{number:012d}.jpg": make_image(number) for number in (391895, 42)}
         return tree(files | {"dataset_coco.json": json.dumps({"images": list(images), "dataset": "coco"})})
 
     return write
@@ -99,7 +99,7 @@ def test_broken_entry(write_coco, error_of, entry, fragment):
         (b'{"images": []}', "names no image"),
     ],
 )
-def test_json_that_is_none(write_coco, error_of, content, fragment):
+def test_an_invalid_json(write_coco, error_of, content, fragment):
     folder = write_coco()
     (folder / "dataset_coco.json").write_bytes(content)
     message = error_of(coco.load, folder)
@@ -125,13 +125,13 @@ CAPTIONS = {
 
 
 @pytest.fixture
-def write_flickr(tree, picture):
+def write_flickr(tree, make_image):
     def write(splits=("train", "val", "test")):
         entries = [
             image(f"{key}.jpg", split, captions)
             for (key, (_, captions)), split in zip(CAPTIONS.items(), splits, strict=True)
         ]
-        files = {f"flickr30k-images/{key}.jpg": picture(int(key) % 97) for key in CAPTIONS}
+        files = {f"flickr30k-images/{key}.jpg": make_image(int(key) % 97) for key in CAPTIONS}
         return tree(
             files | {"dataset_flickr30k.json": json.dumps({"images": entries, "dataset": "flickr30k"})}
         )
@@ -215,7 +215,7 @@ def test_real_captions_of_flickr30k(real, catalogue, tmp_path):
 
 
 def test_real_images_of_coco(real, tmp_path):
-    """COCO's own captions and images, brought into Karpathy's form."""
+    """COCO's own captions and images, converted to Karpathy's format."""
     source = real("coco-tiny")
     published = json.loads((source / "annotations/captions_val2017.json").read_text())
     captions = pd.DataFrame(published["annotations"]).groupby("image_id")["caption"].agg(list)

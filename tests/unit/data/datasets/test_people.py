@@ -1,4 +1,4 @@
-"""FairFace, UTKFace and MIAP, from their own files."""
+"""Loaders of FairFace, UTKFace and MIAP."""
 
 import shutil
 
@@ -22,9 +22,9 @@ LABELS = {
 
 
 @pytest.fixture
-def write_fairface(tree, picture):
+def write_fairface(tree, make_image):
     def write(train=LABELS["train"], val=LABELS["val"], images=("train/2.jpg", "train/10.jpg", "val/1.jpg")):
-        files = {name: picture(number) for number, name in enumerate(images)}
+        files = {name: make_image(number) for number, name in enumerate(images)}
         for split, lines in {"train": train, "val": val}.items():
             files[f"fairface_label_{split}.csv"] = "\n".join([HEADER, *lines, ""])
         return tree(files)
@@ -53,7 +53,7 @@ def test_caption_of_the_reproduction_lacks_its_space(write_fairface):
     ]
 
 
-def test_the_reproduction_takes_the_first_by_number(write_fairface, monkeypatch):
+def test_the_reproduction_uses_the_first_images_by_number(write_fairface, monkeypatch):
     monkeypatch.setattr(fairface, "FAIRCLIP_IMAGES", 2)
     lines = [f"train/{n}.jpg,3-9,Male,White,True" for n in (10, 9, 100, 1)]
     folder = write_fairface(train=lines, images=[line.split(",")[0] for line in lines] + ["val/1.jpg"])
@@ -61,7 +61,7 @@ def test_the_reproduction_takes_the_first_by_number(write_fairface, monkeypatch)
     assert frame["key"][frame["fairclip"]].tolist() == ["train/9", "train/1", "val/1"]
 
 
-def test_labels_alone_say_the_same(write_fairface, catalogue):
+def test_labels_alone_are_the_same(write_fairface, catalogue):
     folder = write_fairface()
     whole = fairface.load(folder)
     check_columns(whole, catalogue["fairface"])
@@ -101,8 +101,8 @@ NAMES = ("100_1_0_20170112213500903.jpg.chip.jpg", "9_0_4_20170117000000000.jpg.
 
 
 @pytest.mark.parametrize("root", ["", "UTKFace/"])
-def test_utkface(tree, picture, root, catalogue):
-    folder = tree({root + name: picture() for name in NAMES} | {"manifest.json": "{}", "README": ""})
+def test_utkface(tree, make_image, root, catalogue):
+    folder = tree({root + name: make_image() for name in NAMES} | {"manifest.json": "{}", "README": ""})
     frame = utkface.load(folder)
     check_columns(frame, catalogue["utkface"])
     assert frame["key"].tolist() == ["100_1_0_20170112213500903", "9_0_4_20170117000000000"]
@@ -123,8 +123,8 @@ def test_utkface(tree, picture, root, catalogue):
         "61_1_0_20170109142408075.jpg",
     ],
 )
-def test_a_name_without_labels_is_left_out_and_told(tree, picture, name):
-    frame = utkface.load(tree({each: picture() for each in (*NAMES, name)}))
+def test_a_name_without_labels_is_left_out_and_reported(tree, make_image, name):
+    frame = utkface.load(tree({each: make_image() for each in (*NAMES, name)}))
     assert len(frame) == 2
     assert frame.attrs["left_out"] == {utkface.MALFORMED: [name]}
 
@@ -158,9 +158,9 @@ BOXES = {
 
 
 @pytest.fixture
-def write_miap(tree, picture):
+def write_miap(tree, make_image):
     def write(columns=miap.COLUMNS, images=("aa", "bb", "cc", "dd", "ee", "ff"), **boxes):
-        files = {f"images/00{name}.jpg": picture() for name in images}
+        files = {f"images/00{name}.jpg": make_image() for name in images}
         for split, lines in (BOXES | boxes).items():
             files[f"open_images_extended_miap_boxes_{split}.csv"] = "\n".join([",".join(columns), *lines, ""])
         return tree(files)
@@ -201,14 +201,14 @@ def test_miap(write_miap):
     ]
 
 
-def test_miap_columns_may_stand_in_another_order(write_miap, catalogue):
+def test_miap_columns_in_another_order(write_miap, catalogue):
     expected = miap.load(write_miap())
     check_columns(expected, catalogue["miap"])
     turned = {split: [",".join(line.split(",")[::-1]) for line in lines] for split, lines in BOXES.items()}
     pd.testing.assert_frame_equal(miap.load(write_miap(miap.COLUMNS[::-1], **turned)), expected)
 
 
-def test_boxes_survive_parquet(write_miap, catalogue, tmp_path):
+def test_boxes_are_unchanged_by_parquet(write_miap, catalogue, tmp_path):
     folder = write_miap()
     prepare_dataset(catalogue["miap"], folder, tmp_path / "t.parquet", subset=True)
     kept = pd.read_parquet(tmp_path / "t.parquet")
@@ -241,9 +241,9 @@ def test_an_image_of_two_splits(write_miap, catalogue, error_of, tmp_path):
 # --- with the catalogue ------------------------------------------------------------------------------
 
 
-def test_groups_are_the_catalogues(catalogue, write_fairface, write_miap, tree, picture):
+def test_groups_are_the_catalogues(catalogue, write_fairface, write_miap, tree, make_image):
     frames = {
-        "utkface": utkface.load(tree({f"u/{name}": picture() for name in NAMES})),
+        "utkface": utkface.load(tree({f"u/{name}": make_image() for name in NAMES})),
         "fairface": fairface.load(write_fairface()),
         "miap": miap.load(write_miap()),
     }
@@ -283,7 +283,7 @@ def test_real_utkface(real, catalogue, tmp_path, capsys):
     frame = pd.read_parquet(tmp_path / "t.parquet")
     malformed = frame.attrs["left_out"][utkface.MALFORMED]
     assert len(frame) + len(malformed) == len(list(folder.rglob("*.jpg")))
-    # The two of the original that lack the field of race.
+    # The two names in the original without the field of race.
     assert {"61_1_20170109142408075.jpg.chip.jpg", "61_3_20170109150557335.jpg.chip.jpg"} <= set(malformed)
     assert f"clipfair: utkface: {len(malformed)} left out" in capsys.readouterr().err
     assert np.asarray(open_image(frame.iloc[0].to_dict(), folder=folder)).shape == (200, 200, 3)
