@@ -1,6 +1,7 @@
 """Settings: the planted associations are correct, and impossible settings are refused."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from clipfair.data.embedded.planted import gender_shares, occupation_rates, plan
 from clipfair.data.embedded.web_settings import Proxy, Rates, WebSettings
 from clipfair.data.embedded.world import PART_SETTINGS, make_settings
 
+PAGE = Path(__file__).parents[4] / "docs/synthetic-data.md"
 TOO_MANY = {name: {"men": 0.6, "women": 0.1} for name in ("nurse", "cook")}
 
 
@@ -58,6 +60,18 @@ def test_planted_associations_are_those_of_the_enumerated_world():
         assert row["given_woman"] == pytest.approx(probability(event, lambda c: c[2]))
         assert row["given_none"] == pytest.approx(probability(event, lambda c: not c[1] and not c[2]))
         assert row["association"] == pytest.approx(man - probability(event, lambda c: not c[1]))
+
+
+def test_the_table_of_the_documentation_is_current():
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in PAGE.read_text(encoding="utf-8").splitlines()
+        if line.startswith(("| occupation=", "| proxy="))
+    ]
+    planted = planted_associations(WebSettings())
+    assert [row[0] for row in rows] == planted["attribute"].tolist()
+    for row, expected in zip(rows, planted.drop(columns="attribute").to_numpy(), strict=True):
+        assert [float(cell) for cell in row[1:]] == pytest.approx(expected, abs=5.1e-4)
 
 
 def test_without_association_nothing_depends_on_gender():
