@@ -79,15 +79,15 @@ def fetch_dataset(
     layout = _layout_in(dataset, source)
     with atomic_folder(out_dir) as folder:
         if layout is not None:
-            place = str(source)
-            origins = _take_layout(layout, source, folder)
+            origin = str(source)
+            origins = _copy_layout(layout, source, folder)
         else:
-            place = "its archives"
+            origin = "its archives"
             layout = dataset.layouts[0] if dataset.layouts else None
-            origins = _gather_archives(dataset, mirror, Path(partial_dir), folder, retry, subset=subset)
+            origins = _fetch_archives(dataset, mirror, Path(partial_dir), folder, retry, subset=subset)
         files = _describe(folder, origins)
         if layout is not None:
-            _check_layout(dataset, layout, folder, place=place, subset=subset)
+            _check_layout(dataset, layout, folder, origin=origin, subset=subset)
         write_json(
             folder / MANIFEST,
             {
@@ -149,27 +149,27 @@ def _layout_in(dataset: Dataset, source: Path | None) -> Layout | None:
 
 
 def _absent(layout: Layout, folder: Path) -> list[str]:
-    return [file.name for file in layout.files if not _is_there(folder / file.name, file)]
+    return [file.name for file in layout.files if not _exists(folder / file.name, file)]
 
 
-def _is_there(path: Path, file: File) -> bool:
+def _exists(path: Path, file: File) -> bool:
     return path.is_dir() if file.is_folder else path.is_file()
 
 
-def _take_layout(layout: Layout, source: Path, folder: Path) -> dict[str, str]:
+def _copy_layout(layout: Layout, source: Path, folder: Path) -> dict[str, str]:
     """Link or copy a layout's files; name -> origin."""
     names = []
     for file in layout.files:
         start = source / file.name
         paths = sorted(path for path in start.rglob("*") if path.is_file()) if file.is_folder else [start]
         names += [path.relative_to(source).as_posix() for path in paths]
-    for name in progress(names, unit="file", what=f"taking {source.name}"):
+    for name in progress(names, unit="file", what=f"copying {source.name}"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        _take(source / name, folder / name)
+        _link_or_copy(source / name, folder / name)
     return dict.fromkeys(names, "mirror")
 
 
-def _take(source: Path, target: Path) -> None:
+def _link_or_copy(source: Path, target: Path) -> None:
     """Make a hard link, since datasets are large and their files are never written to; else a copy.
 
     A copy, without the file's mode (a mirror may be read-only), is made if the mirror is on another disk or
@@ -181,7 +181,7 @@ def _take(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _gather_archives(
+def _fetch_archives(
     dataset: Dataset,
     mirror: str | None,
     partial_dir: Path,
@@ -200,19 +200,19 @@ def _gather_archives(
         if local is not None and local.is_file():
             if not subset:
                 _verify(local, archive, where=f"{dataset.id}: {local}")
-            origins |= dict.fromkeys(_place(local, archive, folder), "mirror")
+            origins |= dict.fromkeys(_unpack_or_copy(local, archive, folder), "mirror")
         else:
             partial = _download_verified(dataset, archive, mirror, partial_dir, retry)
-            origins |= dict.fromkeys(_place(partial, archive, folder), archive.url)
+            origins |= dict.fromkeys(_unpack_or_copy(partial, archive, folder), archive.url)
             partial.unlink()
     return origins
 
 
-def _place(path: Path, archive: Archive, folder: Path) -> Sequence[str]:
+def _unpack_or_copy(path: Path, archive: Archive, folder: Path) -> Sequence[str]:
     """Unpack the archive, or copy a file that is used as it is; return the names written."""
     if archive.unpack:
         return unpack(path, folder)
-    _take(path, folder / archive.file)
+    _link_or_copy(path, folder / archive.file)
     return [archive.file]
 
 
@@ -338,13 +338,13 @@ def _describe(folder: Path, origins: dict[str, str]) -> dict[str, dict]:
     }
 
 
-def _check_layout(dataset: Dataset, layout: Layout, folder: Path, *, place: str, subset: bool) -> None:
+def _check_layout(dataset: Dataset, layout: Layout, folder: Path, *, origin: str, subset: bool) -> None:
     """Check that every file of the layout exists and, except for a subset, is as published."""
     absent = _absent(layout, folder)
     if absent:
         raise UserError(
-            f"{dataset.id}: {', '.join(absent)} not in {place}; replace it with the published version"
+            f"{dataset.id}: {', '.join(absent)} not in {origin}; replace it with the published version"
         )
     if not subset:
         for file in layout.files:
-            _verify(folder / file.name, file, where=f"{dataset.id}: {file.name} in {place}")
+            _verify(folder / file.name, file, where=f"{dataset.id}: {file.name} in {origin}")
