@@ -21,9 +21,9 @@ PACKAGES = (
 
 def prepend_pythonpath() -> None:
     """Put this source folder first on PYTHONPATH, so that processes started from here import this code."""
-    known = os.environ.get("PYTHONPATH", "")
-    if str(SOURCE) not in known.split(os.pathsep):
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SOURCE), known]))
+    known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    others = [folder for folder in known if folder not in ("", str(SOURCE))]
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(SOURCE), *others])
 
 
 def settings_digest(settings: Mapping) -> str:

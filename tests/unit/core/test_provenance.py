@@ -1,5 +1,7 @@
 import os
 
+import pytest
+
 from clipfair.core import provenance
 from clipfair.core.io import read_json, sha256_of
 from clipfair.core.provenance import prepend_pythonpath, weights_digest, write_spec
@@ -31,9 +33,9 @@ def test_weights_are_known_by_their_bytes_or_by_what_they_are_drawn_from(tmp_pat
     assert random != weights_digest({"kind": "vit"}, None, 3)
 
 
-def test_this_source_comes_first_on_pythonpath_and_once(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", "/another")
-    for _ in range(2):
-        prepend_pythonpath()
-        assert os.environ["PYTHONPATH"] == f"{provenance.SOURCE}{os.pathsep}/another"
+@pytest.mark.parametrize("known", [[], ["/another"], ["/another", str(provenance.SOURCE)]])
+def test_this_source_comes_first_on_pythonpath_and_once(monkeypatch, known):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(known))
+    prepend_pythonpath()
+    assert os.environ["PYTHONPATH"].split(os.pathsep) == [str(provenance.SOURCE), *known[:1]]
     assert (provenance.SOURCE / "clipfair/core/provenance.py").is_file()
