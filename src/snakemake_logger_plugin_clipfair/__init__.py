@@ -175,7 +175,7 @@ class TerminalView:
 
 
 class RedirectedOutput:
-    """Standard output and standard error of this process and its jobs, passed on line by line.
+    """The output of this process and its jobs to the terminal, passed on line by line.
 
     Attributes
     ----------
@@ -186,7 +186,7 @@ class RedirectedOutput:
     def __init__(self, on_line: Callable[[str], None]):
         sys.stdout.flush()
         sys.stderr.flush()
-        self._originals = {number: os.dup(number) for number in (1, 2)}
+        self._originals = {number: os.dup(number) for number in (1, 2) if os.isatty(number)}
         self.terminal = os.fdopen(os.dup(2), "w", encoding="utf-8")
         reader, writer = os.pipe()
         for number in self._originals:
