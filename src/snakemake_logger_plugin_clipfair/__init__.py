@@ -22,6 +22,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 # Lines of a failed job's log that are shown.
 LOG_LINES = 20
+# Failed jobs that are named at the end.
+MAX_PLACES = 5
 
 
 class WorkflowState:
@@ -80,7 +82,9 @@ class WorkflowState:
         """What failed and what to do; empty if nothing failed."""
         if not self.failed:
             return ""
-        places = sorted({f"{rule} ({log})" if log else rule for rule, log in self.failed.values()})
+        places = [f"{rule} ({log})" if log else rule for rule, log in self.failed.values()]
+        if len(places) > MAX_PLACES:
+            places[MAX_PLACES:] = [f"and {len(places) - MAX_PLACES} more"]
         return (
             f"clipfair: failed: {', '.join(places)}; fix what the log says and run the same command again: "
             "finished jobs are kept"
