@@ -172,6 +172,10 @@ def test_a_new_statement_in_any_module_changes_the_digest_of_training(copy):
     assert code_digest(*TRAINING) == before
 
 
+def test_modules_that_are_not_counted_exist():
+    assert set(MODULES) >= module.UNCOUNTED
+
+
 # --- versions of Python ---
 
 SUPPORTED = ("3.11", "3.12", "3.13")
