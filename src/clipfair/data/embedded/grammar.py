@@ -69,7 +69,7 @@ def choose_mentions(shown: Content, mentions: MentionSettings, rng: np.random.Ge
 
 
 def write_caption(content: Content, rng: np.random.Generator) -> str:
-    """A caption with exactly the content ``content``, in one of several wordings."""
+    """A caption that mentions exactly ``content``, in one of several wordings."""
     return f"{_choose(rng, OPENINGS)}{_subject(content, rng)}{_companions(content, rng)}{_place(content)}"
 
 
@@ -94,11 +94,7 @@ def _subject(content: Content, rng: np.random.Generator) -> str:
 
 
 def _person(content: Content, rng: np.random.Generator) -> str:
-    noun = (
-        _choose(rng, NOUNS[content.gender])
-        if content.gender
-        else _choose(rng, ("person", "person", "someone"))
-    )
+    noun = _choose(rng, NOUNS[content.gender] if content.gender else ("person", "person", "someone"))
     named = noun if noun == "someone" else with_article(noun)
     if content.occupation is None:
         return named
@@ -113,10 +109,9 @@ def _person(content: Content, rng: np.random.Generator) -> str:
 
 
 def _companions(content: Content, rng: np.random.Generator) -> str:
-    companions = [
-        *content.proxies,
-        *([content.object] if content.object and (content.person or content.gender) else []),
-    ]
+    companions = list(content.proxies)
+    if content.object and (content.person or content.gender):
+        companions.append(content.object)
     if not companions:
         return ""
     things = [with_article(thing) for thing in companions]
