@@ -93,7 +93,7 @@ def evaluate(tmp_path):
     return run
 
 
-def test_a_record_says_what_was_evaluated(write_embeddings, evaluate, tmp_path):
+def test_a_record_names_run_evaluation_and_digests(write_embeddings, evaluate, tmp_path):
     for seed in (0, 1):
         write_embeddings(seed, 100, final=True)
     record = read_json(evaluate() / "seed~1/on~faces-association/metrics.json")

@@ -136,7 +136,7 @@ def test_metrics_do_not_depend_on_the_order_of_examples():
     assert [m.value for m in again] == pytest.approx([m.value for m in before])
 
 
-def test_a_group_of_one_label_has_no_auc_and_says_so():
+def test_a_group_of_one_label_has_no_auc_with_a_reason():
     y, p, group = made()
     y = np.where(group == "b", 1, y)
     found = by_name(measure_fairness(y, p, sensitive_features={"s": group}))

@@ -1,7 +1,7 @@
 """Retrieval of texts by images and of images by texts: recall at 1, 5 and 10 (CLIP the Bias, section 4.4).
 
-Settings: ``captions``. A caption must find its image among all images, an image any of its captions among all
-captions of the test images.
+Settings: ``captions``. Each caption of a test image is a query for its image among all test images; each
+image is a query for any of its captions among all captions.
 
 Equally near candidates have no order, so recall is the probability of a hit when they are shuffled: a model
 that gives every pair the same score has a recall of k / n, not 1.

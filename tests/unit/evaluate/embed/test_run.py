@@ -130,7 +130,7 @@ def test_images_are_those_that_the_models_give(data, models, tmp_path):
             assert found.features.shape == (3, 32)
 
 
-def test_only_what_is_asked_for_is_embedded(data, models, tmp_path):
+def test_only_requested_rows_and_texts_are_embedded(data, models, tmp_path):
     embed(models, data, EVALUATIONS, str(tmp_path / "out"))
     snapshot, end = read_checkpoints(tmp_path / "out", a_run(0))
     digest = sha256_of(data["objects"]["table"])

@@ -115,7 +115,7 @@ def test_each_sentence_is_tokenised_once():
     assert found.starts.tolist() == [0, 2, 3]
 
 
-def test_a_missing_tower_is_said_in_one_line(pixels):
+def test_a_missing_tower_is_an_error_of_one_line(pixels):
     with pytest.raises(UserError, match="no image tower"):
         encode_images(torch.nn.Module(), pixels, normalise=normalise, device="cpu")
     with pytest.raises(UserError, match="no text tower"):

@@ -179,7 +179,7 @@ def test_one_image_of_each():
     assert all(measure.value is not None for measure in result.measures)
 
 
-def test_a_missing_group_is_undefined_and_says_so():
+def test_a_missing_group_is_undefined_with_a_reason():
     result = run(make(["Male"] * 4))
 
     for measure in result.measures:
@@ -199,7 +199,7 @@ def test_no_group_at_all_is_undefined_everywhere():
     assert {measure.n for measure in result.measures} == {0}
 
 
-def test_images_of_neither_group_count_for_nothing():
+def test_images_of_neither_group_are_ignored():
     with_unknown = make(["Male", "Unknown", "Female", "Male"])
     rows = [0, 2, 3]
     test = with_unknown.test

@@ -101,7 +101,7 @@ def test_draws_are_nested_and_of_each_class():
     ]
 
 
-def test_too_few_examples_of_a_class_are_undefined_and_said():
+def test_too_few_examples_of_a_class_are_undefined_with_a_reason():
     embedded = make(list("a" * 9 + "b" * 4 + "c" * 9 + "d" * 9), list("abcd"))
     result = run(embedded)
 

@@ -117,7 +117,7 @@ def test_the_distance_as_released_is_geomloss_with_its_settings():
     assert found == pytest.approx(float(loss(score, black)), rel=1e-3)
 
 
-def test_everything_is_computed_again_from_the_scores_file(tmp_path):
+def test_everything_can_be_recomputed_from_the_scores_file(tmp_path):
     result = run(made())
     result.scores.to_parquet(tmp_path / "scores.parquet")
     scores = pd.read_parquet(tmp_path / "scores.parquet")

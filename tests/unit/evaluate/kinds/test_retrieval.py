@@ -84,7 +84,7 @@ def test_ranks_with_ties_against_a_loop():
         assert to_text.correct[image] == (scores[image, image_of == image] == best).sum()
 
 
-def test_a_model_that_knows_nothing_recalls_k_in_n():
+def test_equal_scores_recall_k_of_n():
     embedded = make([1] * 20)
     embedded.test.images[:] = embedded.test.images[0]
     embedded.texts["captions"][:] = embedded.texts["captions"][0]

@@ -78,7 +78,7 @@ def model(seed=0, **other):
     return {"run": {**levels, "seed": seed}, "line": MODEL, "weights": None, "spec": None, **other}
 
 
-def test_it_writes_what_an_evaluation_writes(tmp_path, dataset):
+def test_it_writes_the_files_of_an_evaluation(tmp_path, dataset):
     write_json(tmp_path / "spec.json", {"examples": 640})
     models = [model(0), model(1, spec=str(tmp_path / "spec.json"))]
     fit_probes(models, dataset, {"probe": SETTINGS}, str(tmp_path / "out"))

@@ -110,7 +110,7 @@ def test_the_head_is_as_described():
     assert linear.bias.tolist() == [0, 0]
 
 
-def test_one_epoch_by_hand():
+def test_one_epoch_step_by_step():
     """Two full batches of one order: batch norm, loss of logit[1] alone, the rate at each step."""
     training = made(n=9, width=3)
     settings = ProbeSettings(epochs=2, batch_size=4, warm_up=1, every=1, base_rate=3.0)
