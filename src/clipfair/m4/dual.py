@@ -1,12 +1,12 @@
 """The dual of M4 as a function of the signed multipliers w: value, gradient and curvature.
 
-With g_kr = (s_k - pi_k) y_r (y_c = 1 for representation) and the exact mu for each w, the
-dual is to maximise over |w| <= V
+With g_kr = (s_k - pi_k) y_r (y_c = 1 for representation) and the exact mu for each w, the dual of eq. (4)
+(appendix A.2.1) is to maximise over |w| <= V
 
     D(w) = min over {0 <= q <= Q, E[q] = eta} of E[u (q - eta)^2] / 2 + w . E[q g]  -  b . |w|,
 
-where b is the tolerance. It has half the variables of the paper's v = (v+, v-), of which an optimum
-needs one in each pair, and no mu. D is concave and its smooth part piecewise quadratic.
+where b is the tolerance. It has half the variables of the paper's v = (v+, v-), 2m(c+1) numbers of which an
+optimum needs one in each pair, and no mu. D is concave and its smooth part piecewise quadratic.
 """
 
 from dataclasses import dataclass

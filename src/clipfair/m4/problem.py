@@ -130,6 +130,9 @@ class M4Settings:
         |E[q g]| <= eps * eta, as in the appendix and Algorithm 2: a tolerance on the covariance in the
         weighted data. ``"literal"``: |E[q g]| <= eps, as eq. (3) and (4) are printed; it is weaker the
         smaller eta is.
+
+    Eq. (6) takes pi as the exact share of a group. With tolerances, the covariance of s_k and y_r in the
+    weighted data is bounded by eps_D + eps_R E[q y_r] / eta (normalised reading).
     """
 
     target: np.ndarray

@@ -92,6 +92,7 @@ def iterate(
         alpha = np.maximum(utility * (rate - max_weight) - omega, 0.0)
         q = rate - (omega + alpha - beta) / utility
         tau = learning_rate / np.sqrt(t)
+        # The printed gradients, eq. (10), are those of the dual divided by eta.
         v += tau * (q / rate @ a) / batch_size
         if project:
             np.clip(v, 0.0, settings.penalty, out=v)

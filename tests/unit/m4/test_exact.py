@@ -75,6 +75,20 @@ def test_agrees_with_an_independent_solver(name, utilities, random_patterns):
     np.testing.assert_allclose(solution.weights, reference_weights(problem), atol=1e-6)
 
 
+def test_tolerances_bound_the_covariances_in_the_weighted_data(random_patterns):
+    """|cov_q(s_k, y_r)| <= eps_D + eps_R E_q[y_r], more than eps_D alone."""
+    patterns = random_patterns(400, 2, 3, seed=5)
+    target = (patterns.share @ patterns.sensitive + 0.5) / 2
+    settings = M4Settings(target=target, rate=0.6, eps_association=0.003, eps_representation=0.02)
+    solution = solve(Problem(patterns, settings))
+    assert not solution.certificate.unsatisfied.any()
+    data = bias.moments(patterns.sensitive, patterns.labels, patterns.count * solution.weights)
+    frequency = bias.frequency(data)
+    covariance = data.joint / data.total - np.outer(bias.representation(data), frequency)
+    assert (np.abs(covariance) <= 0.003 + 0.02 * frequency + 1e-9).all()
+    assert np.abs(covariance).max() > 0.003 + 1e-9
+
+
 @pytest.mark.parametrize("name", INSTANCES)
 def test_weights_come_from_the_dual_variables_alone(name, random_patterns):
     patterns = random_patterns(300, 2, 4, seed=6, utilities=True)
