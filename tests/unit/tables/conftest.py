@@ -1,4 +1,4 @@
-"""Annotations of a small made dataset in two files, and the same as plain rows."""
+"""Annotations of a small synthetic dataset in two files, and the same as plain rows."""
 
 import numpy as np
 import pandas as pd

@@ -48,7 +48,7 @@ def test_files_are_read_one_by_one(annotated):
         (lambda paths: list(read_annotations(["gone.parquet"], ["key"])), r"gone\.parquet: no such file"),
     ],
 )
-def test_what_is_not_there_is_one_line(annotated, call, message):
+def test_a_missing_input_is_one_line(annotated, call, message):
     with pytest.raises(UserError, match=message) as error:
         call(annotated.paths)
     assert "\n" not in str(error.value)

@@ -26,13 +26,13 @@ def published(mean, std):
 
 
 def test_the_difference_is_measured_in_combined_standard_deviations():
-    line = compare(ours(15.0, 0.3), published(14.5, 0.4)).iloc[0]
+    entry = compare(ours(15.0, 0.3), published(14.5, 0.4)).iloc[0]
     combined = (0.3**2 + 0.4**2 + 0.1**2 / 12) ** 0.5
-    assert line["difference"] == pytest.approx(0.5)
-    assert line["combined_std"] == pytest.approx(combined)
-    assert line["deviations"] == pytest.approx(0.5 / combined)
-    assert line["verdict"] == "reproduced"
-    assert (line["row"], line["published_row"]) == ("baseline", "Baseline")
+    assert entry["difference"] == pytest.approx(0.5)
+    assert entry["combined_std"] == pytest.approx(combined)
+    assert entry["deviations"] == pytest.approx(0.5 / combined)
+    assert entry["verdict"] == "reproduced"
+    assert (entry["row"], entry["published_row"]) == ("baseline", "Baseline")
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
@@ -43,15 +43,15 @@ def test_the_limit_is_two_standard_deviations_on_both_sides(sign):
 
 
 def test_a_published_value_without_deviation_counts_its_rounding():
-    line = compare(ours(20.04, 0.0), published(20.0, np.nan)).iloc[0]
-    assert line["combined_std"] == pytest.approx(ROUNDING_STD)
-    assert line["verdict"] == "reproduced"
+    entry = compare(ours(20.04, 0.0), published(20.0, np.nan)).iloc[0]
+    assert entry["combined_std"] == pytest.approx(ROUNDING_STD)
+    assert entry["verdict"] == "reproduced"
 
 
 def test_a_variant_is_not_comparable():
-    line = compare(ours(20.0, 0.1, published_row=None), published(20.0, 0.1)).iloc[0]
-    assert line["verdict"] == "not comparable: no published value"
-    assert np.isnan(line["difference"])
+    entry = compare(ours(20.0, 0.1, published_row=None), published(20.0, 0.1)).iloc[0]
+    assert entry["verdict"] == "not comparable: no published value"
+    assert np.isnan(entry["difference"])
 
 
 def test_nothing_of_an_incomparable_table_looks_like_a_reproduction():
@@ -60,15 +60,15 @@ def test_nothing_of_an_incomparable_table_looks_like_a_reproduction():
 
 
 def test_a_single_repeat_is_no_verdict():
-    line = compare(ours(15.0, np.nan), published(14.5, 0.4)).iloc[0]
-    assert line["verdict"] == "not comparable: no standard deviation of ours"
-    assert line["difference"] == pytest.approx(0.5)
+    entry = compare(ours(15.0, np.nan), published(14.5, 0.4)).iloc[0]
+    assert entry["verdict"] == "not comparable: no standard deviation of ours"
+    assert entry["difference"] == pytest.approx(0.5)
 
 
 def test_the_rounding_of_the_published_value_can_be_finer():
-    line = compare(ours(20.01, 0.0), published(20.0, np.nan), rounding_std=FINE_ROUNDING_STD).iloc[0]
-    assert line["combined_std"] == pytest.approx(0.01 / 12**0.5)
-    assert line["verdict"] == "differs"
+    entry = compare(ours(20.01, 0.0), published(20.0, np.nan), rounding_std=FINE_ROUNDING_STD).iloc[0]
+    assert entry["combined_std"] == pytest.approx(0.01 / 12**0.5)
+    assert entry["verdict"] == "differs"
 
 
 def test_published_values_are_read_by_table(tmp_path):

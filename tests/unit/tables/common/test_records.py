@@ -1,4 +1,4 @@
-"""Reading evaluations: every value, in a fixed order; what is missing or damaged is named."""
+"""Reading evaluations: every value in a fixed order; missing and damaged files are named."""
 
 import json
 
@@ -38,9 +38,9 @@ def test_every_value_is_read_with_its_run_and_evaluation(tmp_path):
     assert list(frame.columns) == COLUMNS
     assert len(frame) == 2
     first, second = frame.to_dict("records")
-    told = {"dataset": "web", "balance": "balanced", "model": "tiny", "seed": 0, "on": "cifar", "lam": "0"}
-    told |= {"split": "test", "examples": 100, "value": 0.5, "n": 10, "low": 0.4, "high": 0.6}
-    assert {name: first[name] for name in told} == told
+    given = {"dataset": "web", "balance": "balanced", "model": "tiny", "seed": 0, "on": "cifar", "lam": "0"}
+    given |= {"split": "test", "examples": 100, "value": 0.5, "n": 10, "low": 0.4, "high": 0.6}
+    assert {name: first[name] for name in given} == given
     assert frame["label"].isna().tolist() == [True, False]
     assert (second["label"], second["group"], second["n"]) == ("nurse", "man", 0)
     assert np.isnan([second["value"], second["low"], second["high"]]).all()
@@ -74,7 +74,7 @@ def test_a_damaged_file_is_named(tmp_path, text):
         read_records([str(tmp_path / RUN.batch)])
 
 
-def test_what_the_grids_ask_for_and_nobody_evaluated_is_missing(tmp_path):
+def test_expected_but_absent_evaluations_are_missing(tmp_path):
     write(tmp_path, RUN)
     records = read_records([str(tmp_path / RUN.batch)])
     settings = {"table": "m4/table1", "study": "embedded", "grids": {"one": grid(seeds=[0, 1])}}

@@ -33,7 +33,7 @@ COMPARED = pd.DataFrame(
 )
 
 
-def test_compared_values_are_a_table_with_verdicts_that_stand_out():
+def test_compared_values_are_a_table_with_highlighted_verdicts():
     text = render_comparison(COMPARED, "table5")
     assert '<td>m4</td><td>1.235</td><td>1.5</td><td class="differs">differs</td>' in text
     assert "<td>&lt;b&gt;</td><td>2</td><td></td><td>x</td>" in text

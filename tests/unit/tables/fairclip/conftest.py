@@ -1,8 +1,8 @@
-"""Made evaluations and epochs of all grids."""
+"""Synthetic evaluations and epochs of all grids."""
 
 import pytest
 
-from tests.unit.tables.fairclip.made_records import GRIDS, read_runs, write_epochs
+from tests.unit.tables.fairclip.synthetic_records import GRIDS, read_runs, write_epochs
 
 
 @pytest.fixture(scope="package")

@@ -42,16 +42,16 @@ def prepared(tmp_path):
 def test_groups_are_counted_by_split_with_their_label(prepared):
     path, used = prepared
     table, page = fair_attribute_distributions.build({"fundus": path})
-    for line in table.itertuples():
-        part = used[used["split"] == line.split]
-        values = part[line.attribute].astype(object).fillna("unknown")
-        members = part[values == line.group]
-        assert line.n == len(members)
-        assert line.share == pytest.approx(len(members) / len(part))
+    for entry in table.itertuples():
+        part = used[used["split"] == entry.split]
+        values = part[entry.attribute].astype(object).fillna("unknown")
+        members = part[values == entry.group]
+        assert entry.n == len(members)
+        assert entry.share == pytest.approx(len(members) / len(part))
         if len(members):
-            assert line.positive == pytest.approx((members["glaucoma"] == 1).mean())
+            assert entry.positive == pytest.approx((members["glaucoma"] == 1).mean())
         else:
-            assert np.isnan(line.positive)
+            assert np.isnan(entry.positive)
     sums = table.groupby(["split", "attribute"])["n"].sum()
     assert (
         sums == used.groupby("split", observed=True).size().reindex(sums.index.get_level_values(0)).values
@@ -73,12 +73,12 @@ def test_intersections_are_counted_most_frequent_first(prepared):
     known = used.dropna(subset=["race"])
     assert table["n"].sum() == len(known)
     assert list(table["n"]) == sorted(table["n"], reverse=True)
-    for line in table.itertuples():
-        race, gender = line.intersection.split(", ")
+    for entry in table.itertuples():
+        race, gender = entry.intersection.split(", ")
         members = known[(known["race"] == race) & (known["gender"] == gender)]
-        assert line.n == len(members)
-        assert line.n_test == (members["split"] == "test").sum()
-        assert line.positive == pytest.approx(members["glaucoma"].mean())
+        assert entry.n == len(members)
+        assert entry.n_test == (members["split"] == "test").sum()
+        assert entry.positive == pytest.approx(members["glaucoma"].mean())
     assert "| race, gender | n |" in page
 
 
@@ -112,14 +112,14 @@ def test_a_dataset_without_label_or_attributes_is_one_clear_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("build", "draw", "told"),
+    ("build", "draw", "labels"),
     [
         (fair_attribute_distributions.build, draw_distributions.draw, ["asian", "fundus, test", "glaucoma"]),
         (fair_intersections.build, draw_intersections.draw, ["white, male", "examples"]),
     ],
 )
-def test_the_figures_are_the_same_every_time(prepared, tmp_path, build, draw, told):
+def test_the_figures_are_the_same_every_time(prepared, tmp_path, build, draw, labels):
     path, _ = prepared
     table, _ = build({"fundus": path})
     text = svg_of(tmp_path, table, draw)
-    assert all(label in text for label in told)
+    assert all(label in text for label in labels)

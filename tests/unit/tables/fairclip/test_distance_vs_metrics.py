@@ -12,7 +12,7 @@ from clipfair.tables.fairclip import (
 )
 from clipfair.tables.fairclip.epochs import rank_correlation
 from tests.unit.tables.drawing import svg_of
-from tests.unit.tables.fairclip.made_records import (
+from tests.unit.tables.fairclip.synthetic_records import (
     ROWS,
     grid,
     settings,
@@ -22,11 +22,11 @@ from tests.unit.tables.fairclip.made_records import (
 
 def test_rank_correlations_are_spearmans_over_the_epochs_of_each_run(records, epochs):
     rows = {name: ROWS[name] for name in ("clip-ft", "a-fairclip", "fairclip-plus")}
-    told = settings("fairclip/epochs", rows=rows, epochs=epochs)
-    table, compared, page = distance_vs_metrics.build(records, None, told)
+    given = settings("fairclip/epochs", rows=rows, epochs=epochs)
+    table, compared, page = distance_vs_metrics.build(records, None, given)
     assert compared is None
     ranks = table[table["kind"] == "correlation"]
-    [line] = ranks[
+    [entry] = ranks[
         (ranks["method"] == "a-fairclip") & (ranks["attribute"] == "race")
         & (ranks["distance"] == "distance_scale_free") & (ranks["measure"] == "deodds")
     ].itertuples()  # fmt: skip
@@ -38,8 +38,8 @@ def test_rank_correlations_are_spearmans_over_the_epochs_of_each_run(records, ep
         distance = frame[frame["metric"] == "distance_scale_free"].groupby("epoch")["value"].mean()
         metric = frame[frame["metric"] == "deodds"].set_index("epoch")["value"]
         expected.append(stats.spearmanr(distance, metric.reindex(distance.index)).statistic)
-    assert line.mean == pytest.approx(np.mean(expected))
-    assert line.n == 3
+    assert entry.mean == pytest.approx(np.mean(expected))
+    assert entry.n == 3
     # A method for one attribute is shown on it, one for two on both, CLIP-FT on all.
     shown = ranks.groupby("row")["attribute"].agg(set).to_dict()
     assert shown["A-FairCLIP (gender)"] == {"gender"}
@@ -50,8 +50,8 @@ def test_rank_correlations_are_spearmans_over_the_epochs_of_each_run(records, ep
 
 def test_curves_are_means_over_seeds_and_the_figure_shows_them(records, epochs, tmp_path):
     rows = {name: ROWS[name] for name in ("clip-ft", "fairclip-plus")}
-    told = settings("fairclip/epochs", rows=rows, epochs=epochs)
-    table, _, _ = distance_vs_metrics.build(records, None, told)
+    given = settings("fairclip/epochs", rows=rows, epochs=epochs)
+    table, _, _ = distance_vs_metrics.build(records, None, given)
     curves = table[table["kind"] == "curve"].set_index(["method", "attribute", "measure", "epoch"])
     values = [
         pd.read_csv(path).query("split == 'test' and metric == 'auc' and epoch == 4 and label != label")[

@@ -9,7 +9,7 @@ from clipfair.tables.fairclip import (
     findings,
     switches,
 )
-from tests.unit.tables.fairclip.made_records import (
+from tests.unit.tables.fairclip.synthetic_records import (
     GRIDS,
     METHODS,
     ROWS,
@@ -41,8 +41,8 @@ def check_planted(folder, change, roles, grids=GRIDS, **other):
 
 
 def test_all_findings_are_checked_and_complete(records, epochs):
-    told = settings("fairclip/findings", roles=ROLES, epochs=epochs, incomparable="synthetic data")
-    table, _, page = findings.build(records, None, told)
+    given = settings("fairclip/findings", roles=ROLES, epochs=epochs, incomparable="synthetic data")
+    table, _, page = findings.build(records, None, given)
     assert set(table["finding"]) == {f"F{number}" for number in range(1, 10)}
     assert set(table["verdict"]) <= {"holds", "does not hold", "undecided"}
     assert table[["claim", "methods", "statistic", "value", "n", "test", "threshold"]].notna().all(axis=None)
@@ -90,7 +90,7 @@ def test_gains_are_positive_when_better(tmp_path):
 
 
 def test_the_spread_is_the_mean_over_runs_of_its_logarithm(tmp_path):
-    """A run whose scores vary a hundred times less must not vanish beside one whose vary four times more."""
+    """A run with a hundredth of the variance must count as much as one with four times the variance."""
     grids = {"ft": grid(["clip-ft"]), "fair": grid(["fairclip-released"], ["race", "gender"], ["1e-7"])}
     variance = {"none": 100.0, "race": 1.0, "gender": 400.0}
 
@@ -102,9 +102,9 @@ def test_the_spread_is_the_mean_over_runs_of_its_logarithm(tmp_path):
         return 0.02 * variance[run.attr] * jitter if is_exact else None
 
     table = check_planted(tmp_path, change, {"fine_tuned": "clip-ft", "released": "fairclip-released"}, grids)
-    [line] = table[table["finding"] == "F3"].itertuples()
-    assert line.value == pytest.approx((np.log10(1 / 100) + np.log10(400 / 100)) / 4, abs=0.01)
-    assert line.verdict == "holds"
+    [entry] = table[table["finding"] == "F3"].itertuples()
+    assert entry.value == pytest.approx((np.log10(1 / 100) + np.log10(400 / 100)) / 4, abs=0.01)
+    assert entry.verdict == "holds"
 
 
 def test_a_role_is_compared_with_its_own_baseline(tmp_path):
@@ -133,9 +133,9 @@ def test_mmd_as_released_must_equal_the_baseline_in_every_run(tmp_path, shift, v
 
     roles = {"fine_tuned": "clip-ft", "mmd_gaussian": "mmd-gaussian-released"}
     table = check_planted(tmp_path, change, roles, grids)
-    [line] = table[table["finding"] == "F4"].itertuples()
-    assert line.value == pytest.approx(100 * shift)
-    assert line.verdict == verdict
+    [entry] = table[table["finding"] == "F4"].itertuples()
+    assert entry.value == pytest.approx(100 * shift)
+    assert entry.verdict == verdict
 
 
 def test_several_attributes_are_compared_on_their_own_and_selection_in_pairs(tmp_path):
@@ -170,16 +170,16 @@ def test_only_runs_that_both_have_are_paired(tmp_path):
     }
 
     def change(run, row):
-        told = 0.7 + 0.001 * run.seed * len(run.method) + 0.2 * (run.attr == "gender")
-        return told if row["metric"] == "auc" else None
+        given = 0.7 + 0.001 * run.seed * len(run.method) + 0.2 * (run.attr == "gender")
+        return given if row["metric"] == "auc" else None
 
     roles = {"fine_tuned": "fairclip-corrected", "selection": {"fairclip-released": "fairclip-corrected"}}
     table = check_planted(tmp_path, change, roles, grids)
     [selected] = table[table["finding"] == "F7"].itertuples()
     assert selected.value == pytest.approx(-0.1, abs=1e-9)
     rows = {name: ROWS[name] for name in ("fairclip-released", "fairclip-corrected")}
-    told = settings("fairclip/switches", grids=grids, rows=rows, base="fairclip-released")
-    switched, _, _ = switches.build(read_runs(tmp_path / "again", grids, planted(change)), None, told)
+    given = settings("fairclip/switches", grids=grids, rows=rows, base="fairclip-released")
+    switched, _, _ = switches.build(read_runs(tmp_path / "again", grids, planted(change)), None, given)
     assert switched.set_index("measure").loc["auc", "difference"] == pytest.approx(0.1, abs=1e-9)
 
 
@@ -187,19 +187,19 @@ def test_only_runs_that_both_have_are_paired(tmp_path):
 def test_a_distance_that_is_far_off_the_exact_one_is_not_converged(tmp_path, error, verdict):
     def change(run, row):
         exact = 2 + 0.1 * run.seed
-        told = {
+        given = {
             "distance_square_wasserstein": exact,
             "distance_square_sinkhorn": exact * (1 + error * (1 + run.seed / 100)),
         }
-        return told.get(row["metric"])
+        return given.get(row["metric"])
 
     table = check_planted(tmp_path, change, {"fine_tuned": "clip-ft"})
-    [line] = table[table["finding"] == "F9"].itertuples()
-    assert line.value == pytest.approx(abs(error) * 1.01)
-    assert line.verdict == verdict
+    [entry] = table[table["finding"] == "F9"].itertuples()
+    assert entry.value == pytest.approx(abs(error) * 1.01)
+    assert entry.verdict == verdict
 
 
-def test_metrics_that_follow_the_distance_speak_against_the_finding(records, tmp_path):
+def test_metrics_that_follow_the_distance_contradict_the_finding(records, tmp_path):
     epochs = write_epochs(tmp_path, GRIDS, methods=("a-fairclip", "clip-ft"))
     for path in epochs.values():
         frame = pd.read_csv(path)
@@ -207,33 +207,33 @@ def test_metrics_that_follow_the_distance_speak_against_the_finding(records, tmp
         frame.loc[follows, "value"] = 1 / (1 + frame.loc[follows, "epoch"])
         frame.to_csv(path, index=False)
     roles = {"fine_tuned": "clip-ft", "aligned": "a-fairclip"}
-    told = settings("fairclip/findings", roles=roles, epochs=epochs)
-    table, _, _ = findings.build(records, None, told)
+    given = settings("fairclip/findings", roles=roles, epochs=epochs)
+    table, _, _ = findings.build(records, None, given)
     chosen = table[(table["finding"] == "F5") & table["claim"].str.contains("smaller DPD")]
     assert len(chosen) == 4
     assert chosen["value"].tolist() == pytest.approx([1] * 4, abs=0.1)
     assert set(chosen["verdict"]) == {"does not hold"}
 
 
-def test_a_model_that_is_not_trained_stands_against_every_seed(tmp_path):
+def test_an_untrained_model_is_paired_with_every_seed(tmp_path):
     grids = {"clip": grid(["clip"], seeds=[0]), "ft": grid(["fairclip-released"], ["race"], ["1e-7"])}
     roles = {"zero_shot": "clip", "released": "fairclip-released"}
-    told = settings("fairclip/findings", grids=grids, roles=roles)
-    table, _, _ = findings.build(read_runs(tmp_path, grids), None, told)
+    given = settings("fairclip/findings", grids=grids, roles=roles)
+    table, _, _ = findings.build(read_runs(tmp_path, grids), None, given)
     assert set(table[table["finding"] == "F1"]["n"]) == {3}
 
 
 def test_a_finding_needs_its_runs(records):
     without = records[records["method"] != "a-fairclip"]
-    told = settings("fairclip/findings", roles=ROLES)
+    given = settings("fairclip/findings", roles=ROLES)
     with pytest.raises(UserError, match=r"method~a-fairclip/.* and 11 more; make the missing ones"):
-        findings.build(without, None, told)
+        findings.build(without, None, given)
     assert set(METHODS) > set(without["method"])
 
 
 def test_methods_with_several_strengths_cannot_be_compared(tmp_path):
     grids = {"ft": grid(["clip-ft"]), "lam": grid(["a-fairclip"], ["race"], ["1", "0.1"])}
     roles = {"fine_tuned": "clip-ft", "aligned": "a-fairclip"}
-    told = settings("fairclip/findings", grids=grids, roles=roles)
+    given = settings("fairclip/findings", grids=grids, roles=roles)
     with pytest.raises(UserError, match=r"a-fairclip \(attr race\) has several of lam: 0.1, 1; name grids"):
-        findings.build(read_runs(tmp_path, grids), None, told)
+        findings.build(read_runs(tmp_path, grids), None, given)

@@ -1,4 +1,4 @@
-"""The tables of group fairness and of distances, beside what is published, and their figures."""
+"""The tables of group fairness and of distances, their comparisons and figures."""
 
 import numpy as np
 import pandas as pd
@@ -22,12 +22,12 @@ from clipfair.tables.fairclip import (
 )
 from clipfair.tables.fairclip.measures import DISTANCES, SQUARE_DISTANCES
 from tests.unit.tables.drawing import svg_of
-from tests.unit.tables.fairclip.made_records import EVALUATIONS, ROWS, grid, read_runs, settings
+from tests.unit.tables.fairclip.synthetic_records import EVALUATIONS, ROWS, grid, read_runs, settings
 
 PUBLISHED = str(ROOT / "resources/published/fairclip.csv")
 
 
-def test_the_published_values_are_tidy_and_say_where_they_are_from():
+def test_the_published_values_are_tidy_and_have_a_source():
     frame = pd.read_csv(PUBLISHED)
     assert not frame.duplicated(["table", "dataset", "row", "metric"]).any()
     assert frame[["paper", "mean", "unit", "source"]].notna().all(axis=None)
@@ -44,7 +44,7 @@ def test_the_published_values_are_tidy_and_say_where_they_are_from():
     assert known["zero-shot", "ViT-B/16", "CLIP-FT test-selected", "AUC"] == 69.44
 
 
-def test_the_zero_shot_table_stands_beside_the_published_one(records):
+def test_the_zero_shot_table_is_compared_with_the_published_one(records):
     rows = {**ROWS, "clip-ft": {"name": "CLIP-FT", "published": "CLIP-FT test-selected"}}
     published = read_published(PUBLISHED, "zero-shot")
     table, compared, page = zero_shot.build(records, published, settings(rows=rows))
@@ -59,10 +59,10 @@ def test_the_zero_shot_table_stands_beside_the_published_one(records):
     assert "n = 3 seeds in each cell." in page
 
 
-def test_embedded_results_are_never_a_reproduction(records):
+def test_synthetic_results_are_never_a_reproduction(records):
     rows = {**ROWS, "clip-ft": {"name": "CLIP-FT", "published": "CLIP-FT test-selected"}}
-    told = settings(rows=rows, incomparable="synthetic data")
-    _, compared, page = zero_shot.build(records, read_published(PUBLISHED, "zero-shot"), told)
+    given = settings(rows=rows, incomparable="synthetic data")
+    _, compared, page = zero_shot.build(records, read_published(PUBLISHED, "zero-shot"), given)
     assert set(compared["verdict"]) == {"not comparable: synthetic data"}
     assert "| **" not in page
     assert "synthetic data" in page
@@ -84,15 +84,15 @@ def test_the_order_of_the_records_does_not_matter(records):
 
 def test_linear_probes_read_their_own_evaluation(tmp_path):
     grids = {"probe": grid(["clip", "clip-ft"], evaluations=list(EVALUATIONS))}
-    told = settings(
+    given = settings(
         "fairclip/linear-probe", grids=grids, rows={name: ROWS[name] for name in ("clip", "clip-ft")}
     )
     records = read_runs(tmp_path, grids)
     published = read_published(PUBLISHED, "linear-probe")
-    table, compared, _ = linear_probe.build(records, published, told)
+    table, compared, _ = linear_probe.build(records, published, given)
     assert not table["measure"].str.startswith("distance").any()
     assert compared["published_mean"].isna().all()  # published of ViT-L/14 only
-    _, compared, _ = linear_probe.build(records, published, {**told, "encoders": {"tiny": "ViT-L/14"}})
+    _, compared, _ = linear_probe.build(records, published, {**given, "encoders": {"tiny": "ViT-L/14"}})
     assert compared.set_index(["row", "metric"]).loc["CLIP", "AUC"]["published_mean"] == 76.531
 
 
@@ -117,7 +117,7 @@ def test_the_original_table_3_has_each_method_on_its_own_attribute(records):
     assert "| FairCLIP (race) | - |" not in page
 
 
-def test_distances_of_the_released_score_stand_beside_the_published(records):
+def test_distances_of_the_released_score_are_compared_with_the_published_ones(records):
     published = read_published(PUBLISHED, "table5")
     table, compared, page = distances.build(records, published, settings("fairclip/table5"))
     assert set(table["measure"]) == {*DISTANCES, *SQUARE_DISTANCES}
@@ -132,9 +132,9 @@ def test_distances_of_the_released_score_stand_beside_the_published(records):
     assert "one checkpoint" not in page
 
 
-def test_mmd_is_on_the_attributes_trained_for_with_validation_beside(tmp_path, monkeypatch):
-    line = {"kind": "group_fairness", "dataset": "fundus", "split": "val"}
-    monkeypatch.setitem(EVALUATIONS, "fairvlmed-val", line)
+def test_mmd_is_on_the_attributes_trained_for_and_has_the_validation_auc(tmp_path, monkeypatch):
+    entry = {"kind": "group_fairness", "dataset": "fundus", "split": "val"}
+    monkeypatch.setitem(EVALUATIONS, "fairvlmed-val", entry)
     both = ["fairvlmed-test", "fairvlmed-val"]
     grids = {
         "clip": grid(["clip-ft", "mmd-gaussian-released"], evaluations=both),
@@ -145,9 +145,9 @@ def test_mmd_is_on_the_attributes_trained_for_with_validation_beside(tmp_path, m
         "a-fairclip": ROWS["a-fairclip"],
         "mmd-gaussian-released": {"name": "MMD", "published": None},
     }
-    told = settings("fairclip/mmd", grids=grids, rows=rows, evaluation=both[0], validation=both[1])
+    given = settings("fairclip/mmd", grids=grids, rows=rows, evaluation=both[0], validation=both[1])
     records = read_runs(tmp_path, grids)
-    _, compared, page = mmd.build(records, read_published(PUBLISHED, "mmd"), told)
+    _, compared, page = mmd.build(records, read_published(PUBLISHED, "mmd"), given)
     cells = compared.set_index(["row", "metric"])
     assert cells.loc[("CLIP-FT", "validation AUC"), "published_mean"] == 70.397
     assert cells.loc[("A-FairCLIP (race)", "validation AUC"), "published_mean"] == 60.14
@@ -161,10 +161,10 @@ def test_mmd_is_on_the_attributes_trained_for_with_validation_beside(tmp_path, m
 def test_the_sweep_has_every_strength_and_those_without(tmp_path):
     strengths = ["1", "0.01", "1e-7"]
     grids = {"ft": grid(["clip-ft"]), "lam": grid(["a-fairclip"], ["race"], strengths)}
-    told = settings(
+    given = settings(
         "fairclip/lam", grids=grids, rows={name: ROWS[name] for name in ("clip-ft", "a-fairclip")}
     )
-    table, compared, page = lambda_sweep.build(read_runs(tmp_path, grids), None, told)
+    table, compared, page = lambda_sweep.build(read_runs(tmp_path, grids), None, given)
     assert compared is None
     assert set(table["lam"]) == {"0", *strengths}
     assert set(table["attribute"]) == {"", "race"}
@@ -184,9 +184,9 @@ def test_the_figures_show_every_method_and_are_the_same_every_time(records, tmp_
         "fairclip-plus": ROWS["fairclip-plus"],
     }
     _, compared, _ = zero_shot.build(records, read_published(PUBLISHED, "zero-shot"), settings(rows=rows))
-    told = ["FairCLIP+ (race-gender)", "ViT-B/16", "published", "race: DPD (%)", "hispanic"]
+    labels = ["FairCLIP+ (race-gender)", "ViT-B/16", "published", "race: DPD (%)", "hispanic"]
     text = svg_of(tmp_path, compared, metrics_figure.draw)
-    assert all(label in text for label in told)
+    assert all(label in text for label in labels)
     rows = {"clip": ROWS["clip"], "fairclip-plus": ROWS["fairclip-plus"]}
     published = read_published(PUBLISHED, "table5")
     _, compared, _ = distances.build(records, published, settings(rows=rows))
@@ -198,7 +198,7 @@ def test_one_file_has_both_table_5s(records, tmp_path):
     _, compared, _ = distances.build(records, read_published(PUBLISHED, "table5"), settings())
     fairclip, m4 = tmp_path / "fairclip.csv", tmp_path / "m4.csv"
     write_comparison(fairclip, compared, "synthetic")
-    line = {
+    entry = {
         "task": "adult",
         "row": "m4",
         "metric": "DP",
@@ -207,7 +207,7 @@ def test_one_file_has_both_table_5s(records, tmp_path):
         "n": 10,
         "verdict": "differs",
     }
-    write_comparison(m4, pd.DataFrame([line]), "real")
+    write_comparison(m4, pd.DataFrame([entry]), "real")
     table = gather_table5({"m4": str(m4), "fairclip": str(fairclip)}, "paper")
     assert list(table.columns[:6]) == ["study", "paper", "data", "task", "encoder", "row"]
     assert table["paper"].value_counts().to_dict() == {"fairclip": len(compared), "m4": 1}

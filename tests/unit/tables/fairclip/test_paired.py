@@ -8,7 +8,7 @@ from clipfair.tables.fairclip.paired import log10, per_seed
 from clipfair.tables.fairclip.selection import (
     final_values,
 )
-from tests.unit.tables.fairclip.made_records import GROUPS, settings
+from tests.unit.tables.fairclip.synthetic_records import GROUPS, settings
 
 
 def test_an_attribute_counts_once_however_many_groups_it_has(records):
@@ -39,5 +39,5 @@ def test_the_runs_of_one_attribute_can_be_chosen(records):
     assert per_seed(values, "a-fairclip", "dpd", attr=["race"])[0] == pytest.approx(expected)
 
 
-def test_logarithms_of_what_is_not_positive_are_undefined():
+def test_logarithms_of_values_that_are_not_positive_are_undefined():
     assert log10(pd.Series([100.0, 0.0, -1.0])).tolist() == pytest.approx([2, np.nan, np.nan], nan_ok=True)

@@ -43,7 +43,7 @@ def test_rank_correlations_are_of_the_trials_with_a_value(trials):
     assert f"recipe.learning_rate: {rho:+.3f}" in page
 
 
-def test_searches_of_different_settings_stand_in_one_table(trials, tmp_path):
+def test_searches_of_different_settings_are_in_one_table(trials, tmp_path):
     path, frame = trials
     frame.drop(columns="run.lam").to_csv(tmp_path / "lr.csv", index=False)
     table, page = build({"both": path, "lr": str(tmp_path / "lr.csv")})
@@ -51,7 +51,7 @@ def test_searches_of_different_settings_stand_in_one_table(trials, tmp_path):
     assert page.count("run.lam: ") == 1
 
 
-def test_what_is_wrong_with_a_search_is_one_line(tmp_path):
+def test_a_wrong_search_is_one_line(tmp_path):
     path = tmp_path / "trials.csv"
     path.write_text("trial,value\n0,0.5\n")
     with pytest.raises(UserError, match=r"trials.csv: no column 'reason'; run the search 'x' again"):

@@ -10,7 +10,7 @@ from clipfair.tables.fairclip.selection import (
     on_trained_attribute,
     trained_attributes,
 )
-from tests.unit.tables.fairclip.made_records import GROUPS, grid, read_runs, settings
+from tests.unit.tables.fairclip.synthetic_records import GROUPS, grid, read_runs, settings
 
 
 def test_only_the_last_checkpoint_of_a_run_counts(tmp_path):
@@ -18,8 +18,8 @@ def test_only_the_last_checkpoint_of_a_run_counts(tmp_path):
         return [*({**row, "examples": 7, "value": 0.0} for row in rows), *rows]
 
     grids = {"ft": grid(["clip-ft"])}
-    told = settings(grids=grids, rows={"clip-ft": {"name": "CLIP-FT"}})
-    values = final_values(read_runs(tmp_path, grids, two_checkpoints), told, "group_fairness")
+    given = settings(grids=grids, rows={"clip-ft": {"name": "CLIP-FT"}})
+    values = final_values(read_runs(tmp_path, grids, two_checkpoints), given, "group_fairness")
     assert values["value"].min() > 0
     assert len(values[values["metric"] == "auc"]) == 3 * (1 + sum(map(len, GROUPS.values())))
 
@@ -35,8 +35,8 @@ def test_a_missing_run_is_named_with_the_command_that_makes_it(records):
 
 
 def test_runs_of_methods_that_are_no_row_may_lack(records):
-    told = settings(rows={"clip": {"name": "CLIP"}})
-    assert set(final_values(records, told, "group_fairness")["method"]) == {"clip"}
+    given = settings(rows={"clip": {"name": "CLIP"}})
+    assert set(final_values(records, given, "group_fairness")["method"]) == {"clip"}
 
 
 def test_rows_that_no_grid_has_are_an_error(records):
@@ -48,8 +48,8 @@ def test_of_several_evaluations_of_a_kind_one_must_be_named(records):
     evaluations = {name: {"kind": "group_fairness"} for name in ("val", "fairvlmed-test")}
     with pytest.raises(UserError, match=r"name it \(evaluation: <id>\).* val, fairvlmed-test"):
         final_values(records, settings(evaluations=evaluations), "group_fairness")
-    told = settings(evaluations=evaluations, evaluation="fairvlmed-test")
-    assert len(final_values(records, told, "group_fairness"))
+    given = settings(evaluations=evaluations, evaluation="fairvlmed-test")
+    assert len(final_values(records, given, "group_fairness"))
 
 
 def test_models_of_one_table_may_each_have_an_evaluation_of_their_own(tmp_path):
@@ -59,13 +59,13 @@ def test_models_of_one_table_may_each_have_an_evaluation_of_their_own(tmp_path):
     }
     kind = {"kind": "linear_probe", "dataset": "fundus", "split": "test"}
     evaluations = dict.fromkeys(("fairvlmed-probe", "fairvlmed-probe-blip2"), kind)
-    told = settings(grids=grids, evaluations=evaluations, evaluation=list(evaluations))
-    values = final_values(read_runs(tmp_path / "one", grids, lines=evaluations), told, "linear_probe")
+    given = settings(grids=grids, evaluations=evaluations, evaluation=list(evaluations))
+    values = final_values(read_runs(tmp_path / "one", grids, lines=evaluations), given, "linear_probe")
     assert set(values["method"]) == {"clip", "clip-ft"}
     grids["blip2"]["evaluations"] = list(evaluations)
     twice = read_runs(tmp_path / "two", grids, lines=evaluations)
     with pytest.raises(UserError, match="evaluated on several of fairvlmed-probe, fairvlmed-probe-blip2"):
-        final_values(twice, told, "linear_probe")
+        final_values(twice, given, "linear_probe")
 
 
 def test_mean_distances_are_the_means_over_groups(records):
@@ -78,7 +78,7 @@ def test_mean_distances_are_the_means_over_groups(records):
     assert mean.n == groups["n"].sum()
 
 
-def test_what_a_method_is_trained_for():
+def test_the_attributes_that_a_method_is_trained_for():
     assert trained_attributes("none") == set()
     assert trained_attributes("race-gender") == {"race", "gender"}
     frame = pd.DataFrame({"attr": ["none", "race", "race", "race"], "attribute": ["age", "race", "age", ""]})

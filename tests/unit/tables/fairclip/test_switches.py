@@ -5,29 +5,29 @@ from scipy import stats
 
 from clipfair.tables.fairclip import switches, switches_figure
 from tests.unit.tables.drawing import svg_of
-from tests.unit.tables.fairclip.made_records import GRIDS, ROWS, planted, read_runs, settings
+from tests.unit.tables.fairclip.synthetic_records import GRIDS, ROWS, planted, read_runs, settings
 
 SWITCHES = {name: ROWS[name] for name in ("fairclip-released", "fairclip-corrected", "a-fairclip")}
 
 
 def test_a_switch_is_the_paired_difference_to_the_base(records):
-    told = settings("fairclip/switches", rows=SWITCHES, base="fairclip-released")
-    table, compared, page = switches.build(records, None, told)
+    given = settings("fairclip/switches", rows=SWITCHES, base="fairclip-released")
+    table, compared, page = switches.build(records, None, given)
     assert compared is None
     raw = records[(records["metric"] == "dpd") & (records["label"] == records["attr"])]
     by_seed = raw.groupby(["method", "seed"])["value"].mean()
     pairs = 100 * (by_seed["a-fairclip"] - by_seed["fairclip-released"])
-    [line] = table[(table["method"] == "a-fairclip") & (table["measure"] == "dpd")].itertuples()
-    assert line.difference == pytest.approx(pairs.mean())
-    assert (line.low, line.high) == pytest.approx(
+    [entry] = table[(table["method"] == "a-fairclip") & (table["measure"] == "dpd")].itertuples()
+    assert entry.difference == pytest.approx(pairs.mean())
+    assert (entry.low, entry.high) == pytest.approx(
         stats.t.interval(0.95, 2, pairs.mean(), stats.sem(pairs)), rel=1e-9
     )
-    assert line.n == 3
+    assert entry.n == 3
     assert set(table["method"]) == {"fairclip-corrected", "a-fairclip"}
     assert "“FairCLIP as released”" in page
 
 
-def test_what_a_switch_planted_is_found_and_bold(tmp_path):
+def test_a_planted_difference_is_found_and_bold(tmp_path):
     def change(run, row):
         switched = 0.1 if run.method == "fairclip-corrected" else 0
         noise = 1e-4 * (run.seed + len(run.method))
@@ -36,8 +36,8 @@ def test_what_a_switch_planted_is_found_and_bold(tmp_path):
         return 0.5 + switched + noise * run.seed
 
     records = read_runs(tmp_path, GRIDS, planted(change))
-    told = settings("fairclip/switches", rows=SWITCHES, base="fairclip-released")
-    table, _, page = switches.build(records, None, told)
+    given = settings("fairclip/switches", rows=SWITCHES, base="fairclip-released")
+    table, _, page = switches.build(records, None, given)
     lines = table.set_index(["method", "measure"])
     assert lines.loc[("fairclip-corrected", "dpd"), "difference"] == pytest.approx(10, abs=0.1)
     assert lines.loc[("fairclip-corrected", "distance_wasserstein"), "difference"] == pytest.approx(
@@ -48,7 +48,7 @@ def test_what_a_switch_planted_is_found_and_bold(tmp_path):
 
 
 def test_the_figure_of_switches_is_the_same_every_time(records, tmp_path):
-    told = settings("fairclip/switches", rows=SWITCHES, base="fairclip-released")
-    table, _, _ = switches.build(records, None, told)
+    given = settings("fairclip/switches", rows=SWITCHES, base="fairclip-released")
+    table, _, _ = switches.build(records, None, given)
     text = svg_of(tmp_path, table, switches_figure.draw)
     assert all(label in text for label in ("FairCLIP corrected", "A-FairCLIP", "log10 ratio", "points"))

@@ -1,8 +1,8 @@
-"""Made records of a sweep over models and conditions."""
+"""Synthetic records of a sweep over models and conditions."""
 
 import pytest
 
-from tests.unit.tables.m4.made_records import SWEEP, make_records
+from tests.unit.tables.m4.synthetic_records import SWEEP, make_records
 
 
 @pytest.fixture(scope="package")

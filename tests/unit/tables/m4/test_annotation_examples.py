@@ -13,11 +13,11 @@ from PIL import Image
 from clipfair.core.errors import UserError
 from clipfair.tables.m4.annotation_examples import KINDS, build
 
-SAID = ["image_label", "image_gender", "text_label", "text_gender"]
+COLUMNS = ["image_label", "image_gender", "text_label", "text_gender"]
 
 
 def write_shard(path, keys, *, side=32):
-    """Each picture has the colour of its key's number, each caption its key."""
+    """Each image has the colour of its key's number, each caption its key."""
     path.parent.mkdir(exist_ok=True)
     with tarfile.open(path, "w") as tar:
         for key in keys:
@@ -38,13 +38,13 @@ def shards(annotated, tmp_path):
     return [write_shard(folder / "0.tar", keys[:30]), write_shard(folder / "1.tar", keys[30:])]
 
 
-def says(row, modality, attribute):
+def values_of(row, modality, attribute):
     return [name for name, bit in row.items() if name.startswith(f"{modality}.{attribute}=") and bit]
 
 
 def is_kind(row, kind):
     found = [
-        tuple(bool(says(row, modality, attribute)) for attribute in ("occupation", "gender"))
+        tuple(bool(values_of(row, modality, attribute)) for attribute in ("occupation", "gender"))
         for modality in ("image", "text")
     ]
     return found == [kind.image, kind.text]
@@ -55,19 +55,19 @@ def test_every_kind_is_counted_and_its_example_is_one(annotated, shards):
     by_key = {row["key"]: row for row in annotated.rows}
     assert list(frame["comment"]) == [kind.comment for kind in KINDS]
     assert (frame["n"] > 0).all()
-    for kind, (_, line) in zip(KINDS, frame.iterrows(), strict=True):
+    for kind, (_, entry) in zip(KINDS, frame.iterrows(), strict=True):
         members = [row for row in annotated.rows if is_kind(row, kind)]
-        assert line["n"] == len(members)
-        assert line["share"] == pytest.approx(len(members) / 50)
-        row = by_key[line["key"]]
+        assert entry["n"] == len(members)
+        assert entry["share"] == pytest.approx(len(members) / 50)
+        row = by_key[entry["key"]]
         assert is_kind(row, kind)
-        assert line["text"] == f"caption | of\n{line['key']}"
-        assert line["shard"] == f"{int(line['key'][:5])}.tar"
-        for name in SAID:
+        assert entry["text"] == f"caption | of\n{entry['key']}"
+        assert entry["shard"] == f"{int(entry['key'][:5])}.tar"
+        for name in COLUMNS:
             modality, what = name.split("_")
             attribute = "occupation" if what == "label" else what
-            said = [column.partition("=")[2] for column in says(row, modality, attribute)]
-            assert line[name] == ", ".join(said)
+            values = [column.partition("=")[2] for column in values_of(row, modality, attribute)]
+            assert entry[name] == ", ".join(values)
 
 
 def test_the_papers_four_rows_are_the_four_kinds():
@@ -92,19 +92,19 @@ def test_the_choice_is_the_same_in_any_sharding_and_another_with_another_seed(an
     assert len(keys) > 1
 
 
-def test_the_pictures_are_in_the_page(annotated, shards):
+def test_the_images_are_in_the_page(annotated, shards):
     frame, page = build(annotated.paths, shards)
-    pictures = re.findall(r'alt="(\w+)" src="data:image/jpeg;base64,([^"]+)"', page)
-    assert [key for key, _ in pictures] == list(frame["key"])
-    for key, content in pictures:
-        picture = Image.open(io.BytesIO(base64.b64decode(content)))
-        assert picture.size == (32, 16)
+    images = re.findall(r'alt="(\w+)" src="data:image/jpeg;base64,([^"]+)"', page)
+    assert [key for key, _ in images] == list(frame["key"])
+    for key, content in images:
+        image = Image.open(io.BytesIO(base64.b64decode(content)))
+        assert image.size == (32, 16)
         expected = np.array([int(key[-4:]) * 5, 100, 50])
-        assert np.abs(np.asarray(picture).mean(axis=(0, 1)) - expected).max() < 4
+        assert np.abs(np.asarray(image).mean(axis=(0, 1)) - expected).max() < 4
     assert f"caption \\| of {frame['key'][0]} |" in page
 
 
-def test_large_pictures_are_made_small(annotated, tmp_path):
+def test_large_images_are_made_small(annotated, tmp_path):
     keys = list(annotated.frame["key"])
     large = [
         write_shard(tmp_path / "0.tar", keys[:30], side=600),

@@ -34,20 +34,21 @@ def test_pooled_and_single_values_are_counted_from_the_decisions(world):
     path, found, truth, groups = world
     frame, _ = build(path)
     assert len(frame) == (3 + 2 + 2) * 3
-    for line in frame.itertuples():
-        prefix = f"{line.modality}.{line.attribute}="
-        columns = [
-            name for name in COLUMNS if name.startswith(prefix) and line.value in ("all", name[len(prefix) :])
+    for entry in frame.itertuples():
+        prefix = f"{entry.modality}.{entry.attribute}="
+        named = [name for name in COLUMNS if name.startswith(prefix)]
+        columns = [name for name in named if entry.value in ("all", name.removeprefix(prefix))]
+        member = np.ones(60, dtype=bool) if entry.group == "all" else (groups == entry.group).to_numpy()
+        annotated, real = found.loc[member, columns].to_numpy(), truth.loc[member, columns].to_numpy()
+        assert (entry.n, entry.true, entry.annotated) == (annotated.size, real.sum(), annotated.sum())
+        assert entry.correct == (annotated & real).sum()
+        expected = [
+            (annotated & real).sum() / total if total else np.nan for total in (annotated.sum(), real.sum())
         ]
-        member = np.ones(60, dtype=bool) if line.group == "all" else (groups == line.group).to_numpy()
-        said, real = found.loc[member, columns].to_numpy(), truth.loc[member, columns].to_numpy()
-        assert (line.n, line.true, line.annotated) == (said.size, real.sum(), said.sum())
-        assert line.correct == (said & real).sum()
-        expected = [(said & real).sum() / total if total else np.nan for total in (said.sum(), real.sum())]
-        assert [line.precision, line.recall] == pytest.approx(expected, nan_ok=True)
+        assert [entry.precision, entry.recall] == pytest.approx(expected, nan_ok=True)
 
 
-def test_the_pooled_line_is_first_in_each_attribute(world):
+def test_the_pooled_row_is_first_in_each_attribute(world):
     frame, page = build(world[0])
     blocks = frame[["modality", "attribute", "value"]].drop_duplicates().to_numpy().tolist()
     assert blocks == [
@@ -65,7 +66,7 @@ def test_the_pooled_line_is_first_in_each_attribute(world):
     assert f"| text: gender | {100 * first['precision']:.1f} / {100 * first['recall']:.1f} |" in page
 
 
-def test_a_share_of_nothing_is_a_dash(tmp_path):
+def test_an_undefined_share_is_a_dash(tmp_path):
     nothing = pd.DataFrame({"key": ["a"], "text.gender=man": [False]})
     frame, page = build(record(tmp_path, annotation_quality(nothing, nothing)))
     assert frame[["precision", "recall"]].isna().all(axis=None)

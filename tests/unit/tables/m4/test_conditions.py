@@ -41,14 +41,14 @@ def audits(tmp_path):
     return paths
 
 
-def test_a_line_is_its_audit(audits):
+def test_a_row_has_the_values_of_its_audit(audits):
     frame, _ = build(audits)
     assert list(frame["balance"]) == ["baseline", "balanced"]
     assert set(frame["dataset"]) == {"web"}
-    for path, line in zip(audits, frame.to_dict("records"), strict=True):
+    for path, entry in zip(audits, frame.to_dict("records"), strict=True):
         audit = read_json(path)
-        assert line["rate_realised"] == audit["rate"]["realised"]
-        assert line["association_bias_sample"] == audit["bias"]["sample"]["association_bias"]
+        assert entry["rate_realised"] == audit["rate"]["realised"]
+        assert entry["association_bias_sample"] == audit["bias"]["sample"]["association_bias"]
     baseline, balanced = frame.to_dict("records")
     assert baseline["association_bias_before"] == baseline["association_bias_after"] > 0.2
     assert balanced["association_bias_after"] < 1e-9
@@ -56,7 +56,7 @@ def test_a_line_is_its_audit(audits):
     assert np.isnan(baseline["unsatisfied"])
 
 
-def test_the_page_has_a_line_a_condition_and_dashes_for_what_does_not_apply(audits):
+def test_the_page_has_a_row_per_condition_and_dashes_where_not_applicable(audits):
     _, page = build(audits)
     [baseline, balanced] = [
         line for line in page.splitlines() if line.startswith(("| baseline", "| balanced"))

@@ -1,4 +1,4 @@
-"""Figures 2, 4, 13 and 15 of CLIP the Bias on made records with known effects."""
+"""Figures 2, 4, 13 and 15 of CLIP the Bias on synthetic records with known effects."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from clipfair.tables.m4 import (
     data_size_figure,
 )
 from tests.unit.tables.drawing import read_back, texts_of
-from tests.unit.tables.m4.made_records import (
+from tests.unit.tables.m4.synthetic_records import (
     ASSOCIATION_SETTINGS,
     CHECKPOINTS,
     CONDITIONS,
@@ -54,9 +54,9 @@ def test_several_datasets_are_tested_apart_and_together(sweep):
     assert pairs.to_dict() == {"FairFace": 27, "MIAP": 27, "all": 54}
 
 
-@pytest.mark.parametrize("line", [PARITY_SETTINGS, ASSOCIATION_SETTINGS])
-def test_the_figure_shows_models_conditions_and_p_values(sweep, line, tmp_path):
-    table, _, _ = data_size.build(sweep, None, settings_of("figure2", SWEEP, **line))
+@pytest.mark.parametrize("entry", [PARITY_SETTINGS, ASSOCIATION_SETTINGS])
+def test_the_figure_shows_models_conditions_and_p_values(sweep, entry, tmp_path):
+    table, _, _ = data_size.build(sweep, None, settings_of("figure2", SWEEP, **entry))
     written = texts_of(data_size_figure.draw(read_back(tmp_path, table)))
     assert {"S/32, r=384", "B/16, r=768", "p-values", *CONDITIONS} <= written
     assert "1k" in written
@@ -71,7 +71,7 @@ def test_one_seed_and_one_checkpoint_can_be_drawn(tmp_path):
     assert "examples seen" not in texts_of(data_size_figure.draw(read_back(tmp_path, table)))
 
 
-def test_one_condition_has_nothing_to_be_tested_against(tmp_path):
+def test_a_single_condition_has_no_tests(tmp_path):
     grids = {"one": grid(["baseline"], ["s-384"])}
     table, _, page = data_size.build(
         make_records(grids), None, settings_of("figure2", grids, **PARITY_SETTINGS)

@@ -40,7 +40,7 @@ def test_an_example_without_a_group_counts_in_the_size_only(tables):
     assert train[train["column"] == "gender"]["n"].sum() == 2
 
 
-def test_the_page_has_a_line_a_dataset(tables):
+def test_the_page_has_a_row_per_dataset(tables):
     _, page = build(tables)
     assert "| faces | all 4, train 3, val 1 | gender: man 1, woman 2 |" in page
     assert "| captions | all 2 |" in page

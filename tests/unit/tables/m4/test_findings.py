@@ -1,4 +1,4 @@
-"""The six findings on made records in which they are true, false or not to be told."""
+"""The six findings on synthetic records in which they are true, false or undecidable."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from clipfair.core.errors import UserError
 from clipfair.metrics.statistics import seed_interval, signed_rank
 from clipfair.tables.m4.finding_claims import CONTRASTS
 from clipfair.tables.m4.findings import build
-from tests.unit.tables.m4.made_records import SCHEDULES, grid, make_records, settings_of
+from tests.unit.tables.m4.synthetic_records import SCHEDULES, grid, make_records, settings_of
 
 CONDITIONS = ["baseline", "balanced", "proxies"]
 GRIDS = {
@@ -19,9 +19,9 @@ GRIDS = {
 
 
 def settings(grids):
-    line = {"clip": ["single", "b16", "staged"]}
-    line |= {"siglip": {"grids": ["siglip"], "without": "baseline", "with": "proxies"}}
-    return settings_of("findings", grids, **line)
+    entry = {"clip": ["single", "b16", "staged"]}
+    entry |= {"siglip": {"grids": ["siglip"], "without": "baseline", "with": "proxies"}}
+    return settings_of("findings", grids, **entry)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def found(records):
 def test_the_papers_findings_hold_where_they_are_planted(found):
     table, page = found
     verdicts = table.drop_duplicates("finding").set_index("finding")["finding_verdict"].to_dict()
-    # Retrieval of the made SigLIP loses two points: more than the margin.
+    # Retrieval of the synthetic SigLIP loses two points: more than the margin.
     assert verdicts == {**dict.fromkeys(["I", "II", "III", "IV", "V"], "holds"), "VI": "does not hold"}
     assert "## IV. But fine-tuning is less effective for association bias: holds" in page
     assert "synthetic data" in page
@@ -59,7 +59,7 @@ def test_a_check_is_the_test_of_matched_runs(records, found):
     assert (check["low"], check["high"]) == pytest.approx(seed_interval(differences, seeds))
 
 
-def test_the_last_tenth_is_held_against_the_longer_distribution(records, found):
+def test_the_last_tenth_is_compared_with_the_longer_distribution(records, found):
     table, _ = found
     last = records[(records["metric"] == "parity_mean") & (records["examples"] == 1000)]
     own = last.groupby(["balance", "model", "seed"])["value"].mean().abs()
@@ -67,7 +67,7 @@ def test_the_last_tenth_is_held_against_the_longer_distribution(records, found):
     assert table[table["finding"] == "III"].iloc[1]["estimate"] == pytest.approx(expected)
 
 
-def test_what_is_contradicted_does_not_hold(records):
+def test_a_contradicted_finding_does_not_hold(records):
     swap = {"balanced": "proxies", "proxies": "balanced"}
     balance = records["balance"].where(records["method"] == "siglip", records["balance"].replace(swap))
     swapped = records.assign(balance=balance)
@@ -78,7 +78,7 @@ def test_what_is_contradicted_does_not_hold(records):
     assert "## II. But proxies hurt association bias: does not hold" in page
 
 
-def test_nothing_is_decided_by_few_runs_or_none():
+def test_few_runs_or_none_leave_the_findings_undecided():
     grids = {"single": grid(CONDITIONS, ["s-384"], seeds=range(4))}
     table, _, page = build(make_records(grids), None, settings(grids))
     assert set(table["verdict"]) == {"undecided"}

@@ -94,7 +94,7 @@ def made(folder, groups, families=()):
 AGES = [("age=0-2", 0.3), ("gender=a.b=c", 0.2), ("age=3.5", 0.05), ("gender=d", None)]
 
 
-def test_groups_of_one_attribute_stand_together(tmp_path):
+def test_groups_of_one_attribute_are_consecutive(tmp_path):
     frame, page = build(made(tmp_path, AGES, [("gender", "age", 0.25)]))
     assert frame[["constraints", "item"]].to_numpy().tolist() == [
         ["balance age", "age=0-2"],
@@ -119,7 +119,7 @@ def test_without_labels_there_are_no_correlations(tmp_path):
     assert len(draw(frame).axes) == 2
 
 
-def test_what_is_no_audit_of_a_balanced_set_is_refused(tmp_path):
+def test_a_file_that_is_no_audit_is_refused(tmp_path):
     write_json(tmp_path / "other.json", {"groups": []})
     with pytest.raises(UserError, match=r"other\.json: no groups or no measures by attribute"):
         build(str(tmp_path / "other.json"))

@@ -42,9 +42,9 @@ def test_an_image_counts_once_however_many_of_its_captions_mention(sets):
         images = {key for key, _ in captions}
         for keyword in KEYWORDS:
             mentioned = {key for key, caption in captions if keyword in caption.split()}
-            line = lines.loc[keyword, name]
-            assert (line["images"], line["mentioned"]) == (len(images), len(mentioned))
-            assert line["rate"] == pytest.approx(len(mentioned) / len(images))
+            entry = lines.loc[keyword, name]
+            assert (entry["images"], entry["mentioned"]) == (len(images), len(mentioned))
+            assert entry["rate"] == pytest.approx(len(mentioned) / len(images))
     assert lines.loc[("any", "coco"), "mentioned"] == 2
     assert lines.loc[("any", "imagenet"), "mentioned"] == 1
 
@@ -58,9 +58,9 @@ def test_keywords_are_in_the_vocabularys_order_and_any_is_last(sets):
 
 def test_examples_have_their_keyword_whatever_the_order_of_the_rows(sets, tmp_path):
     frame, page = build(sets)
-    for line in frame[frame["keyword"] != "any"].itertuples():
-        assert (line.keyword in line.example.split()) == (line.mentioned > 0)
-        assert (line.example == "") == (line.mentioned == 0)
+    for entry in frame[frame["keyword"] != "any"].itertuples():
+        assert (entry.keyword in entry.example.split()) == (entry.mentioned > 0)
+        assert (entry.example == "") == (entry.mentioned == 0)
     turned = [COCO[place] for place in (4, 1, 3, 0, 2)]
     again, same = build({**sets, "coco": write(tmp_path / "turned.parquet", turned)})
     pd.testing.assert_frame_equal(frame, again)

@@ -10,7 +10,7 @@ from clipfair.core.errors import UserError
 from clipfair.metrics.statistics import signed_rank
 from clipfair.tables.m4.known_answers import STATISTICS, build
 from clipfair.tables.m4.known_answers_figure import draw
-from tests.unit.tables.m4.made_records import OCCUPATIONS, grid, make_records, settings_of
+from tests.unit.tables.m4.synthetic_records import OCCUPATIONS, grid, make_records, settings_of
 
 GRIDS = {
     "single": grid(["baseline", "balanced", "proxies"], ["s-384", "s-768"], seeds=range(5)),
@@ -19,9 +19,9 @@ GRIDS = {
 LAST = 1000
 
 
-def settings(**line):
-    told = {"biased": ["single"], "control": ["control"], "stereotype": OCCUPATIONS}
-    return settings_of("known-answers", GRIDS, **(told | line))
+def settings(**entry):
+    given = {"biased": ["single"], "control": ["control"], "stereotype": OCCUPATIONS}
+    return settings_of("known-answers", GRIDS, **(given | entry))
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def answers_of(table):
     return table[table["part"] == "answers"].set_index(["statistic", "claim"])
 
 
-def test_what_is_planted_is_found(records):
+def test_the_planted_biases_are_found(records):
     table, compared, page = build(records, None, settings())
     assert compared is None
     answers = answers_of(table)
@@ -47,7 +47,7 @@ def test_the_association_is_weighted_by_what_was_planted(records):
     own = records[(records["metric"] == "association") & (records["examples"] == LAST)]
     own = own.query("balance == 'proxies' and model == 's-768' and seed == 3")
     along = [
-        sum(OCCUPATIONS[line.label] * line.value for line in frame.itertuples())
+        sum(OCCUPATIONS[entry.label] * entry.value for entry in frame.itertuples())
         / sum(map(abs, OCCUPATIONS.values()))
         for _, frame in own.groupby("evaluation")
     ]
@@ -56,7 +56,7 @@ def test_the_association_is_weighted_by_what_was_planted(records):
     assert run["value"].item() == pytest.approx(np.mean(along))
 
 
-def test_the_sign_alone_can_be_told(records):
+def test_the_stereotype_can_be_given_by_signs_alone(records):
     signs = {name: np.sign(weight) for name, weight in OCCUPATIONS.items()}
     table, _, _ = build(records, None, settings(stereotype=signs))
     runs = table.query("part == 'runs' and condition == 'baseline'")
@@ -77,7 +77,7 @@ def test_runs_are_matched_and_p_values_adjusted(records):
     assert (answers["p_adjusted"] >= answers["p_value"]).all()
 
 
-def test_a_world_turned_round_is_contradicted(records):
+def test_reversed_biases_are_contradicted(records):
     turned = records.assign(value=-records["value"])
     answers = answers_of(build(turned, None, settings())[0])
     assert set(answers["verdict"]) == {"contradicted"}
@@ -87,15 +87,15 @@ def test_without_bias_nothing_is_found():
     grids = {**GRIDS, "single": {**GRIDS["single"], "dataset": "fair"}}
     grids["control"] = grid(["baseline"], ["s-384", "s-768"], seeds=range(5), dataset="fair", method="other")
     records = make_records(grids)
-    told = settings() | {"grids": grids}
+    given = settings() | {"grids": grids}
     # Both worlds are unbiased, and in no other run than the named grids' is looked.
     control = {**grids["control"], "methods": ["clip"]}
     records = records[records["method"] == "clip"]
-    table, _, _ = build(records, None, told | {"grids": {**grids, "control": control}})
+    table, _, _ = build(records, None, given | {"grids": {**grids, "control": control}})
     assert "found" not in set(answers_of(table)["verdict"])
 
 
-def test_few_runs_decide_nothing(records):
+def test_few_runs_leave_the_answers_undecided(records):
     grids = {name: {**entry, "seeds": [0]} for name, entry in GRIDS.items()}
     table, _, _ = build(records[records["seed"] == 0], None, settings() | {"grids": grids})
     answers = answers_of(table)

@@ -64,12 +64,12 @@ def test_means_and_deviations_are_over_the_repeats(world):
     records, published, numbers = world
     table, _, _ = build(records, published, SETTINGS)
     assert len(table) == 3 * 2 * 3
-    for line in table.itertuples():
-        column = ["DP", "Error", "Balanced Error"].index(line.metric)
-        values = numbers[line.task, line.row][:, column]
-        assert line.mean == pytest.approx(sum(values) / 3)
-        assert line.std == pytest.approx((sum((values - sum(values) / 3) ** 2) / 2) ** 0.5)
-        assert line.n == 3
+    for entry in table.itertuples():
+        column = ["DP", "Error", "Balanced Error"].index(entry.metric)
+        values = numbers[entry.task, entry.row][:, column]
+        assert entry.mean == pytest.approx(sum(values) / 3)
+        assert entry.std == pytest.approx((sum((values - sum(values) / 3) ** 2) / 2) ** 0.5)
+        assert entry.n == 3
 
 
 def test_the_order_is_the_registrys_not_the_files(world):
@@ -82,7 +82,7 @@ def test_the_order_is_the_registrys_not_the_files(world):
     assert list(forwards["metric"][:3]) == ["DP", "Error", "Balanced Error"]
 
 
-def test_published_values_stand_beside_their_rows_only(world):
+def test_published_values_are_compared_with_their_rows_only(world):
     records, published, numbers = world
     _, compared, page = build(records, published, SETTINGS)
     cell = compared.set_index(["task", "row", "metric"]).loc["adult", "baseline", "DP"]
@@ -106,7 +106,7 @@ def test_partial_data_are_never_comparable(world):
     assert "| **" not in page
 
 
-def test_the_gathered_file_says_study_and_paper(world, tmp_path):
+def test_the_gathered_file_has_study_paper_and_kind_of_data(world, tmp_path):
     records, published, _ = world
     _, compared, _ = build(records, published, SETTINGS)
     write_comparison(tmp_path / "table5.compare.csv", compared, "real")

@@ -25,13 +25,13 @@ def test_shares_are_of_the_examples_before_and_after(annotated, keep_lists):
     frame, _ = build(annotated.paths, keep_lists)
     kept = [row for place, row in enumerate(annotated.rows) if place % 3 > 0]
     assert len(frame) == 4
-    for line in frame.itertuples():
-        before = sum(row[f"image.object={line.label}"] for row in annotated.rows)
-        after = sum(row[f"image.object={line.label}"] for row in kept)
-        assert (line.n_before, line.n_after) == (before, after)
-        assert line.share_before == pytest.approx(before / 50)
-        assert line.share_after == pytest.approx(after / len(kept))
-        assert line.relative_change == pytest.approx((after / len(kept)) / (before / 50) - 1)
+    for entry in frame.itertuples():
+        before = sum(row[f"image.object={entry.label}"] for row in annotated.rows)
+        after = sum(row[f"image.object={entry.label}"] for row in kept)
+        assert (entry.n_before, entry.n_after) == (before, after)
+        assert entry.share_before == pytest.approx(before / 50)
+        assert entry.share_after == pytest.approx(after / len(kept))
+        assert entry.relative_change == pytest.approx((after / len(kept)) / (before / 50) - 1)
 
 
 def test_the_most_frequent_come_first_and_equals_by_name(annotated, keep_lists, tmp_path):

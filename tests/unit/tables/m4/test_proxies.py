@@ -15,15 +15,15 @@ def mean(values):
 def test_counts_and_associations_are_those_of_the_rows(annotated):
     frame, _ = build(annotated.paths)
     assert len(frame) == (3 + 2) * (2 + 2)
-    for line in frame.itertuples():
-        has = [row[f"{line.modality}.proxy={line.proxy}"] for row in annotated.rows]
-        member = [row[f"{line.group_modality}.gender={line.group}"] for row in annotated.rows]
+    for entry in frame.itertuples():
+        has = [row[f"{entry.modality}.proxy={entry.proxy}"] for row in annotated.rows]
+        member = [row[f"{entry.group_modality}.gender={entry.group}"] for row in annotated.rows]
         inside = [h for h, m in zip(has, member, strict=True) if m]
         outside = [h for h, m in zip(has, member, strict=True) if not m]
-        assert line.n == sum(has)
-        assert line.share == pytest.approx(sum(has) / 50)
-        assert line.group_n == sum(member)
-        assert line.association == pytest.approx(mean(inside) - mean(outside))
+        assert entry.n == sum(has)
+        assert entry.share == pytest.approx(sum(has) / 50)
+        assert entry.group_n == sum(member)
+        assert entry.association == pytest.approx(mean(inside) - mean(outside))
 
 
 def test_the_order_is_the_vocabularys(annotated):
@@ -42,12 +42,12 @@ def test_files_in_any_order_give_the_same(annotated):
 
 def test_the_page_shows_shares_and_the_strongest_pair_of_modalities(annotated):
     frame, page = build(annotated.paths)
-    line = next(line for line in page.splitlines() if line.startswith("| gun |"))
+    entry = next(line for line in page.splitlines() if line.startswith("| gun |"))
     of = frame[(frame["proxy"] == "gun") & (frame["group"] == "woman")]
     strongest = max(of.itertuples(), key=lambda record: abs(record.association))
     shares = of.set_index("modality")["share"]
-    assert f"| {100 * shares['text'].iloc[0]:.2f} | {100 * shares['image'].iloc[0]:.2f} |" in line
-    assert line.endswith(
+    assert f"| {100 * shares['text'].iloc[0]:.2f} | {100 * shares['image'].iloc[0]:.2f} |" in entry
+    assert entry.endswith(
         f"| {strongest.association:+.3f} ({strongest.group_modality}, {strongest.modality}) |"
     )
     of_car = next(line for line in page.splitlines() if line.startswith("| car |"))

@@ -1,4 +1,4 @@
-"""Figures 6, 12 and 17 to 20 of CLIP the Bias on made records with known effects."""
+"""Figures 6, 12 and 17 to 20 of CLIP the Bias on synthetic records with known effects."""
 
 import pytest
 
@@ -7,18 +7,18 @@ from clipfair.tables.m4 import (
     quality_figure,
 )
 from tests.unit.tables.drawing import read_back, texts_of
-from tests.unit.tables.m4.made_records import CONDITIONS, SWEEP, settings_of
+from tests.unit.tables.m4.synthetic_records import CONDITIONS, SWEEP, settings_of
 
 
 def test_quality_is_that_of_the_last_checkpoint_by_group(sweep, tmp_path):
-    told = settings_of(
+    given = settings_of(
         "figure20",
         SWEEP,
         shown={"faces": "FairFace", "scenes": "MIAP"},
         metrics=["gender_log_loss"],
         groups=["man", "woman"],
     )
-    table, _, page = quality.build(sweep, None, told)
+    table, _, page = quality.build(sweep, None, given)
     assert len(table) == 2 * 2 * 3 * 3
     own = sweep.query("evaluation == 'faces' and group == 'woman' and examples == 1000 and model == 'b16'")
     mean = own.loc[own["balance"] == "balanced", "value"].mean()
@@ -34,15 +34,15 @@ def test_quality_is_that_of_the_last_checkpoint_by_group(sweep, tmp_path):
 def test_metrics_of_different_evaluations_have_their_own_panels(sweep, tmp_path):
     records = sweep[sweep["model"] == "b16"]
     recalls = ["image_to_text_recall_5", "text_to_image_recall_5"]
-    told = settings_of(
+    given = settings_of(
         "figure6",
         {"b16": SWEEP["b16"]},
         shown={"zero": "Pets", "search": "COCO"},
         metrics=["accuracy", *recalls],
     )
-    table, _, _ = quality.build(records, None, told)
+    table, _, _ = quality.build(records, None, given)
     panels = table[["panel", "metric"]].drop_duplicates().values.tolist()
     assert panels == [["Pets", "accuracy"], *(["COCO", recall] for recall in recalls)]
     figure = quality_figure.draw(read_back(tmp_path, table))
     assert len(figure.axes) == 3
-    assert not figure.legends  # one model: its conditions stand along x
+    assert not figure.legends  # one model: its conditions are along x

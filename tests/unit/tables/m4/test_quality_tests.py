@@ -1,10 +1,10 @@
-"""The tests of sections 4.3 and 4.4 of CLIP the Bias on made records with known effects."""
+"""The tests of sections 4.3 and 4.4 of CLIP the Bias on synthetic records with known effects."""
 
 import pytest
 
 from clipfair.core.errors import UserError
 from clipfair.tables.m4 import quality_tests
-from tests.unit.tables.m4.made_records import SWEEP, settings_of
+from tests.unit.tables.m4.synthetic_records import SWEEP, settings_of
 
 CLAIMS = [
     {"section": "4.3", "quantity": "gender", "shown": {"faces": "FairFace", "scenes": "MIAP"}}
@@ -16,8 +16,8 @@ CLAIMS = [
 
 
 def test_each_claim_is_tested_on_matched_pairs(sweep):
-    told = settings_of("tests", SWEEP, claims=CLAIMS)
-    table, _, page = quality_tests.build(sweep, None, told)
+    given = settings_of("tests", SWEEP, claims=CLAIMS)
+    table, _, page = quality_tests.build(sweep, None, given)
     assert table.groupby("quantity", sort=False)["pairs"].max().to_dict() == {
         "gender": 2 * 2 * 3 * 3,
         "classification": 2 * 3 * 3,
@@ -33,12 +33,12 @@ def test_each_claim_is_tested_on_matched_pairs(sweep):
     assert "- **gender**: log-loss." in page
 
 
-def test_agreement_with_the_paper_is_said_of_comparable_data_only(sweep):
-    told = settings_of("tests", SWEEP, claims=CLAIMS, incomparable="")
-    table, _, _ = quality_tests.build(sweep, None, told)
-    for line in table.itertuples():
-        said = line.p_value > 0.05 if line.section == "4.3" else line.p_value < 1e-5
-        assert line.agrees == ("yes" if said else "no")
+def test_agreement_with_the_paper_is_stated_for_comparable_data_only(sweep):
+    given = settings_of("tests", SWEEP, claims=CLAIMS, incomparable="")
+    table, _, _ = quality_tests.build(sweep, None, given)
+    for entry in table.itertuples():
+        agrees = entry.p_value > 0.05 if entry.section == "4.3" else entry.p_value < 1e-5
+        assert entry.agrees == ("yes" if agrees else "no")
 
 
 def test_claims_on_nothing_are_refused(sweep):

@@ -1,4 +1,4 @@
-"""What tables of trained models ask of the records, and how they refuse what they cannot show."""
+"""The selection of runs and values for the tables of CLIP the Bias, and its errors."""
 
 import pandas as pd
 import pytest
@@ -14,13 +14,13 @@ from clipfair.tables.m4.selection import (
     select_values,
     shown_evaluations,
 )
-from tests.unit.tables.m4.made_records import SCHEDULES, grid, make_records, settings_of
+from tests.unit.tables.m4.synthetic_records import SCHEDULES, grid, make_records, settings_of
 
 GRIDS = {"one": grid(["baseline", "proxies"], ["s-384"]), "two": grid(SCHEDULES, ["s-384", "b16"], seeds=[0])}
 
 
-def settings(**line):
-    return settings_of("figure2", GRIDS, **({"shown": {"rb": "ImageNet"}} | line))
+def settings(**entry):
+    return settings_of("figure2", GRIDS, **({"shown": {"rb": "ImageNet"}} | entry))
 
 
 def test_conditions_are_balances_that_are_no_schedules_in_order():
@@ -28,7 +28,7 @@ def test_conditions_are_balances_that_are_no_schedules_in_order():
     assert conditions(settings(conditions=["proxies", "unknown", "baseline"])) == ["proxies", "baseline"]
 
 
-def test_a_model_is_told_by_its_size_patch_and_representation():
+def test_a_model_is_labelled_by_its_size_patch_and_representation():
     assert model_label("x", {"kind": "vit", "vision": "B/16", "dim": 768, "size": 224}) == "B/16, r=768"
     assert model_label("x", {"kind": "small", "width": 32, "dim": 64, "size": 32}) == "width 32, r=64"
     assert model_label("clip-l14", {"weights": None}) == "clip-l14"
@@ -45,7 +45,7 @@ def test_evaluations_that_were_left_out_are_not_shown():
         shown_evaluations(settings(shown={"gone": "COCO"}))
 
 
-def test_values_have_the_labels_that_are_printed():
+def test_values_have_their_display_labels():
     frame = select_values(make_records(GRIDS), settings(), ["parity_mean"])
     assert set(frame["panel"]) == {"ImageNet"}
     assert list(frame["model_label"].unique()) == ["S/32, r=384", "B/16, r=768"]
@@ -75,9 +75,9 @@ def test_a_metric_that_no_evaluation_has_is_refused_unless_data_are_left_out():
 
 def test_runs_that_differ_in_their_method_are_refused():
     grids = {**GRIDS, "other": grid(["baseline"], ["siglip"], method="siglip")}
-    told = settings_of("figure2", grids, shown={"rb": "ImageNet"})
+    given = settings_of("figure2", grids, shown={"rb": "ImageNet"})
     with pytest.raises(UserError, match=r"several values of method \(clip, siglip\)"):
-        select_values(make_records(grids), told, ["parity_mean"])
+        select_values(make_records(grids), given, ["parity_mean"])
 
 
 def test_two_evaluations_with_one_label_are_refused():

@@ -1,16 +1,16 @@
-"""Tables 1, 2 and 3 of CLIP the Bias on made records with known effects."""
+"""Tables 1, 2 and 3 of CLIP the Bias on synthetic records with known effects."""
 
 import pytest
 
 from clipfair.core.errors import UserError
 from clipfair.tables.common.compare import read_published
 from clipfair.tables.m4 import trained_conditions
-from tests.unit.tables.m4.made_records import CONDITIONS, SWEEP, grid, make_records, settings_of
+from tests.unit.tables.m4.synthetic_records import CONDITIONS, SWEEP, grid, make_records, settings_of
 
 PUBLISHED = "resources/published/m4.csv"
 
 
-def table1(**line):
+def table1(**entry):
     return settings_of(
         "table1",
         {"b16": SWEEP["b16"]},
@@ -18,7 +18,7 @@ def table1(**line):
         published_datasets={"few": "cars", "gone": "pets"},
         published_metrics={"accuracy_10shot": "10-shot accuracy"},
         rows={name: name for name in CONDITIONS},
-        **line,
+        **entry,
     )
 
 
@@ -27,7 +27,7 @@ def b16(sweep):
     return sweep[sweep["model"] == "b16"]
 
 
-def test_published_values_stand_beside_ours(b16):
+def test_published_values_are_compared_with_ours(b16):
     published = read_published(PUBLISHED, "table1")
     table, compared, page = trained_conditions.build(b16, published, table1(incomparable=""))
     own = 100 * b16.query("metric == 'accuracy_10shot' and balance == 'balanced' and label.isna()")["value"]
@@ -40,7 +40,7 @@ def test_published_values_stand_beside_ours(b16):
     assert "*published*" in page
 
 
-def test_embedded_data_never_look_like_a_reproduction(b16):
+def test_synthetic_data_never_look_like_a_reproduction(b16):
     _, compared, page = trained_conditions.build(b16, read_published(PUBLISHED, "table1"), table1())
     assert set(compared["verdict"]) == {"not comparable: synthetic data"}
     assert compared[["difference", "deviations"]].isna().all(axis=None)
@@ -50,12 +50,12 @@ def test_embedded_data_never_look_like_a_reproduction(b16):
 
 
 def test_the_published_table_is_of_one_model(sweep):
-    told = {**table1(), **{key: settings_of("table1", SWEEP)[key] for key in ("grids", "models")}}
+    given = {**table1(), **{key: settings_of("table1", SWEEP)[key] for key in ("grids", "models")}}
     with pytest.raises(UserError, match=r"table m4/table1: 3 models \(s-384, b-768, b16\)"):
-        trained_conditions.build(sweep, read_published(PUBLISHED, "table1"), told)
+        trained_conditions.build(sweep, read_published(PUBLISHED, "table1"), given)
 
 
-def test_every_published_cell_of_tables_2_and_3_is_met():
+def test_every_published_cell_of_tables_2_and_3_has_a_counterpart():
     grids = {"siglip": grid(["baseline", "proxies"], ["siglip"], method="siglip")}
     records = make_records(grids)
     rows = {"baseline": "none", "proxies": "proxies"}
@@ -74,8 +74,8 @@ def test_every_published_cell_of_tables_2_and_3_is_met():
             },
         },
     }
-    for name, line in lines.items():
-        told = settings_of(name, grids, published=name, rows=rows, **line)
-        _, compared, page = trained_conditions.build(records, read_published(PUBLISHED, name), told)
+    for name, entry in lines.items():
+        given = settings_of(name, grids, published=name, rows=rows, **entry)
+        _, compared, page = trained_conditions.build(records, read_published(PUBLISHED, name), given)
         assert compared["published_mean"].notna().all()
         assert page.startswith(f"# Table {name[-1]} of CLIP the Bias")

@@ -1,4 +1,4 @@
-"""Made evaluations of fine-tuned models in the exact format of metrics.json, and a table's settings."""
+"""Synthetic evaluations of fine-tuned models in the format of metrics.json, and a table's settings."""
 
 from dataclasses import asdict
 from itertools import product
@@ -16,7 +16,7 @@ GROUPS = {
     "ethnicity": ["non-hispanic", "hispanic"],
     "language": ["english", "spanish", "other"],
 }
-# What a method does to AUC, to the size of the score, and to the distances that do not depend on it.
+# The effect of a method on AUC, on the size of the score, and on the distances that do not depend on it.
 METHODS = {
     "clip": (-0.15, 1.0, 1.0),
     "clip-ft": (0.0, 1.3, 1.0),
@@ -33,7 +33,7 @@ EVALUATIONS = {
 
 
 def grid(methods, attrs=("none",), lams=("0",), **other):
-    """A training grid as a builder is told it."""
+    """A training grid in a builder's settings."""
     lists = {"balances": ["none"], "models": ["tiny"], "seeds": [0, 1, 2], "evaluations": ["fairvlmed-test"]}
     chosen = {"methods": list(methods), "attrs": list(attrs), "lams": list(lams), "recipe": "fine"}
     return {"dataset": "fundus", **lists, **chosen, **other}
@@ -55,8 +55,8 @@ ROWS = {
 
 
 def settings(table="fairclip/zero-shot", grids=None, rows=None, **other):
-    """What a builder is told."""
-    told = {
+    """The settings of a builder."""
+    given = {
         "table": table,
         "study": "paper",
         "published": None,
@@ -67,7 +67,7 @@ def settings(table="fairclip/zero-shot", grids=None, rows=None, **other):
         "evaluations": EVALUATIONS,
         "seeds": [0, 1, 2],
     }
-    return {**told, **other}
+    return {**given, **other}
 
 
 def runs_of(grids):
@@ -85,19 +85,19 @@ def write_runs(folder, grids, change=lambda run, rows: rows, lines=EVALUATIONS):
         batch = folder / run.batch
         batches[str(batch)] = None
         for evaluation in evaluations:
-            line = lines[evaluation]
-            record = {"run": asdict(run), "evaluation": evaluation, **line}
+            entry = lines[evaluation]
+            record = {"run": asdict(run), "evaluation": evaluation, **entry}
             record |= {
                 "model_digest": "",
                 "data_digest": "",
-                "rows": change(run, make_rows(run, line["kind"])),
+                "rows": change(run, make_rows(run, entry["kind"])),
             }
             write_json(batch / f"seed~{run.seed}" / f"on~{evaluation}" / "metrics.json", record)
     return list(batches)
 
 
 def read_runs(folder, grids, change=lambda run, rows: rows, lines=EVALUATIONS):
-    """The records of made evaluations."""
+    """The records of synthetic evaluations."""
     return read_records(write_runs(folder, grids, change, lines))
 
 

@@ -1,4 +1,4 @@
-"""Made records of trained models: a study in small whose true effects are known."""
+"""Synthetic records of trained models with known effects."""
 
 from itertools import product
 
@@ -31,14 +31,14 @@ EVALUATIONS = {
 }
 CHECKPOINTS = (250, 500, 1000)
 
-# What the last and the whole training distribution do: the paper's findings, planted.
+# The planted effects of the last and of the whole training distribution: the paper's findings.
 PARITY = {"baseline": 0.4, "balanced": 0.2, "proxies": 0.1, "drop-human": 0.4, "neutralise": 0.3}
 ASSOCIATION = {"baseline": 0.3, "balanced": 0.1, "proxies": 0.15, "drop-human": 0.3, "neutralise": 0.3}
 QUALITY = {"baseline": 0.0, "balanced": 0.02, "proxies": 0.02, "drop-human": 0.03, "neutralise": 0.0}
 
 
 def grid(balances, models, *, seeds=range(3), evaluations=EVALUATIONS, dataset="web", method="clip"):
-    """A line of `training`."""
+    """A grid in the settings of a table."""
     return {
         "dataset": dataset,
         "balances": list(balances),
@@ -52,8 +52,8 @@ def grid(balances, models, *, seeds=range(3), evaluations=EVALUATIONS, dataset="
     }
 
 
-def settings_of(table, grids, **line):
-    """What a builder is told."""
+def settings_of(table, grids, **settings):
+    """The settings of a builder."""
     named = [model for entry in grids.values() for model in entry["models"]]
     balances = {balance for entry in grids.values() for balance in entry["balances"]}
     return {
@@ -67,7 +67,7 @@ def settings_of(table, grids, **line):
         "models": {name: MODELS[name] for name in dict.fromkeys(named)},
         "schedules": {name: stages for name, stages in SCHEDULES.items() if name in balances},
         "evaluations": {name: EVALUATIONS[name] for entry in grids.values() for name in entry["evaluations"]},
-        **line,
+        **settings,
     }
 
 
@@ -75,15 +75,15 @@ def make_records(grids, *, noise=0.02, checkpoints=CHECKPOINTS, seed=0):
     """Records of every run of the grids, in the columns of read_records."""
     rng = np.random.default_rng(seed)
     rows = []
-    for entry in grids.values():
-        for balance, model, run_seed in product(entry["balances"], entry["models"], entry["seeds"]):
-            levels = (entry["dataset"], balance, model, entry["methods"][0], "none", "0", run_seed)
-            for name in entry["evaluations"]:
-                line = EVALUATIONS[name]
-                evaluation = (name, line["kind"], line["dataset"], line["split"])
-                at_all = line["kind"] in ("representation", "association")
+    for one in grids.values():
+        for balance, model, run_seed in product(one["balances"], one["models"], one["seeds"]):
+            levels = (one["dataset"], balance, model, one["methods"][0], "none", "0", run_seed)
+            for name in one["evaluations"]:
+                entry = EVALUATIONS[name]
+                evaluation = (name, entry["kind"], entry["dataset"], entry["split"])
+                at_all = entry["kind"] in ("representation", "association")
                 for examples in checkpoints if at_all else checkpoints[-1:]:
-                    made = _metrics(line["kind"], balance, examples / checkpoints[-1], entry["dataset"])
+                    made = _metrics(entry["kind"], balance, examples / checkpoints[-1], one["dataset"])
                     for metric, label, group, value in made:
                         noisy = value + rng.normal(0, noise)
                         row = (examples, metric, label, group, noisy, 100, noisy - 0.05, noisy + 0.05)
