@@ -10,9 +10,7 @@ def table():
     return pd.DataFrame(
         {
             "key": list("abcdef"),
-            "split": pd.Categorical(["train", "train", "val", "val", "test", "test"]),
-            "used": [True, True, True, False, True, True],
-            "few_shot": [False, True, False, False, False, False],
+            "split": ["val"] * 4 + ["test"] * 2,
             "label": pd.Categorical(list("xyxyxy"), categories=["y", "x", "z"]),
             "captions": [["1"], ["2"], ["3", "4"], ["5"], ["6"], ["7", "8", "9"]],
         }
