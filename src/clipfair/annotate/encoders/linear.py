@@ -6,7 +6,7 @@ Torch is imported inside functions only, since importing it takes seconds.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,9 +18,6 @@ from clipfair.annotate.encoders.interface import encode_in_batches
 from clipfair.annotate.examples import read_shards
 from clipfair.core.errors import UserError, progress
 from clipfair.core.io import atomic_path
-
-if TYPE_CHECKING:
-    pass
 
 # The convolutions: 5 x 5 with a stride, then 3 x 3. Random biases spread the thresholds of the rectifiers.
 _SIZE_1, _SIZE_2 = 5, 3
