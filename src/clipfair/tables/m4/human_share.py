@@ -8,7 +8,7 @@ from clipfair.core.errors import UserError
 from clipfair.tables.common.markdown import markdown_table, mean_and_std, percent
 from clipfair.tables.m4.metric_names import metric_name
 from clipfair.tables.m4.pages import last_checkpoint, page_title
-from clipfair.tables.m4.quality import compare_conditions
+from clipfair.tables.m4.quality import quality_by_condition
 
 KEY = ["panel", "metric", "model_label"]
 
@@ -33,7 +33,7 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
     UserError
         If a run is missing, or a condition of the grids has no share.
     """
-    table = compare_conditions(records, settings)
+    table = quality_by_condition(records, settings)
     unknown = sorted(set(table["condition"]) - set(settings["human_shares"]))
     if unknown:
         raise UserError(

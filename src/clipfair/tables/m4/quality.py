@@ -35,11 +35,11 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
     UserError
         If a run is missing, or no evaluation has one of the metrics.
     """
-    table = compare_conditions(records, settings)
+    table = quality_by_condition(records, settings)
     return table, None, _page(table, settings)
 
 
-def compare_conditions(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
+def quality_by_condition(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
     """The table without its page."""
     return summarise_runs(final_of_conditions(records, settings, settings["metrics"]), KEY)
 
