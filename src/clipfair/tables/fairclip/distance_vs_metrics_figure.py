@@ -81,12 +81,12 @@ def _draw_curves(axis: Axes, curves: pd.DataFrame, style) -> None:
 def _draw_ranks(axis: Axes, ranks: pd.DataFrame, style, *, labels: bool) -> None:
     pairs = list(dict.fromkeys(zip(ranks["distance"], ranks["measure"], strict=True)))
     methods = list(dict.fromkeys(ranks["method"]))
-    for line in ranks.itertuples():
-        offset = 0.7 * ((methods.index(line.method) + 0.5) / len(methods) - 0.5)
-        place = pairs.index((line.distance, line.measure)) + offset
-        look = style(line.method)
-        axis.hlines(place, line.low, line.high, color=look["color"], linewidth=0.8)
-        axis.plot(line.mean, place, markersize=3, linestyle="none", **look)
+    for rank in ranks.itertuples():
+        offset = 0.7 * ((methods.index(rank.method) + 0.5) / len(methods) - 0.5)
+        place = pairs.index((rank.distance, rank.measure)) + offset
+        marks = style(rank.method)
+        axis.hlines(place, rank.low, rank.high, color=marks["color"], linewidth=0.8)
+        axis.plot(rank.mean, place, markersize=3, linestyle="none", **marks)
     axis.axvline(0, color="black", linewidth=0.7)
     axis.set_xlim(-1.05, 1.05)
     axis.set_ylim(len(pairs) - 0.4, -0.6)

@@ -57,8 +57,8 @@ def _page(frame: pd.DataFrame) -> str:
     for dataset, part in frame.groupby("dataset", sort=False):
         head = [part["attributes"].iloc[0], "n", "n in the split reported", "with label (%)"]
         rows = [
-            [line.intersection, f"{line.n:,}", f"{line.n_test:,}", percent(line.positive)]
-            for line in part.itertuples()
+            [row.intersection, f"{row.n:,}", f"{row.n_test:,}", percent(row.positive)]
+            for row in part.itertuples()
         ]
         lines += ["", f"## {dataset}", "", *markdown_table(head, rows)]
     return "\n".join(lines) + "\n"

@@ -24,11 +24,11 @@ def draw(table: pd.DataFrame) -> Figure:
         cells = table[table["measure"] == measure]
         for place, encoder in enumerate(encoders):
             offset = 0.25 * (place - (len(encoders) - 1) / 2)
-            for line in cells[cells["encoder"] == encoder].itertuples():
-                colour, y = ENCODER_COLOURS[place], rows.index(line.row) + offset
-                axis.hlines(y, line.low, line.high, color=colour, linewidth=0.9)
-                face = colour if line.p_holm < LEVEL else "white"
-                axis.plot(line.difference, y, "o", color=colour, markerfacecolor=face, markersize=4)
+            for cell in cells[cells["encoder"] == encoder].itertuples():
+                colour, y = ENCODER_COLOURS[place], rows.index(cell.row) + offset
+                axis.hlines(y, cell.low, cell.high, color=colour, linewidth=0.9)
+                face = colour if cell.p_holm < LEVEL else "white"
+                axis.plot(cell.difference, y, "o", color=colour, markerfacecolor=face, markersize=4)
         axis.axvline(0, color="black", linewidth=0.7)
         log = cells["unit"].iloc[0] == "log10"
         unit = "log10 ratio" if log else "points"

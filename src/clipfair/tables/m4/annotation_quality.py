@@ -66,7 +66,7 @@ def _blocks(frame: pd.DataFrame) -> list[tuple[str, str]]:
 
 def _page(frame: pd.DataFrame, similarity_auc: float | None) -> str:
     groups = list(frame["group"].unique())
-    cells = {(line.modality, line.attribute, line.value, line.group): line for line in frame.itertuples()}
+    cells = {(row.modality, row.attribute, row.value, row.group): row for row in frame.itertuples()}
     pooled = [
         [f"{modality}: {attribute}"]
         + [_cell(cells.get((modality, attribute, ALL, group))) for group in groups]
@@ -74,8 +74,8 @@ def _page(frame: pd.DataFrame, similarity_auc: float | None) -> str:
     ]
     single = frame[(frame["group"] == ALL) & (frame["value"] != ALL)]
     values = [
-        [f"{line.modality}: {line.attribute}", line.value, str(line.true), _cell(line)]
-        for line in single.itertuples()
+        [f"{row.modality}: {row.attribute}", row.value, str(row.true), _cell(row)]
+        for row in single.itertuples()
     ]
     lines = [
         "# Quality of the annotations",

@@ -77,15 +77,15 @@ def _page(frame: pd.DataFrame) -> str:
     versions = [version for version in VERSIONS if frame[version].notna().any()]
     shares = [
         [
-            line.constraints,
-            line.item,
-            *(percent(getattr(line, name), decimals=2) for name in ("target", *versions)),
+            row.constraints,
+            row.item,
+            *(percent(getattr(row, name), decimals=2) for name in ("target", *versions)),
         ]
-        for line in frame[frame["measure"] == SHARE].itertuples()
+        for row in frame[frame["measure"] == SHARE].itertuples()
     ]
     correlations = [
-        [line.constraints, line.item, *(number(getattr(line, name)) for name in versions)]
-        for line in frame[frame["measure"] == CORRELATION].itertuples()
+        [row.constraints, row.item, *(number(getattr(row, name)) for name in versions)]
+        for row in frame[frame["measure"] == CORRELATION].itertuples()
     ]
     lines = [
         "# Figure 8 of CLIP the Bias: groups and correlations before and after balancing",

@@ -80,12 +80,12 @@ def _shares(counts: pd.DataFrame, *, before: int, after: int) -> pd.DataFrame:
 def _page(frame: pd.DataFrame, *, before: int, after: int) -> str:
     rows = [
         [
-            line.label,
-            percent(line.share_before, decimals=2),
-            percent(line.share_after, decimals=2),
-            number(100 * line.relative_change, decimals=1, sign="+"),
+            row.label,
+            percent(row.share_before, decimals=2),
+            percent(row.share_after, decimals=2),
+            number(100 * row.relative_change, decimals=1, sign="+"),
         ]
-        for line in frame.itertuples()
+        for row in frame.itertuples()
     ]
     lines = [
         "# Figure 10 of CLIP the Bias: object labels before and after debiasing",

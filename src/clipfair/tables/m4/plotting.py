@@ -168,7 +168,7 @@ def add_legend(figure: Figure, handles: Mapping[str, object]) -> None:
 
 def draw_p_values(axis: Axes, tests: pd.DataFrame, names: Sequence[str]) -> None:
     """Draw the matrix of p-values of column against row, darker where p < 0.05."""
-    p = {(line.against, line.condition): line.p_value for line in tests.itertuples()}
+    p = {(row.against, row.condition): row.p_value for row in tests.itertuples()}
     for at, row in enumerate(names):
         for place, column in enumerate(names):
             value = p.get((row, column))

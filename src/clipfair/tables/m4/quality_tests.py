@@ -59,7 +59,7 @@ def _tests(records: pd.DataFrame, claim: Mapping, settings: Mapping) -> pd.DataF
     order = {name: at for at, name in enumerate(names)}
     # Each pair once: the later condition against the earlier.
     tests = tests[tests["condition"].map(order) > tests["against"].map(order)]
-    differences = [paired[line.condition] - paired[line.against] for line in tests.itertuples()]
+    differences = [paired[row.condition] - paired[row.against] for row in tests.itertuples()]
     paper = _paper(claim)
     return tests.assign(
         section=str(claim["section"]),
