@@ -21,7 +21,7 @@ SITE = {
 
 
 def settings():
-    """Every setting of the profile, and whether a comment describes it."""
+    """Pairs of each setting of the profile and True if a comment describes it."""
     for above, line in zip(["", *LINES], LINES, strict=False):
         if re.match(r"[a-z]|  \w+: ", line):
             yield line.split(":")[0].strip(), "#" in line or above.strip().startswith("#")
@@ -70,7 +70,7 @@ def dry_run(folder, *arguments, **environment):
 
 @pytest.fixture(scope="module")
 def paper(clean_environment):
-    """What every job of the study `paper` requests on a site that names everything."""
+    """The requests of every job of the study `paper` on a site that names everything."""
     return dry_run(ROOT, **clean_environment, **SITE)
 
 

@@ -1,6 +1,6 @@
-"""What jobs request from a scheduler: values for the ``resources:`` of rules.
+"""Resources that jobs request from a scheduler: values for the ``resources:`` of rules.
 
-Everything that a rule requests stands in the rule: ``--set-resources`` on the command line replaces the whole
+The rules hold everything that they request: ``--set-resources`` on the command line replaces the whole
 ``set-resources`` of a profile, so that a profile that held memory and time would lose them.
 """
 
