@@ -24,7 +24,8 @@ from clipfair.data.datasets import harvard_fairvlmed
 from clipfair.data.embedded.generate import generate_world
 from clipfair.data.embedded.world import make_settings
 from clipfair.data.images import open_image
-from clipfair.metrics.distances import EXACT, group_distances
+from clipfair.metrics.distances import group_distances
+from clipfair.metrics.evaluated_distances import EXACT
 from clipfair.models.build import build
 from clipfair.models.interface import BuiltModel
 from clipfair.plan.fairclip_switches import VARIANTS, Fairness

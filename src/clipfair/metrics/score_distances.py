@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from clipfair.metrics.distances import group_distances, named_distance
+from clipfair.metrics.distances import group_distances
+from clipfair.metrics.evaluated_distances import named_distance
 from clipfair.metrics.measure import Measure, make_measure
 from clipfair.metrics.scores import score_column
 
@@ -21,8 +22,8 @@ def measure_distances(
     scores
         Predictions as :func:`clipfair.metrics.scores.make_scores` returns them, also read from a file.
     distances
-        Names that :func:`clipfair.metrics.distances.named_distance` knows, each with its column of ``scores``
-        (:func:`clipfair.metrics.scores.score_column`).
+        Names that :func:`clipfair.metrics.evaluated_distances.named_distance` knows, each with its column of
+        ``scores`` (:func:`clipfair.metrics.scores.score_column`).
     """
     groups = [(attribute, group) for attribute in sensitive for group in scores[attribute].cat.categories]
     members = [torch.tensor((scores[attribute] == group).to_numpy()) for attribute, group in groups]

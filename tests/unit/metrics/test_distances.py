@@ -4,13 +4,8 @@ import pytest
 import torch
 
 from clipfair.core.errors import UserError
-from clipfair.metrics.distances import (
-    EXACT,
-    SCALE_FREE,
-    check_distance,
-    group_distances,
-    named_distance,
-)
+from clipfair.metrics.distances import check_distance, group_distances
+from clipfair.metrics.evaluated_distances import EXACT, SCALE_FREE
 from tests.unit.metrics.samples import scores
 
 DISTANCES = {
@@ -128,17 +123,6 @@ def test_a_distance_inside_clipfair_can_be_named_by_its_module(module):
     )
 
 
-def test_evaluated_distances_have_a_metric_and_settings(own_module):
-    assert named_distance("wasserstein") == named_distance("distance_wasserstein")
-    assert named_distance("wasserstein") == ("distance_wasserstein", EXACT)
-    kind = f"{own_module}:one_number"
-    assert named_distance(kind) == ("distance_one_number", {"kind": kind})
-    with pytest.raises(UserError, match=r"unknown distance 'wasserstain' \(did you mean 'wasserstein'\?\)"):
-        named_distance("wasserstain")
-    with pytest.raises(UserError, match=r"gaps\.py defines no function 'other'"):
-        named_distance(f"{own_module}:other")
-
-
 def test_a_distance_that_returns_another_shape_is_refused(own_module):
     population, *groups = scores(6, 3, 4)
     with pytest.raises(UserError, match=r"shape \(\); expected one value for each of 2 groups"):
@@ -155,6 +139,7 @@ def test_a_distance_that_returns_another_shape_is_refused(own_module):
         ({"kind": "energy", "p": 2}, "arguments p; expected: none"),
         ({"kind": "own_package.gaps:moment_gap"}, "arguments none; expected: power, factor"),
         ({"kind": "own_package.gaps:moment_gap", "power": 1, "p": 2}, "expected: power, factor"),
+        ({"kind": "own_package.gaps:other"}, "gaps.py defines no function 'other'"),
         ({"kind": "own_package.gaps:constant"}, "gaps.py defines no function 'constant'"),
         ({"kind": "no_package.gaps:gap"}, "no module 'no_package.gaps'"),
     ],

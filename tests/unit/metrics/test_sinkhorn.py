@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from clipfair.metrics import sinkhorn
-from clipfair.metrics.distances import AS_RELEASED, EXACT, group_distances
+from clipfair.metrics.distances import group_distances
+from clipfair.metrics.evaluated_distances import AS_RELEASED, EXACT
 from tests.unit.metrics.samples import scores
 
 SINKHORN = {"kind": "sinkhorn", "p": 2, "blur": 1e-4, "scaling": 0.95, "diameter": None}

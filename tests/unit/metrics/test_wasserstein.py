@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from clipfair.metrics.distances import EXACT, group_distances
+from clipfair.metrics.distances import group_distances
+from clipfair.metrics.evaluated_distances import EXACT
 from tests.unit.metrics.samples import scores
 
 

@@ -2,7 +2,8 @@
 
 Settings: ``label`` (a column; ``positive`` is the value that becomes 1, unless the column is 0 and 1),
 ``prompts`` (of 0, of 1), ``sensitive`` (columns), ``distances`` (names that
-:func:`clipfair.metrics.distances.named_distance` knows; they need ``captions``, each example's own text).
+:func:`clipfair.metrics.evaluated_distances.named_distance` knows; they need ``captions``, the text of each
+example).
 
 The probability of 1 is the softmax over the two cosines without the temperature, as in the papers, so it is
 close to 0.5 (docs/fairclip-protocol.md, section 2). The score is the logit of the image with its own text,

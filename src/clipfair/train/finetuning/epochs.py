@@ -17,7 +17,8 @@ from torch.nn import functional
 
 from clipfair.core.errors import UserError
 from clipfair.core.io import write_csv, write_json
-from clipfair.metrics.distances import group_distances, named_distance
+from clipfair.metrics.distances import group_distances
+from clipfair.metrics.evaluated_distances import named_distance
 from clipfair.metrics.fairness import compare_groups
 from clipfair.metrics.prediction import auc, rates
 from clipfair.models.interface import BuiltModel
@@ -91,7 +92,7 @@ def measure_groups(
     Parameters
     ----------
     tracked
-        Names that :func:`clipfair.metrics.distances.named_distance` knows.
+        Names that :func:`clipfair.metrics.evaluated_distances.named_distance` knows.
     """
     y, p = examples.labels, predictions.probability
     overall = rates(y, p)
@@ -154,7 +155,7 @@ class EpochTracker:
     splits : the examples of ``validation`` and ``test``.
     prompts : (2, length) tokens.
     attributes : the attributes whose groups are measured.
-    tracked : the distances that are, names that :func:`clipfair.metrics.distances.named_distance`
+    tracked : the distances that are, names that :func:`clipfair.metrics.evaluated_distances.named_distance`
         knows.
     steps_per_epoch, batch_size : the steps of an epoch, the examples of a step.
     selection : ``validation`` or ``test``, the split on which the AUC of the selected epoch is the largest

@@ -7,7 +7,8 @@ import torch
 
 from clipfair.core.errors import UserError
 from clipfair.core.io import read_json
-from clipfair.metrics.distances import EVALUATED, group_distances
+from clipfair.metrics.distances import group_distances
+from clipfair.metrics.evaluated_distances import EVALUATED
 from clipfair.metrics.fairness_measures import measure_fairness
 from clipfair.metrics.prediction import auc
 from clipfair.train.finetuning import epochs
