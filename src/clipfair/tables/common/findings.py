@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from clipfair.metrics.statistics import MeanInterval, seed_interval, signed_rank
+from clipfair.metrics.statistics import MeanInterval, holm, seed_interval, signed_rank
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 ABOVE, BELOW = "above", "below"
@@ -109,6 +109,13 @@ def judge_value(value: float, threshold: float, side: str) -> str:
     if np.isnan(value):
         return UNDECIDED
     return HOLDS if (value > threshold if side == ABOVE else value < threshold) else FAILS
+
+
+def add_holm(table: pd.DataFrame) -> pd.DataFrame:
+    """Add a column p_holm: the p-values of the column p, adjusted by Holm over the rows that have one."""
+    tested = table["p"].notna()
+    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"])
+    return table
 
 
 def combine_verdicts(verdicts: Collection[str]) -> str:

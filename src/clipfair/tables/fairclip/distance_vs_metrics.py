@@ -11,7 +11,7 @@ import pandas as pd
 from clipfair.core.paths import RUN_LEVELS
 from clipfair.metrics.statistics import mean_interval, summarise_runs
 from clipfair.tables.common.markdown import estimate_with_interval, markdown_table
-from clipfair.tables.fairclip.epochs import make_series, rank_correlation, read_epochs
+from clipfair.tables.fairclip.epochs import correlation_over_epochs, make_series, read_epochs
 from clipfair.tables.fairclip.measures import MEASURES
 from clipfair.tables.fairclip.summary import ROW, attrs_of, describe_rows, in_order
 
@@ -76,7 +76,9 @@ def _correlations(series: pd.DataFrame, distances: list[str]) -> pd.DataFrame:
     for values, part in series.groupby(keys, sort=False):
         runs = part.pivot(index=["seed", "epoch"], columns="measure", values="value")
         for distance, measure in product(distances, METRICS):
-            of_runs = [rank_correlation(run, distance, measure) for _, run in runs.groupby(level="seed")]
+            of_runs = [
+                correlation_over_epochs(run, distance, measure) for _, run in runs.groupby(level="seed")
+            ]
             mean, low, high, n, _ = mean_interval(of_runs)
             interval = {"mean": mean, "low": max(low, -1.0), "high": min(high, 1.0), "n": n}
             rows.append(

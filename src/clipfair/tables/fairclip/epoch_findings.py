@@ -6,7 +6,7 @@ import pandas as pd
 
 from clipfair.metrics.statistics import mean_interval
 from clipfair.tables.common.findings import BELOW, Check, Claim, check_interval
-from clipfair.tables.fairclip.epochs import make_series, rank_correlation, read_epochs
+from clipfair.tables.fairclip.epochs import correlation_over_epochs, make_series, read_epochs
 from clipfair.tables.fairclip.measures import MEASURES
 from clipfair.tables.fairclip.metric_findings import GAINS
 from clipfair.tables.fairclip.roles import VARIANTS, Roles
@@ -45,6 +45,6 @@ def _correlation_by_seed(series: pd.DataFrame, distance: str, measure: str) -> p
     """The rank correlation over epochs by seed, as the mean over runs and attributes."""
     keys = ["seed", "method", "attr", "lam", "attribute"]
     wide = series.pivot(index=[*keys, "epoch"], columns="measure", values="value")
-    found = {key: rank_correlation(run, distance, measure) for key, run in wide.groupby(level=keys)}
+    found = {key: correlation_over_epochs(run, distance, measure) for key, run in wide.groupby(level=keys)}
     by_run = pd.Series(found).rename_axis(keys)
     return by_run.groupby("seed").mean()

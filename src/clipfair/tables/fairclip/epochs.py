@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from clipfair.core.errors import UserError
 from clipfair.core.paths import RUN_LEVELS, Run
+from clipfair.tables.fairclip.rank_correlation import FEWEST, rank_correlation
 from clipfair.tables.fairclip.selection import trained_attributes
 
-FEWEST_EPOCHS = 3
 BEFORE = 0  # the epoch number of the model before it is fine-tuned
 
 
@@ -30,9 +28,9 @@ def read_epochs(settings: Mapping) -> pd.DataFrame:
             continue
         frame = pd.read_csv(path, dtype={"label": "str", "group": "str"}).query("split == @split")
         n = frame.loc[frame["epoch"] != BEFORE, "epoch"].nunique()
-        if n < FEWEST_EPOCHS:
+        if n < FEWEST:
             raise UserError(
-                f"{path}: {n} epochs on split {split}, a rank correlation needs {FEWEST_EPOCHS}; give the "
+                f"{path}: {n} epochs on split {split}, a rank correlation needs {FEWEST}; give the "
                 "run's recipe more epochs, or name another split in the table's settings"
             )
         frames.append(frame.assign(**{level: getattr(run, level) for level in RUN_LEVELS}))
@@ -70,19 +68,14 @@ def make_series(epochs: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
     return whole[wanted].rename(columns={"metric": "measure", "label": "attribute"}).reset_index(drop=True)
 
 
-def rank_correlation(run: pd.DataFrame, x: str, y: str) -> float:
-    """Spearman's rank correlation of two measures over the epochs of one run.
+def correlation_over_epochs(run: pd.DataFrame, x: str, y: str) -> float:
+    """The rank correlation of two measures over the epochs of one run, NaN if undefined.
 
-    The model before training is left out, since training itself changes both measures. NaN where one does
-    not vary or fewer than three epochs are defined.
+    The model before training is left out, since training itself changes both measures.
 
     Parameters
     ----------
     run
         One column per measure; ``epoch`` is a level of the index.
     """
-    trained = run[run.index.get_level_values("epoch") != BEFORE]
-    pairs = trained[[x, y]].dropna()
-    if len(pairs) < FEWEST_EPOCHS or (pairs.nunique() < 2).any():
-        return np.nan
-    return float(stats.spearmanr(pairs[x], pairs[y]).statistic)
+    return rank_correlation(run[run.index.get_level_values("epoch") != BEFORE], x, y)

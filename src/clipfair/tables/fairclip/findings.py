@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from clipfair.metrics.statistics import holm
-from clipfair.tables.common.findings import Check
+from clipfair.tables.common.findings import Check, add_holm
 from clipfair.tables.common.markdown import estimate_with_interval, markdown_table, number
 from clipfair.tables.fairclip.distance_findings import check_convergence, check_distances, check_spread
 from clipfair.tables.fairclip.epoch_findings import check_correlations
@@ -57,9 +56,7 @@ def build(
         for model, of_model in values.groupby("model", sort=False)
         for check in _checks(model, of_model, roles.among(set(of_model["method"])), settings)
     ]
-    table = pd.DataFrame(rows)
-    tested = table["p"].notna()
-    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"])
+    table = add_holm(pd.DataFrame(rows))
     return table, None, _page(table, settings)
 
 

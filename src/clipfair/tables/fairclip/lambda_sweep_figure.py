@@ -76,7 +76,7 @@ def _draw_panel(axis: Axes, cells: pd.DataFrame, attribute: str, style) -> None:
             axis.axhspan(mean - std, mean + std, color=colour, alpha=0.12, linewidth=0)
         else:
             points = points[points["lam"] > 0].sort_values("lam")
-            look = {**style(method), "markersize": 3, "linewidth": 0.9, "elinewidth": 0.7}
-            axis.errorbar(points["lam"], points["mean"], yerr=points["std"], label=name, **look)
+            marks = {**style(method), "markersize": 3, "linewidth": 0.9, "elinewidth": 0.7}
+            axis.errorbar(points["lam"], points["mean"], yerr=points["std"], label=name, **marks)
     axis.set_xscale("log")
     tidy_axis(axis, along="both")

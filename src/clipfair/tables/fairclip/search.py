@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from clipfair.core.errors import UserError
 from clipfair.tables.common.markdown import markdown_table, number, percent
+from clipfair.tables.fairclip.rank_correlation import rank_correlation
 
 # Columns of the trials that are not parameters.
 COLUMNS = ["trial", "value", "reason"]
@@ -75,16 +74,11 @@ def _page(table: pd.DataFrame) -> str:
             + [f"{trial[name]:.3g}" for name in parameters]
             for trial in best.to_dict("records")  # the names of parameters have dots
         ]
-        ranks = ", ".join(f"{name}: {number(_rho(trials, name), sign='+')}" for name in parameters)
+        ranks = ", ".join(
+            f"{name}: {number(rank_correlation(trials, 'value', name), sign='+')}" for name in parameters
+        )
         head = ["trial", "validation AUC (%)", *parameters]
         without = int(trials["value"].isna().sum())
         lines += ["", f"## {search}", "", *markdown_table(head, rows), ""]
         lines += [f"{len(trials)} trials, {without} without a value. Rank correlation with AUC: {ranks}."]
     return "\n".join(lines) + "\n"
-
-
-def _rho(trials: pd.DataFrame, parameter: str) -> float:
-    known = trials[["value", parameter]].dropna()
-    if len(known) < 3 or (known.nunique() < 2).any():
-        return np.nan
-    return float(stats.spearmanr(known["value"], known[parameter]).statistic)

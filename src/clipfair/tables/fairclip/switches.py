@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.metrics.statistics import holm, mean_interval
+from clipfair.metrics.statistics import mean_interval
+from clipfair.tables.common.findings import add_holm
 from clipfair.tables.common.markdown import estimate_with_interval, markdown_table
 from clipfair.tables.common.metric_name import PERCENT
-from clipfair.tables.fairclip.measures import show
+from clipfair.tables.fairclip.measures import FAIRNESS, MEASURES, show
 from clipfair.tables.fairclip.paired import log10, per_seed, shared_attrs
 from clipfair.tables.fairclip.selection import check_single, final_values
 from clipfair.tables.fairclip.summary import encoder_name
@@ -18,18 +19,10 @@ INTRO = (
     "Distances are compared by the decimal logarithm of their ratio (-1: a tenth). Bold: the difference "
     "is not zero at 5% after Holm's correction over all cells of the table."
 )
-# Measure -> its name, and whether differences are taken of decimal logarithms.
-COLUMNS = {
-    "auc": ("AUC", False),
-    "es_auc": ("ES-AUC", False),
-    "dpd": ("DPD", False),
-    "deodds": ("DEOdds", False),
-    "accuracy": ("accuracy", False),
-    "selection_rate": ("selection rate", False),
-    "distance_square_wasserstein": ("exact distance of diag(LL)", True),
-    "distance_wasserstein": ("exact distance", True),
-    "distance_scale_free": ("scale-free distance", True),
-}
+SHARES = (*FAIRNESS, "accuracy", "selection_rate")
+# Compared by their decimal logarithms.
+DISTANCES = ("distance_square_wasserstein", "distance_wasserstein", "distance_scale_free")
+COLUMNS = {measure: MEASURES[measure].text for measure in (*SHARES, *DISTANCES)}
 LEVEL = 0.05
 
 
@@ -51,15 +44,13 @@ def build(
     check_single(values, settings)
     rows = [
         {"encoder": encoder_name(model, settings), "method": method, "row": settings["rows"][method]["name"]}
-        | {"measure": measure, "metric": COLUMNS[measure][0], **_compare(of_model, method, measure, settings)}
+        | {"measure": measure, "metric": COLUMNS[measure], **_compare(of_model, method, measure, settings)}
         for model, of_model in values.groupby("model", sort=False)
         for method in settings["rows"]
         if method != settings["base"] and method in set(of_model["method"])
         for measure in COLUMNS
     ]
-    table = pd.DataFrame(rows)
-    tested = table["p"].notna()
-    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"])
+    table = add_holm(pd.DataFrame(rows))
     return table, None, _page(table, settings)
 
 
@@ -67,7 +58,7 @@ def _compare(values: pd.DataFrame, method: str, measure: str, settings: Mapping)
     shared = shared_attrs(values, method, settings["base"])
     base = per_seed(values, settings["base"], measure, attr=shared)
     switched = per_seed(values, method, measure, attr=shared)
-    is_log = COLUMNS[measure][1]
+    is_log = measure in DISTANCES
     pairs = log10(switched) - log10(base) if is_log else 100 * (switched - base)
     difference = mean_interval(pairs)
     scale, unit = (1, "log10") if is_log else (100, PERCENT)
@@ -79,7 +70,7 @@ def _compare(values: pd.DataFrame, method: str, measure: str, settings: Mapping)
 def _page(table: pd.DataFrame, settings: Mapping) -> str:
     base = settings["rows"][settings["base"]]["name"]
     lines = ["# Effect of each setting of the released code", "", INTRO.format(base=f"“{base}”")]
-    head = ["switched", *(name for name, _ in COLUMNS.values())]
+    head = ["switched", *COLUMNS.values()]
     for encoder, part in table.groupby("encoder", sort=False):
         first = part.drop_duplicates("measure")
         start = [base, *(show(cell.base_mean, cell.unit) for cell in first.itertuples())]

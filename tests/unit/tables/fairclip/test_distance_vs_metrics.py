@@ -10,7 +10,7 @@ from clipfair.tables.fairclip import (
     distance_vs_metrics,
     distance_vs_metrics_figure,
 )
-from clipfair.tables.fairclip.epochs import rank_correlation
+from clipfair.tables.fairclip.epochs import correlation_over_epochs
 from tests.unit.tables.drawing import svg_of
 from tests.unit.tables.fairclip.synthetic_records import (
     ROWS,
@@ -82,6 +82,6 @@ def test_a_rank_correlation_is_of_the_epochs_after_the_first_and_may_be_undefine
     run = pd.DataFrame(
         {"x": [9.0, 1, 2, 3], "y": [9.0, 3, 2, 1], "same": 5.0, "gap": [1, 2, np.nan, 3]}, epochs
     )
-    assert rank_correlation(run, "x", "y") == -1
-    assert np.isnan(rank_correlation(run, "x", "same"))
-    assert np.isnan(rank_correlation(run, "x", "gap"))
+    assert correlation_over_epochs(run, "x", "y") == -1
+    assert np.isnan(correlation_over_epochs(run, "x", "same"))
+    assert np.isnan(correlation_over_epochs(run, "x", "gap"))
