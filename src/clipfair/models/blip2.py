@@ -211,10 +211,10 @@ class Blip2(nn.Module):
     def generate(self, image_tokens: Tensor, texts: Tensor) -> Tensor:
         """Return logits (n, length, vocabulary) of the next word, given the queries and earlier words."""
         length = texts.shape[1]
-        causal = torch.ones(self._queries + length, self._queries + length, device=texts.device).tril() > 0
-        causal[: self._queries, : self._queries] = True
+        attended = torch.ones(self._queries + length, self._queries + length, device=texts.device).tril() > 0
+        attended[: self._queries, : self._queries] = True
         present = functional.pad(self._words(texts) > 0, (self._queries, 0), value=True)
-        mask = causal & present[:, None, None, :]
+        mask = attended & present[:, None, None, :]
         hidden = self._joint(image_tokens, texts, attention_mask=mask)
         return self.word_head(hidden[:, self._queries :], self.embeddings.word_embeddings)
 

@@ -26,7 +26,7 @@ from clipfair.train.fairclip.half_precision import round_weights
 from clipfair.train.fairclip.scores import pair_scores
 from clipfair.train.finetuning.examples import Examples
 
-AT_ONCE = 256
+IMAGES_AT_ONCE = 256
 COLUMNS = ("epoch", "examples", "split", "metric", "label", "group", "value", "n", "reason")
 
 
@@ -80,7 +80,7 @@ def predict_split(
 
 
 def _chunks(examples: Examples) -> Iterator[tuple[Tensor, Tensor]]:
-    for rows in torch.arange(len(examples)).split(AT_ONCE):
+    for rows in torch.arange(len(examples)).split(IMAGES_AT_ONCE):
         yield examples.pixels(rows), examples.tokens[rows]
 
 
@@ -92,7 +92,7 @@ def measure_groups(
     Parameters
     ----------
     tracked
-        Names that :func:`clipfair.metrics.evaluated_distances.named_distance` knows.
+        Names of :func:`clipfair.metrics.evaluated_distances.named_distance`.
     """
     y, p = examples.labels, predictions.probability
     overall = rates(y, p)
@@ -155,8 +155,7 @@ class EpochTracker:
     splits : the examples of ``validation`` and ``test``.
     prompts : (2, length) tokens.
     attributes : the attributes whose groups are measured.
-    tracked : the distances that are, names that :func:`clipfair.metrics.evaluated_distances.named_distance`
-        knows.
+    tracked : names of distances (:func:`clipfair.metrics.evaluated_distances.named_distance`).
     steps_per_epoch, batch_size : the steps of an epoch, the examples of a step.
     selection : ``validation`` or ``test``, the split on which the AUC of the selected epoch is the largest
         (ties: the later epoch), or ``last``.
@@ -215,8 +214,8 @@ class EpochTracker:
             ),
             "validation": [_row("auc", auc(y, p), len(y), reason=_one_label(y))],
         }
-        kept = {"epoch": epoch, "examples": epoch * self.steps_per_epoch * self.batch_size}
-        self.rows += [{**kept, "split": name, **row} for name, part in rows.items() for row in part]
+        columns = {"epoch": epoch, "examples": epoch * self.steps_per_epoch * self.batch_size}
+        self.rows += [{**columns, "split": name, **row} for name, part in rows.items() for row in part]
         if self.selection == "last":
             return None
         chosen = predictions[self.selection]
