@@ -80,20 +80,20 @@ def build(
     Raises
     ------
     UserError
-        If a file is damaged or lacks an attribute, the shards are not those of the annotations, or a
+        If a file is damaged or lacks an attribute, the shards are not those of the annotations, or an
         image does not open.
     """
     if len(annotations) != len(shards):
         raise UserError(f"{len(annotations)} annotations but {len(shards)} shards; give the shard of each")
     found = find_columns(annotations, *labels, sensitive)
-    of = {
+    attributes = {
         "label": [column for label in labels for column in found[label]],
         sensitive: found[sensitive],
     }
     columns = {
-        f"{modality}_{what}": [column for column in some if column.modality == modality]
+        f"{modality}_{name}": [column for column in some if column.modality == modality]
         for modality in MODALITIES
-        for what, some in of.items()
+        for name, some in attributes.items()
     }
     counts, chosen, total = _choose(annotations, shards, columns, seed=seed)
     rows, images = [], []
@@ -113,7 +113,7 @@ def _choose(
     *,
     seed: int,
 ) -> tuple[list[int], list[ShownExample | None], int]:
-    """Of each kind how many there are, and the one with the smallest hash; then the number of examples."""
+    """The number of examples of each kind, the one with the smallest hash, and the number of all examples."""
     counts = [0] * len(KINDS)
     chosen: list[ShownExample | None] = [None] * len(KINDS)
     total = 0
@@ -121,9 +121,11 @@ def _choose(
     for shard, frame in zip(shards, read_annotations(annotations, names), strict=True):
         total += len(frame)
         hashes = hash_keys(frame["key"].to_numpy(), seed=seed)
-        says = [frame[[column.name for column in some]].any(axis=1).to_numpy() for some in columns.values()]
+        annotated = [
+            frame[[column.name for column in some]].any(axis=1).to_numpy() for some in columns.values()
+        ]
         for place, kind in enumerate(KINDS):
-            members = np.flatnonzero((np.stack(says, axis=1) == (*kind.image, *kind.text)).all(axis=1))
+            members = np.flatnonzero((np.stack(annotated, axis=1) == (*kind.image, *kind.text)).all(axis=1))
             counts[place] += len(members)
             if len(members):
                 row = members[hashes[members].argmin()]

@@ -22,7 +22,7 @@ def build(caption_sets: Mapping[str, str], *, seed: int = 0) -> tuple[pd.DataFra
     Parameters
     ----------
     caption_sets
-        Name -> parquet with a row a caption: ``key`` (the image's, # and the caption's number),
+        Name -> parquet with one row per caption: ``key`` (the image's, # and the caption's number),
         ``caption``, and booleans ``text.human=<keyword>``; ``attrs["captions"]`` describes the captions,
         such as class names. The examples of the page are of the first set.
     seed

@@ -1,4 +1,4 @@
-"""How CLIP learns and unlearns bias: two stages of training (CLIP the Bias, Figures 3, 5, 14, 16)."""
+"""Bias after two stages of training (CLIP the Bias, Figures 3, 5, 14, 16)."""
 
 from collections.abc import Mapping
 
