@@ -9,9 +9,6 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-configfile: Path(workflow.basedir, "config.yaml")
-
-
 # Relative, so that a moved or cloned repository has the same inputs.
 ROOT = Path(os.path.relpath(workflow.basedir))
 
@@ -19,9 +16,11 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 
 from clipfair.core import paths
 from clipfair.core.errors import one_line_errors
-from clipfair.plan.missing import check_data, stop_for
+from clipfair.plan.configuration_files import check_files, configuration_files
+from clipfair.plan.configuration_files import merge, read_configuration
+from clipfair.plan.loading import load_plan
+from clipfair.plan.missing import check_data, report_failed_downloads, stop_for
 from clipfair.core.provenance import prepend_pythonpath
-from clipfair.plan.registry import load_registry
 from clipfair.plan.snakemake.mark_outdated import mark_outdated
 from clipfair.plan.snakemake.crash_recovery import clear_after_crash, record_owner, remove_owner
 
@@ -30,15 +29,25 @@ prepend_pythonpath()
 if workflow.is_main_process:
     clear_after_crash()
 
+CONFIGURATION = [*configuration_files(ROOT), *workflow.overwrite_configfiles]
 with one_line_errors():
-    REGISTRY, MISSING = check_data(load_registry(config))
+    check_files(CONFIGURATION)
+
+
+# The catalogues, tables and studies in config/ are below it: Snakemake would print a line for each of them.
+configfile: ROOT / "config.yaml"
+
+
+with one_line_errors():
+    below = read_configuration(configuration_files(ROOT))
+    PLAN, MISSING = check_data(load_plan(merge(below, config), CONFIGURATION))
 if MISSING:
     print(f"clipfair: {MISSING}", file=sys.stderr)
 
 
 wildcard_constraints:
-    dataset="|".join(REGISTRY.datasets),
-    study=REGISTRY.study,
+    dataset="|".join(PLAN.datasets),
+    study=PLAN.study,
     paper="[a-z0-9]+",
     table="[a-z0-9-]+",
     model="[a-z0-9.-]+",
@@ -85,7 +94,7 @@ onsuccess:
 onerror:
     remove_owner()
     mark_outdated(workflow.dag, workflow.persistence)
-    tell_missing_data()
+    report_failed_downloads(PLAN)
 
 
 rule all:

@@ -13,7 +13,7 @@ import yaml
 from clipfair.data.datasets import adult
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "config.yaml", "profiles", "src", "workflow", "resources", "envs")
+PARTS = ("Snakefile", "config.yaml", "config", "profiles", "src", "workflow", "resources", "envs")
 
 
 class Repository:
@@ -67,12 +67,14 @@ class Repository:
     @staticmethod
     def _make_tiny(config: dict) -> None:
         config["mirror"] = "mirror"
-        config["studies"] = {key: ["m4/table5"] for key in config["studies"]}
-        config["classifiers"]["mlp-128"]["epochs"] = 1
-        config["grids"]["table5"] |= {
-            "tasks": ["adult"],
-            "mitigations": ["baseline", "rto", "m4"],
-            "seeds": [0, 1],
+        config["studies"] = {study: {"tables": ["m4/table5"]} for study in ("embedded", "lab", "paper")}
+        config["classifiers"] = {"mlp-128": {"epochs": 1}}
+        config["grids"] = {
+            "table5": {
+                "tasks": ["adult"],
+                "mitigations": ["baseline", "rto", "m4"],
+                "seeds": [0, 1],
+            }
         }
 
 

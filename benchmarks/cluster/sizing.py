@@ -11,12 +11,10 @@ from collections import defaultdict
 from pathlib import Path
 
 import torch
-import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
-from clipfair.core.paths import ROOT
 from clipfair.models.build import build
-from clipfair.plan.registry import load_registry
+from clipfair.plan.loading import load_study
 
 PAIRS = 8
 WORD_PIECES = 30_522  # of bert-base-uncased
@@ -54,20 +52,19 @@ def main() -> None:
     parser.add_argument("--rows", nargs="*", default=[], help="<dataset>=<examples of an epoch>")
     options = parser.parse_args()
     rows = {name: int(count) for name, _, count in (entry.partition("=") for entry in options.rows)}
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    runs = load_registry(config | {"study": options.study}).runs
+    plan = load_study(options.study)
     measured: dict[str, tuple[float, int]] = {}
     sums = defaultdict(lambda: [0, 0, 0.0, 0.0])
-    for batch in runs.batches:
-        if not runs.is_trained(batch):
+    for batch in plan.batches:
+        if not plan.is_trained(batch):
             continue
-        recipe = runs.recipe_of(batch)
-        examples = recipe.get("examples") or recipe["epochs"] * rows.get(batch.dataset, 0)
+        recipe = plan.recipe_of(batch)
+        examples = recipe.examples or recipe.epochs * rows.get(batch.dataset, 0)
         if batch.model not in measured:
-            measured[batch.model] = measure(runs.models[batch.model])
+            measured[batch.model] = measure(plan.model_of(batch).job_settings())
         operations, parameters = measured[batch.model]
-        seeds = len(runs.seeds_of(batch))
-        kept = 1 + len(recipe.get("snapshots", ()))
+        seeds = len(plan.seeds_of(batch))
+        kept = 1 + len(recipe.snapshots)
         row = sums[batch.dataset, batch.model, examples]
         row[0] += seeds
         row[1] += seeds * examples

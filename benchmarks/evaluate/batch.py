@@ -15,15 +15,15 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import yaml
-
 from clipfair.core import paths
 from clipfair.core.catalogue import load_catalogue
 from clipfair.core.paths import Run
 from clipfair.data.embedded.generate import generate_world
 from clipfair.data.embedded.world import make_settings
 from clipfair.data.prepare import prepare_dataset
-from clipfair.plan.vocabularies import spell_out
+from clipfair.plan.configuration.root import Configuration
+from clipfair.plan.evaluation_jobs import evaluation_settings
+from clipfair.plan.loading import load_study
 
 KINDS = ("representation", "association", "zero_shot", "few_shot", "retrieval")
 PARTS = {
@@ -37,13 +37,13 @@ PARTS = {
 }
 
 
-def make_data(config: dict, names: set[str], folder: Path) -> dict[str, dict[str, str]]:
+def make_data(config: Configuration, names: set[str], folder: Path) -> dict[str, dict[str, str]]:
     """Draw and prepare the datasets ``names``."""
     catalogue, places = load_catalogue(paths.CATALOGUE), {}
     for name in sorted(names):
-        entry, raw, table = config["generated"][name], folder / name, folder / f"{name}.parquet"
-        generate_world(entry["part"], make_settings(entry["part"], entry["settings"]), entry["seed"], raw)
-        prepare_dataset(catalogue[entry["like"]], raw, table, subset=True)
+        entry, raw, table = config.generated[name], folder / name, folder / f"{name}.parquet"
+        generate_world(entry.part, make_settings(entry.part, entry.settings), entry.seed, raw)
+        prepare_dataset(catalogue[entry.format], raw, table, subset=True)
         places[name] = {"table": str(table), "raw": str(raw)}
     return places
 
@@ -72,11 +72,11 @@ def make_models(line: dict, seeds: int, snapshots: int, folder: Path) -> list[di
 
 def measure(seeds: int, snapshots: int, model: str) -> None:
     """Print the seconds of each part."""
-    config = yaml.safe_load((paths.ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config = load_study("embedded").configuration
     evaluations = {
-        name: spell_out(line)
-        for name, line in config["evaluations"].items()
-        if line["dataset"] in config["generated"] and line["kind"] in KINDS
+        name: evaluation_settings(entry)
+        for name, entry in config.evaluations.items()
+        if entry.dataset in config.generated and entry.kind in KINDS
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -86,7 +86,7 @@ def measure(seeds: int, snapshots: int, model: str) -> None:
         from clipfair.evaluate.run import evaluate_runs
 
         print(f"libraries imported: {time.perf_counter() - start:.2f} s")
-        models = make_models(config["models"][model], seeds, snapshots, folder / "models")
+        models = make_models(config.models[model].job_settings(), seeds, snapshots, folder / "models")
         profile = cProfile.Profile()
         start = time.perf_counter()
         profile.runcall(embed, models, data, evaluations, str(folder / "embed"))

@@ -10,7 +10,7 @@ median of the repetitions.
 import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -28,7 +28,8 @@ from clipfair.metrics.distances import group_distances
 from clipfair.metrics.evaluated_distances import EXACT
 from clipfair.models.build import build
 from clipfair.models.interface import BuiltModel
-from clipfair.plan.fairclip_switches import VARIANTS, Fairness
+from clipfair.plan.configuration.methods import VARIANTS
+from clipfair.plan.fairness import Fairness
 from clipfair.train.fairclip.objective import FairclipObjective
 from clipfair.train.finetuning.batches import GroupedBatches
 from clipfair.train.finetuning.examples import Examples, cut_texts, read_splits
@@ -172,7 +173,7 @@ def steps(case: Case, method: str) -> Iterator[dict]:
     """Our step and the released one: their differences, and their times from files and from memory."""
     model, variant, lam = case.built.model, VARIANTS[method], LAMS[method]
     objective = FairclipObjective(
-        replace(variant, precision="fp32"), Fairness(lam, {"race": 1}), ["race"] * 3, case.built
+        variant.model_copy(update={"precision": "fp32"}), Fairness(lam, {"race": 1}), ["race"] * 3, case.built
     )
     sinkhorn = {key: value for key, value in variant.distance.items() if key != "kind"}
     batches, first, pairs = iter(case.batches()), next(iter(case.batches())).to(case.device), case.pairs()
@@ -264,7 +265,7 @@ def main() -> None:
     keep(distances(32, 3, 20))
     keep(distances(2000, 1, 1))
     for name in options.models:
-        entry = SMALL if name == "small" else {"kind": "open_clip", "name": name}
+        entry = SMALL if name == "small" else {"kind": "open_clip", "architecture": name}
         is_fast = name == "small" or torch.cuda.is_available()
         case = make_case(name, entry, options.data, 20 if is_fast else 1)
         for method in METHODS if is_fast else ["a-fairclip"]:

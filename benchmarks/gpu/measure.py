@@ -288,7 +288,7 @@ def fairclip(sizes: Sizes, folder: Path) -> Iterator[Row]:
     if sizes.device == "cpu":
         entry, name = benchmark.SMALL, "small"
     else:
-        entry, name = {"kind": "open_clip", "name": "ViT-B-16"}, "ViT-B/16"
+        entry, name = {"kind": "open_clip", "architecture": "ViT-B-16"}, "ViT-B/16"
     case = benchmark.make_case(name, entry, folder / "fundus", 3 if sizes.device == "cpu" else 20)
     for method in benchmark.METHODS:
         for row in benchmark.steps(case, method):

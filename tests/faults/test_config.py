@@ -1,4 +1,4 @@
-"""Bad settings (config.yaml beside this file): one line, before any job."""
+"""Wrong settings (config.yaml in this folder): one line with file, key and known values, before any job."""
 
 from pathlib import Path
 
@@ -6,24 +6,25 @@ import pytest
 import yaml
 
 from clipfair.core.errors import UserError
-from clipfair.plan.registry import load_registry
+from clipfair.plan.configuration_files import configuration_files, read_configuration
+from clipfair.plan.loading import load_plan
 from tests.repository import ROOT
 
 FAULTS = yaml.safe_load(Path(__file__).with_name("config.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["fault"])
-def test_a_bad_setting_is_one_line_before_any_job(fault):
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    *folders, last = fault["key"].split(".")
-    entry = config
-    for name in folders:
-        entry = entry[name]
-    if "value" in fault:
-        entry[last] = fault["value"]
-    else:
-        del entry[last]
+def test_a_wrong_setting_is_one_line_before_any_job(fault, tmp_path):
+    *steps, last = fault["key"].split(".")
+    overlay: dict = {}
+    entry = overlay
+    for step in steps:
+        entry = entry.setdefault(step, {})
+    entry[last] = fault["value"]
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
+    files = [*configuration_files(ROOT), tmp_path / "mine.yaml"]
     with pytest.raises(UserError) as caught:
-        load_registry(config)
-    assert "\n" not in str(caught.value)
-    assert str(caught.value).startswith(fault["told"])
+        load_plan(read_configuration(files), files)
+    message = str(caught.value).replace(f"{tmp_path}/", "")
+    assert "\n" not in message
+    assert message.startswith(fault["message"])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 
+from clipfair.plan.configuration_files import merge
 from tests.repository import Repository
 
 
@@ -12,11 +13,5 @@ def training_repository(folder: Path) -> Repository:
     repository = Repository(folder)
     changes = yaml.safe_load(Path(__file__).with_name("slice.yaml").read_text(encoding="utf-8"))
 
-    def cut(config: dict) -> None:
-        config["annotations"]["embedded-web"] |= {"shards": 2}
-        config["annotations"]["embedded-web"]["encoder"]["fit_shards"] = 1
-        for key, value in changes.items():
-            config[key] = config[key] | value
-
-    repository.edit_yaml("config.yaml", cut)
+    repository.edit_yaml("config.yaml", lambda config: merge(config, changes))
     return repository

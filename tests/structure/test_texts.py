@@ -22,9 +22,6 @@ CONFIGURATION = sorted(
     ]
 )
 
-# Known exceptions until the configuration is split into config/.
-KNOWN_LONG_OR_ANCHORED = {"config.yaml"}
-
 
 def name_of(path):
     return str(path.relative_to(ROOT))
@@ -87,8 +84,6 @@ def test_dead_links_are_found(tmp_path):
 
 @pytest.mark.parametrize("path", CONFIGURATION, ids=name_of)
 def test_yaml_lines_are_short_and_have_no_anchors(path):
-    if name_of(path) in KNOWN_LONG_OR_ANCHORED:
-        pytest.skip("a known exception")
     text = path.read_text(encoding="utf-8")
     assert [line for line in text.splitlines() if len(line) > MAX_YAML_LINE] == []
     assert not any(isinstance(token, yaml.AnchorToken | yaml.AliasToken) for token in yaml.scan(text))

@@ -48,9 +48,15 @@ def built(tmp_path_factory):
     torch.save({"model": {k: v for k, v in whole.items() if not k.startswith("visual_encoder.")}}, blip2)
 
     def make_small(config):
-        config["studies"]["paper"] = ["fairclip/original-table2"]
+        config["studies"]["paper"]["tables"] = ["fairclip/original-table2"]
         config["subset"] = ["harvard-fairvlmed"]
-        models = config["models"]
+        small = {"batch_size": 8, "group_batch_size": 8, "epochs": 1, "gpus": 0, "threads": 1, "warmup": 2}
+        config["recipes"] = dict.fromkeys(("fairvlmed", "fairvlmed-blip2"), small)
+        config["evaluations"] = {"fairvlmed-probe": {"epochs": 12, "batch_size": 16}}
+        config["grids"] |= {"fair-clip": {"seeds": [0]}}
+
+    def use_small_models(catalogue):
+        models = catalogue["models"]
         models["openai-l14"] = TOWER | {"weights": published(clip)}
         models["blip2-l14"] = (
             {"kind": "blip2"}
@@ -60,15 +66,9 @@ def built(tmp_path_factory):
                 "weights": published(blip2) | {"sha256": None, "tower": "openai-l14"},
             }
         )
-        for recipe in ("fairvlmed", "fairvlmed-blip2"):
-            small = {"batch_size": 8, "group_batch_size": 8, "epochs": 1, "gpus": 0, "threads": 1}
-            config["recipes"][recipe] |= small | {"warmup": 2}
-        for name in ("fairvlmed-probe", "fairvlmed-probe-blip2"):
-            config["evaluations"][name] |= {"epochs": 12, "batch_size": 16}
-        for grid in ("fair-probe", "fair-probe-blip2"):
-            config["training"]["paper"][grid]["seeds"] = [0]
 
     repository.edit_yaml("config.yaml", make_small)
+    repository.edit_yaml("config/catalogue/models.yaml", use_small_models)
     run = repository.snakemake("--config", "study=paper")
     assert run.returncode == 0, run.stderr
     return repository.folder

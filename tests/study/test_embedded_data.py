@@ -17,16 +17,11 @@ def built(tmp_path_factory):
     repository = Repository(tmp_path_factory.mktemp("data"))
 
     def make_small(config):
-        config["studies"]["embedded"] = ["m4/conditions", "m4/annotation-quality", "m4/table4"]
-        config["generated"]["embedded-web"]["settings"] = {"pairs": 3000, "shard_size": 1500}
-        config["annotations"]["embedded-web"] |= {"shards": 2}
-        config["annotations"]["embedded-web"]["encoder"]["fit_shards"] = 1
-        config["data_tables"]["m4/conditions"]["balances"] = [
-            "baseline",
-            "proxies",
-            "drop-human-100",
-            "neutralise",
-        ]
+        config["studies"]["embedded"]["tables"] = ["m4/conditions", "m4/annotation-quality", "m4/table4"]
+        config["generated"] = {"embedded-web": {"settings": {"pairs": 3000, "shard_size": 1500}}}
+        config["annotations"] = {"embedded-web": {"shards": 2, "encoder": {"fit_shards": 1}}}
+        balances = ["baseline", "proxies", "drop-human-100", "neutralise"]
+        config["tables"] = {"m4/conditions": {"balances": balances}}
 
     repository.edit_yaml("config.yaml", make_small)
     run = repository.snakemake()

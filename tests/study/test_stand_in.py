@@ -23,14 +23,19 @@ def built(tmp_path_factory):
     folder = repository.folder
 
     def make_small(config):
-        config["studies"]["paper"] = ["m4/conditions-web", "m4/figure10-web"]
-        config["models"]["openai-b16"] = MODEL | {"weights": config["models"]["openai-b16"]["weights"]}
-        config["annotations"]["cc12m"] |= {"shards": 2}
-        config["annotations"]["cc12m"]["annotator"]["labelled_shards"] = 1
-        config["data_tables"]["m4/conditions-web"]["balances"] = ["baseline", "drop-human-50"]
-        config["data_tables"]["m4/figure10-web"]["balances"] = ["drop-human-50"]
+        config["studies"]["paper"]["tables"] = ["m4/conditions-web", "m4/figure10-web"]
+        config["annotations"] = {"cc12m": {"shards": 2, "annotator": {"labelled_shards": 1}}}
+        config["tables"] = {
+            "m4/conditions-web": {"balances": ["baseline", "drop-human-50"]},
+            "m4/figure10-web": {"balances": ["drop-human-50"]},
+        }
+
+    def use_a_small_model(catalogue):
+        weights = catalogue["models"]["openai-b16"]["weights"]
+        catalogue["models"]["openai-b16"] = MODEL | {"weights": weights}
 
     repository.edit_yaml("config.yaml", make_small)
+    repository.edit_yaml("config/catalogue/models.yaml", use_a_small_model)
     settings = make_settings("web", {"pairs": 1200, "shard_size": 600})
     generate_world("web", settings, 0, folder / "web")
     (folder / "mirror/cc12m").mkdir()

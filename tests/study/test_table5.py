@@ -93,9 +93,9 @@ def test_an_edit_reruns_what_depends_on_it_and_a_comment_nothing(built):
 
 
 def test_a_setting_reruns_its_method_only_and_a_seed_every_batch(built):
-    built.edit("config.yaml", "gamma: 1", "gamma: 2")
+    built.edit("config/catalogue/tabular.yaml", "gamma: 1}", "gamma: 2}")
     assert built.planned()["evaluate_mitigation"] == 1
-    built.edit("config.yaml", "gamma: 2", "gamma: 1")
+    built.edit("config/catalogue/tabular.yaml", "gamma: 2}", "gamma: 1}")
 
     built.edit_yaml("config.yaml", lambda config: config["grids"]["table5"].update(seeds=[0, 1, 2]))
     assert built.planned()["evaluate_mitigation"] == 3

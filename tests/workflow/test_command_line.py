@@ -19,8 +19,8 @@ def test_every_study_plans(repository, study):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("study=papre",), "config.study: unknown study 'papre' (did you mean 'paper'?)"),
-        (("sutdy=paper",), "config: unknown key 'sutdy' (did you mean 'study'?)"),
+        (("study=papre",), "--config: study: unknown study 'papre' (did you mean 'paper'?)"),
+        (("sutdy=paper",), "--config: unknown setting 'sutdy' (did you mean 'study'?)"),
     ],
 )
 def test_a_mistake_is_one_line_before_any_job(repository, arguments, message):

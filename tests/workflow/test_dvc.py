@@ -139,8 +139,8 @@ def test_local_jobs_build_table5_from_pulled_records(recorded, tmp_path):
 
 def test_a_pulled_output_whose_config_changed_is_made_again_and_no_other(pulled):
     """The data are made first, as by `make data`: as new files they would make all results look outdated."""
-    pulled.set("gamma: 1\n", "gamma: 2\n")
-    assert "config.yaml" in pulled.sh("dvc", "status")
+    pulled.set("gamma: 1}", "gamma: 2}", "config/catalogue/tabular.yaml")
+    assert "config" in pulled.sh("dvc", "status")
     pulled.sh("snakemake", "--cores", "1", "--until", "prepare_dataset")
     plan = pulled.plan()
     assert plan["evaluate_mitigation"] == plan["build_table"] == 1

@@ -35,7 +35,7 @@ rule generate_dataset:
     benchmark:
         "logs/generate_dataset/{dataset}-{version}.benchmark.tsv"
     wildcard_constraints:
-        dataset="|".join(REGISTRY.generated),
+        dataset="|".join(PLAN.configuration.generated),
     conda:
         "../../envs/workflow.yaml"
     resources:

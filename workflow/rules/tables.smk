@@ -37,7 +37,7 @@ rule build_table:
         settings=get_table_settings,
         data=get_data_kind,
         notes=get_table_notes,
-        code=get_table_code,
+        code=get_builder_code,
     script:
         "../scripts/build_table.py"
 
@@ -62,14 +62,14 @@ rule build_data_table:
         arguments=get_data_table_arguments,
         data=get_data_kind,
         notes=get_table_notes,
-        code=get_data_table_code,
+        code=get_builder_code,
     script:
         "../scripts/build_data_table.py"
 
 
 rule build_run_table:
     input:
-        records=ancient(get_run_records),
+        records=ancient(get_records),
         specs=get_run_specs,
         epochs=get_run_epochs,
         published=get_published,
@@ -87,11 +87,11 @@ rule build_run_table:
     conda:
         "../../envs/workflow.yaml"
     params:
-        settings=get_run_table_settings,
+        settings=get_table_settings,
         data=get_data_kind,
         notes=get_table_notes,
         epochs=get_run_epochs_by_key,
-        code=get_run_table_code,
+        code=get_builder_code,
     script:
         "../scripts/build_run_table.py"
 
@@ -134,7 +134,7 @@ rule gather_table5:
     conda:
         "../../envs/workflow.yaml"
     params:
-        study=REGISTRY.study,
+        study=PLAN.study,
         code=code_digest("clipfair.tables.common.table5"),
     script:
         "../scripts/gather_table5.py"

@@ -5,36 +5,33 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import yaml
+from pydantic import Field
 
 from clipfair.annotate.words import words
 from clipfair.core.errors import UserError
-from clipfair.core.schema import check_schema
+from clipfair.core.settings import SettingsModel, parse_settings
 
-_PATTERNS = {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}
-_SCHEMA = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["attribute", "about", "sources", "values"],
-    "properties": {
-        "attribute": {"type": "string", "pattern": "^[a-z]+$"},
-        "about": {"type": "string"},
-        "sources": {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}},
-        "values": {
-            "type": "object",
-            "minProperties": 1,
-            "additionalProperties": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["source", "forms"],
-                "properties": {"source": {"type": "string"}, "forms": _PATTERNS, "not": _PATTERNS},
-            },
-        },
-    },
-}
 _GROUP = re.compile(r"\(([^()]*)\)")
 _ALLOWED = re.compile(r"[^\W_]+(?:[ '-][^\W_]+)*")
+
+
+_Patterns = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+
+
+class _ValueEntry(SettingsModel):
+    source: str
+    forms: _Patterns
+    excluded: _Patterns = Field(default=[], alias="not")
+
+
+class _VocabularyFile(SettingsModel):
+    attribute: Annotated[str, Field(pattern="^[a-z]+$")]
+    about: str
+    sources: Annotated[dict[str, str], Field(min_length=1)]
+    values: Annotated[dict[str, _ValueEntry], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -89,15 +86,14 @@ def load_vocabulary(path: str | Path) -> Vocabulary:
     UserError
         If the file is not YAML, has an unknown key or source, an invalid form, or one form in two places.
     """
-    entry = _read(path)
-    check_schema(entry, _SCHEMA, where=str(path))
+    entry = parse_settings(_VocabularyFile, _read(path), where=str(path))
     places: dict[tuple[str, ...], tuple[str, int | None]] = {}
-    for index, (value, known) in enumerate(entry["values"].items()):
-        if known["source"] not in entry["sources"]:
+    for index, (value, known) in enumerate(entry.values.items()):
+        if known.source not in entry.sources:
             raise UserError(
-                f"{path}: {value}: unknown source {known['source']!r}; known: {', '.join(entry['sources'])}"
+                f"{path}: {value}: unknown source {known.source!r}; known: {', '.join(entry.sources)}"
             )
-        for place, patterns in ((index, known["forms"]), (None, known.get("not", ()))):
+        for place, patterns in ((index, known.forms), (None, known.excluded)):
             for pattern in patterns:
                 for form in expand(pattern, where=f"{path}: {value}"):
                     phrase = tuple(words(form))
@@ -108,8 +104,8 @@ def load_vocabulary(path: str | Path) -> Vocabulary:
                         )
                     places[phrase] = (value, place)
     return Vocabulary(
-        attribute=entry["attribute"],
-        values=tuple(entry["values"]),
+        attribute=entry.attribute,
+        values=tuple(entry.values),
         phrases={phrase: place for phrase, (_, place) in places.items()},
         lengths=_lengths(places),
         hyphenated=frozenset(word for phrase in places for word in phrase if "-" in word),

@@ -1,98 +1,187 @@
-"""The catalogue of datasets: ``resources/datasets.yaml`` as frozen dataclasses."""
+"""The catalogue of datasets: ``resources/datasets.yaml`` as frozen dataclasses that pydantic checks."""
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 import yaml
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
 
 from clipfair.core.errors import UserError
-from clipfair.core.schema import check_schema
+from clipfair.core.settings import parse_settings, refuse_unknown
+
+CLOSED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-@dataclass(frozen=True)
-class Archive:
-    """One file to download, or to find in the mirror folder under the name ``file``.
+def _no_text(value: Any) -> Any:
+    """Numbers are written as numbers."""
+    if isinstance(value, str | bool):
+        raise ValueError(f"{value!r} should be a whole number")
+    return value
 
-    ``size`` is in bytes; what is not published is None. An archive is unpacked unless
-    ``unpack`` is False.
-    """
 
-    file: str
-    url: str | None = None
-    sha256: str | None = None
-    md5: str | None = None
-    size: int | None = None
+Id = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+Text = Annotated[str, Field(min_length=1)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Whole = Annotated[int, BeforeValidator(_no_text), Field(ge=0)]
+Positive = Annotated[int, BeforeValidator(_no_text), Field(ge=1)]
+Url = Annotated[str, Field(pattern=r"^https?://")]
+Values = Annotated[tuple[str, ...], Field(min_length=2)]
+
+
+class _Closed:
+    """A dataclass that refuses keys which it does not know."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, value: Any) -> Any:
+        refuse_unknown(value, cls.__dataclass_fields__)
+        return value
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Archive(_Closed):
+    """One file to download, or to find in the mirror folder under the name ``file``."""
+
+    file: Annotated[str, Field(pattern=r"^[^/\\]+$")]
+    """Its name in the mirror folder."""
+    url: Url | None = None
+    """Where it is downloaded from; left out where no address works without an account."""
+    sha256: Sha256 | None = None
+    """The complete sha256; left out where only a part of it is published."""
+    md5: Md5 | None = None
+    """The complete md5; used only where no sha256 is published."""
+    size: Positive | None = None
+    """Exact size in bytes; left out where it is not published."""
     unpack: bool = True
+    """False for a file that is used as it is (a csv, a tar of a webdataset)."""
 
 
-@dataclass(frozen=True)
-class File:
+def _check_place(name: str) -> str:
+    if ".." in name.split("/"):
+        raise ValueError(f"{name!r} leads out of the dataset's folder")
+    return name
+
+
+# A path inside the dataset's folder: no slash in front, no step up; a folder ends with a slash.
+RelativePath = Annotated[str, Field(pattern=r"^[^/\\]+(/[^/\\]+)*/?$"), AfterValidator(_check_place)]
+
+
+@dataclass(frozen=True, config=CLOSED)
+class File(_Closed):
     """One file or folder that must be in the dataset's folder; a folder's ``name`` ends with a slash."""
 
-    name: str
-    sha256: str | None = None
-    size: int | None = None
-    md5: str | None = None
+    name: RelativePath
+    sha256: Sha256 | None = None
+    size: Positive | None = None
+    md5: Md5 | None = None
 
     @property
     def is_folder(self) -> bool:
         """Whether the name stands for a folder with all that is in it."""
         return self.name.endswith("/")
 
-
-@dataclass(frozen=True)
-class Layout:
-    """One of the forms in which a dataset's folder may come."""
-
-    name: str
-    files: tuple[File, ...]
+    @model_validator(mode="after")
+    def _check_folder(self) -> Self:
+        if self.is_folder and (self.sha256, self.size, self.md5) != (None, None, None):
+            raise ValueError(f"{self.name}: a folder has neither size nor checksum")
+        return self
 
 
-@dataclass(frozen=True)
-class Count:
+@dataclass(frozen=True, config=CLOSED)
+class Layout(_Closed):
+    """One of the forms in which a dataset's folder may come: the files and folders that must be there."""
+
+    name: Id
+    files: Annotated[tuple[File, ...], Field(min_length=1)]
+
+
+# The layouts of an entry as the file has them: layout -> file -> what is known of it.
+Layouts = dict[Id, Annotated[dict[RelativePath, dict[str, Any]], Field(min_length=1)]]
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Count(_Closed):
     """The number of examples whose columns have the values ``where``."""
 
-    where: Mapping[str, str | int | bool]
-    rows: int
+    where: Annotated[dict[str, str | int | bool], Field(min_length=1)]
+    rows: Whole
 
 
-@dataclass(frozen=True)
-class Expected:
+@dataclass(frozen=True, config=CLOSED)
+class Expected(_Closed):
     """What the complete prepared dataset must hold; None where it is not known."""
 
-    rows: int | None = None
-    classes: int | None = None
-    captions: int | None = None
+    rows: Positive | None = None
+    """Examples in all."""
+    classes: Annotated[int, Field(ge=2)] | None = None
+    """Classes, where they are too many to be named here."""
+    captions: Positive | None = None
+    """Captions in all."""
     counts: tuple[Count, ...] = ()
+    """Examples with given values of attributes, labels, split or used."""
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """One entry of the catalogue. ``workflow/schemas/datasets.schema.yaml`` describes each field.
+@dataclass(frozen=True, config=CLOSED)
+class Dataset(_Closed):
+    """One entry of the catalogue."""
 
-    The order of a label's values is its integer code.
-    """
-
-    id: str
-    title: str
-    kind: str
-    version: str
-    access: str  # open, request, login or private; generated for those made here
-    licence: str
-    citation: str
-    homepage: str
-    how_to_get: str | None = None
+    id: Id
+    """Lower case, digits and single dashes; a part of paths."""
+    title: Text
+    """The name a person knows it by."""
+    kind: Literal[
+        "tabular", "pairs", "people", "classification", "retrieval", "clinical", "annotations", "weights"
+    ]
+    """What it is used for: tabular (Table 5 of CLIP the Bias), pairs (image-text pretraining), people (images
+    with perceived attributes), classification (zero- and few-shot), retrieval, clinical, annotations (labels
+    or captions without their images, to be balanced). weights: of a model, not an entry of the file."""
+    version: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+    """The release that checksums and counts belong to; a part of paths."""
+    access: Literal["open", "request", "login", "private", "generated"]
+    """open: downloaded by clipfair. request: granted by its owner on request. login: needs an account and
+    accepted terms. private: nobody outside its owner has it. generated: synthetic, not an entry of the
+    file."""
+    licence: Text
+    """The licence, or the terms of use where there is none."""
+    citation: Text
+    """Whom to cite."""
+    homepage: Url
+    """Where its owner describes it."""
+    how_to_get: Text | None = None
+    """For a person, where clipfair cannot download it: what to do. One sentence."""
     archives: tuple[Archive, ...] = ()
+    """What is downloaded, or may lie in the mirror folder under the same names."""
     layouts: tuple[Layout, ...] = ()
-    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The forms in which the dataset's folder may come, by name. The first is what the archives unpack to;
+    any of them may lie in the mirror folder."""
+    attributes: dict[str, Values] = field(default_factory=dict)
+    """Sensitive attributes and their values."""
+    labels: dict[str, Values] = field(default_factory=dict)
+    """Labels and their values; the place of a value in the list is its integer code."""
     expected: Expected = Expected()
-    notes: str | None = None
-    like: str | None = None
-    loader: str | None = None
+    """What the complete prepared dataset must hold."""
+    notes: Text | None = None
+    """What is not known, or needs attention."""
+    like: Id | None = None
+    """Of a generated dataset: the id of the dataset whose file format it has."""
+    loader: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*([.][a-z_][a-z0-9_]*)*$")] | None = None
+    """The module with load(folder) that reads it: one of clipfair.data.datasets, or any importable module by
+    its full name (my_package.my_module). By default the module named like the id, with underscores for
+    dashes."""
+
+    @model_validator(mode="after")
+    def _can_be_had(self) -> Self:
+        if self.access == "open" and not (self.archives or self.how_to_get):
+            raise ValueError("missing archives, or how_to_get")
+        if self.access in ("request", "login", "private") and not self.how_to_get:
+            raise ValueError("missing how_to_get")
+        return self
 
     @property
     def format_id(self) -> str:
@@ -123,8 +212,6 @@ class Dataset:
 def load_catalogue(path: str | Path) -> dict[str, Dataset]:
     """Read and check ``resources/datasets.yaml``.
 
-    Its schema lies in the same repository: ``workflow/schemas/datasets.schema.yaml``.
-
     Returns
     -------
     Dataset by id, in the order of the file.
@@ -132,39 +219,34 @@ def load_catalogue(path: str | Path) -> dict[str, Dataset]:
     Raises
     ------
     UserError
-        If the file is not YAML or does not follow its schema.
+        If the file is not YAML or an entry is not as :class:`Dataset` describes it.
     """
-    schema = _read_yaml(Path(path).resolve().parents[1] / "workflow/schemas/datasets.schema.yaml")
-    entries = _read_yaml(path)
-    check_schema(entries, schema, where=Path(path).name)
-    return {dataset_id: _dataset(dataset_id, entry) for dataset_id, entry in entries.items()}
+    name = Path(path).name
+    entries = parse_settings(dict[Id, dict[str, Any]], _read_yaml(path), where=name)
+    if not entries:
+        raise UserError(f"{name}: no dataset; expected a mapping of ids to datasets")
+    return {
+        dataset_id: _make_dataset(dataset_id, entry, where=f"{name}: {dataset_id}")
+        for dataset_id, entry in entries.items()
+    }
 
 
-def _read_yaml(path: str | Path) -> dict:
+def _make_dataset(dataset_id: str, entry: Mapping, *, where: str) -> Dataset:
+    layouts = parse_settings(Layouts, entry.get("layouts", {}), where=f"{where}.layouts")
+    files = {
+        name: [{"name": file, **known} for file, known in layout.items()] for name, layout in layouts.items()
+    }
+    made = [
+        parse_settings(Layout, {"name": name, "files": listed}, where=f"{where}.layouts.{name}")
+        for name, listed in files.items()
+    ]
+    return parse_settings(Dataset, {**entry, "id": dataset_id, "layouts": made}, where=where)
+
+
+def _read_yaml(path: str | Path) -> object:
     try:
         return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-
-
-def _dataset(dataset_id: str, entry: Mapping) -> Dataset:
-    layouts = entry.get("layouts", {})
-    expected = entry.get("expected", {})
-    nested = {
-        "archives": tuple(Archive(**archive) for archive in entry.get("archives", ())),
-        "layouts": tuple(
-            Layout(name, tuple(File(file, **known) for file, known in files.items()))
-            for name, files in layouts.items()
-        ),
-        "attributes": {name: tuple(values) for name, values in entry.get("attributes", {}).items()},
-        "labels": {name: tuple(values) for name, values in entry.get("labels", {}).items()},
-        "expected": Expected(
-            rows=expected.get("rows"),
-            classes=expected.get("classes"),
-            captions=expected.get("captions"),
-            counts=tuple(Count(**count) for count in expected.get("counts", ())),
-        ),
-    }
-    return Dataset(id=dataset_id, **{**entry, **nested})

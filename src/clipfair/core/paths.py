@@ -40,6 +40,12 @@ class Run:
         return self.key.rsplit("/", 1)[0]
 
     @classmethod
+    def from_levels(cls, levels: object) -> "Run":
+        """The run whose levels are attributes of ``levels`` (wildcards of a rule); others are defaults."""
+        given = {level: getattr(levels, level) for level in RUN_LEVELS if hasattr(levels, level)}
+        return cls(**{**given, "seed": int(given.get("seed", 0))})
+
+    @classmethod
     def from_key(cls, key: str) -> "Run":
         """Return the run with this key.
 

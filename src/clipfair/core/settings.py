@@ -1,19 +1,40 @@
 """Typed settings: a pydantic model is their only description, and an error is one line."""
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from clipfair.core.errors import UserError
 from clipfair.core.schema import unknown
 
+Key = tuple[str | int, ...]
+
+
+class Violation(ValueError):  # noqa: N818 - it becomes a UserError where the file is known
+    """A value that its model refuses.
+
+    Attributes
+    ----------
+    key : the path to the entry at fault.
+    message : what is wrong, in one line.
+    offending : the path to the value itself; ``key`` and one step more for an unknown key.
+    """
+
+    def __init__(self, key: Sequence[str | int], message: str, *, offending: Sequence[str | int] = ()):
+        super().__init__(message)
+        self.key: Key = tuple(key)
+        self.message = message
+        self.offending: Key = tuple(offending) or self.key
+
 
 class SettingsModel(BaseModel):
     """Base of all settings: immutable, closed, and strict (no text is read as a number).
 
-    The string below a field is its description in the JSON schema.
+    The string below a field is its description.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
@@ -22,17 +43,38 @@ class SettingsModel(BaseModel):
     @classmethod
     def _check_names(cls, values: Any) -> Any:
         """Refuse an unknown name here, where the known ones can be listed."""
-        for name in values if isinstance(values, Mapping) else ():
-            if name not in cls.model_fields:
-                message = unknown("setting", name, cls.model_fields)
-                raise PydanticCustomError("unknown_setting", "{message}", {"message": message})
+        if cls.model_config["extra"] == "forbid":
+            refuse_unknown(values, [field.alias or name for name, field in cls.model_fields.items()])
         return values
 
 
-AnySettings = TypeVar("AnySettings", bound=BaseModel)
+def refuse_unknown(values: Any, known: Iterable[str]) -> None:
+    """Raise an error for pydantic on the first key of a mapping that is not known."""
+    names = set(known)
+    for name in values if isinstance(values, Mapping) else ():
+        if name not in names:
+            message = unknown("setting", str(name), names)
+            raise PydanticCustomError("unknown_key", "{message}", {"message": message, "key": name})
 
 
-def parse_settings(model: type[AnySettings], values: object, *, where: str) -> AnySettings:
+def parse(model: Any, values: object) -> Any:
+    """Build ``model``, a type that pydantic knows, from plain values.
+
+    Raises
+    ------
+    Violation
+        The first violation.
+    """
+    try:
+        return _adapter(model).validate_python(values)
+    except ValidationError as error:
+        raise first_violation(error, values) from None
+
+
+_adapter = cache(TypeAdapter)
+
+
+def parse_settings(model: Any, values: object, *, where: str) -> Any:
     """Build ``model`` from plain values, such as those of a YAML file.
 
     Raises
@@ -42,14 +84,12 @@ def parse_settings(model: type[AnySettings], values: object, *, where: str) -> A
         ``where`` and the path of the setting.
     """
     try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise UserError(first_violation(error, values, where=where)) from None
+        return parse(model, values)
+    except Violation as violation:
+        raise UserError(f"{spell([where, *violation.key])}: {violation.message}") from None
 
 
-def parse_settings_of(
-    models: Mapping[str, type[AnySettings]], name: str, values: object, *, what: str
-) -> AnySettings:
+def parse_settings_of(models: Mapping[str, Any], name: str, values: object, *, what: str) -> Any:
     """Build the model that ``models`` has under ``name`` from plain values.
 
     Raises
@@ -62,18 +102,27 @@ def parse_settings_of(
     return parse_settings(models[name], values, where=name)
 
 
-def first_violation(error: ValidationError, values: object, *, where: str) -> str:
-    """One line on the first violation that pydantic found in ``values``, which were read from ``where``."""
+def spell(key: Iterable[str | int]) -> str:
+    """``grids.table5.seeds[3]``."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in key).removeprefix(".")
+
+
+def first_violation(error: ValidationError, values: object) -> Violation:
+    """The first violation that pydantic found in ``values``."""
     found = [(_path_in(values, item["loc"]), item) for item in error.errors()]
     # A union reports one error for each of its types: the type that was meant is the one that goes deepest.
     start = found[0][0]
     place = max((path for path, _ in found if path[: len(start)] == start), key=len)
-    problems = [_explain(item) for path, item in found if path == place]
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
-    return f"{where}{''.join(steps)}: {' or '.join(dict.fromkeys(problems))}"
+    items = [item for path, item in found if path == place]
+    missing = [repr(item["loc"][-1]) for item in items if item["type"] == "missing"]
+    if missing:
+        plural = "s" if len(missing) > 1 else ""
+        return Violation(place, f"missing setting{plural} {', '.join(missing)}")
+    message = " or ".join(dict.fromkeys(map(_explain, items)))
+    return Violation(place, message, offending=(*place, *_offending(items[0])))
 
 
-def _path_in(values: Any, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+def _path_in(values: Any, location: tuple[int | str, ...]) -> Key:
     """The steps of an error's location that exist in ``values``; the others name the types of a union."""
     path = []
     for step in location:
@@ -85,11 +134,24 @@ def _path_in(values: Any, location: tuple[int | str, ...]) -> tuple[int | str, .
     return tuple(path)
 
 
+def _offending(item: Mapping) -> tuple[str, ...]:
+    return (item["ctx"]["key"],) if item["type"] == "unknown_key" else ()
+
+
 def _explain(item: Mapping) -> str:
-    if item["type"] == "missing":
-        return f"missing setting {item['loc'][-1]!r}"
-    if item["type"] in ("model_type", "dict_type", "mapping_type"):
-        return f"{item['input']!r} should be a mapping"
-    if item["type"] in ("sequence_str", "list_type", "tuple_type"):
-        return f"{item['input']!r} should be a list"
-    return item["msg"].removeprefix("Value error, ").replace("Input", repr(item["input"]), 1)
+    kind, value, context = item["type"], item["input"], item.get("ctx", {})
+    if kind in ("model_type", "dict_type", "mapping_type", "dataclass_type"):
+        return f"{value!r} should be a mapping"
+    if kind in ("sequence_str", "list_type", "tuple_type"):
+        return f"{value!r} should be a list"
+    if kind == "too_short":
+        return f"{value!r} has {context['actual_length']} items; expected {context['min_length']} or more"
+    if kind == "union_tag_invalid":
+        return unknown("kind", str(context["tag"]), _quoted(context["expected_tags"]))
+    if kind == "union_tag_not_found":
+        return f"missing setting {context['discriminator']}"
+    return item["msg"].removeprefix("Value error, ").replace("Input", repr(value), 1)
+
+
+def _quoted(text: str) -> list[str]:
+    return re.findall(r"'([^']*)'", text)

@@ -123,7 +123,7 @@ def _siglip(entry: Mapping) -> BuiltModel:
     """open_clip's SigLIP of that name, with tokens and images as for ``vit``."""
     from open_clip import CustomTextCLIP
 
-    config = _config(entry["name"])
+    config = _config(entry["architecture"])
     config.pop("custom_text")
     size = config["vision_cfg"]["image_size"]
     config["text_cfg"] |= {"context_length": entry["length"], "vocab_size": tokenizers.CLIP_VOCABULARY_SIZE}
@@ -137,7 +137,7 @@ def _open_clip(entry: Mapping) -> BuiltModel:
     """OpenAI's: shorter side to the size, centre crop, its mean and standard deviation."""
     from open_clip import CLIP
 
-    config = _config(entry["name"])
+    config = _config(entry["architecture"])
     size, length = config["vision_cfg"]["image_size"], config["text_cfg"]["context_length"]
     return with_preprocessing(CLIP(**config), tokenizers.clip_tokenizer(length), size, OPENAI, crop=True)
 

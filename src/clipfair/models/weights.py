@@ -101,7 +101,7 @@ def _fetched(
         version=source["sha256"] or "unknown",
         access="open",
         licence=source.get("licence", "its owner's"),
-        citation="",
+        citation=source["url"],
         homepage=source["url"],
         archives=(Archive(name, url=source["url"], sha256=source["sha256"], unpack=False),),
     )

@@ -1,5 +1,6 @@
-"""What a study needs and nobody but a person can get: found before any job, told in one message."""
+"""Data that a study needs and only a person can get: found before any job, reported in one message."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,27 +8,36 @@ from clipfair.core.catalogue import Dataset
 from clipfair.core.errors import UserError
 from clipfair.data.fetch import MANIFEST, in_mirror, lacking_in_mirror, mirror_folder
 from clipfair.data.instructions import NAME_THE_MIRROR, missing_block
-from clipfair.plan.registry import Registry
+from clipfair.plan.data_needed import datasets_needed, without
+from clipfair.plan.study_plan import StudyPlan
 
 
-def check_data(registry: Registry) -> tuple[Registry, str]:
-    """The study as far as its data can be had, and :func:`missing_message` if it must not start without more.
+def check_data(plan: StudyPlan) -> tuple[StudyPlan, str]:
+    """The study as far as its data are there, and :func:`missing_message` if it must not start without more.
 
     The message is empty if nothing is missing, or if what is missing is left out. A plan (a dry run) can be
-    made with data missing, so that is for the caller to stop.
+    made with data missing, so it is up to the caller to stop.
     """
-    needed, mirror = registry.datasets_needed(), mirror_folder(registry.mirror)
-    raw_dirs = {name: registry.raw_of(name) for name in needed}
-    missing = missing_datasets(registry.datasets, needed, raw_dirs=raw_dirs, mirror=mirror)
+    needed, mirror = datasets_needed(plan), mirror_folder(plan.configuration.mirror)
+    raw_dirs = {name: plan.raw_of(name) for name in needed}
+    missing = missing_datasets(plan.datasets, needed, raw_dirs=raw_dirs, mirror=mirror)
     if not missing:
-        return registry, ""
-    if registry.missing_data == "leave_out":
-        return registry.without(missing), ""
-    return registry, missing_message(registry.datasets, missing, mirror=mirror)
+        return plan, ""
+    if plan.configuration.missing_data == "leave_out":
+        return without(plan, missing), ""
+    return plan, missing_message(plan.datasets, missing, mirror=mirror)
+
+
+def report_failed_downloads(plan: StudyPlan) -> None:
+    """Print the last line of the log of each download that failed."""
+    for name in datasets_needed(plan):
+        log = Path(f"logs/fetch_dataset/{name}-{plan.datasets[name].version}.log")
+        if log.exists() and not Path(plan.raw_of(name)).exists():
+            print(log.read_text(encoding="utf-8").strip().splitlines()[-1], file=sys.stderr)
 
 
 def stop_for(message: str) -> None:
-    """Raise :class:`UserError` if data are missing; the message itself was told before the plan."""
+    """Raise :class:`UserError` if data are missing; the message itself was printed before the plan."""
     if message:
         raise UserError("nothing was started: data are missing, as the message before the plan says")
 
@@ -68,7 +78,7 @@ def missing_message(
     missing
         As :func:`missing_datasets` gives it; not empty.
     """
-    told = [
+    paragraphs = [
         missing_block(
             datasets[name], tables, mirror=mirror, lacking=lacking_in_mirror(datasets[name], mirror=mirror)
         )
@@ -78,7 +88,7 @@ def missing_message(
     return "\n\n".join(
         [
             f"missing are {len(missing)} of the datasets of this study, which only a person can get:",
-            *told,
+            *paragraphs,
             f"{place}; or build all that can be built without them: --config missing_data=leave_out",
         ]
     )

@@ -187,7 +187,7 @@ def test_open_clips_models_are_in_the_catalogue(monkeypatch):
         "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
     }
     monkeypatch.setattr(open_clip, "get_model_config", lambda name: {"tiny": config}[name])
-    encoder = clip.load_encoder({"model": {"kind": "open_clip", "name": "tiny"}}, None)
+    encoder = clip.load_encoder({"model": {"kind": "open_clip", "architecture": "tiny"}}, None)
     embeddings = encoder.encode_images([Image.new("RGB", (40, 30), colour) for colour in COLOURS])
     assert embeddings.shape == (3, 16)
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, rtol=1e-5)

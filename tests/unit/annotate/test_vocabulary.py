@@ -63,10 +63,10 @@ def test_columns_name_attribute_and_value(load):
 @pytest.mark.parametrize(
     ("changes", "fragment"),
     [
-        ({"extra": 1}, "unknown key 'extra'"),
+        ({"extra": 1}, "unknown setting 'extra'"),
         ({"values": {}}, "values"),
-        ({"values": {"crew": {"source": "here", "forms": ["crew"], "nots": []}}}, "unknown key 'nots'"),
-        ({"values": {"crew": {"source": "here"}}}, "missing forms"),
+        ({"values": {"crew": {"source": "here", "forms": ["crew"], "nots": []}}}, "unknown setting 'nots'"),
+        ({"values": {"crew": {"source": "here"}}}, "missing setting 'forms'"),
         ({"values": {"crew": {"source": "there", "forms": ["crew"]}}}, "unknown source 'there'; known: here"),
         (
             {"values": {**VALUES, "staff": {"source": "here", "forms": ["Crew"]}}},

@@ -1,7 +1,6 @@
 """The catalogue: its own file is sound, and every way to break it is one clear line."""
 
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,9 +37,6 @@ def catalogue():
 @pytest.fixture
 def repository(tmp_path):
     """A folder laid out like the repository; returns a function that loads a catalogue written there."""
-    schemas = tmp_path / "workflow/schemas"
-    schemas.mkdir(parents=True)
-    shutil.copy(ROOT / "workflow/schemas/datasets.schema.yaml", schemas)
     (tmp_path / "resources").mkdir()
     path = tmp_path / "resources/datasets.yaml"
 
@@ -72,7 +68,7 @@ def test_entry_becomes_dataclasses(repository):
         ({"expected": {"rows": "2"}}, "tiny.expected.rows"),
         ({"archives": [{"file": "a.zip", "sha256": "512b227b..."}]}, r"tiny\.archives\[0\]\.sha256"),
         ({"layouts": {"original": {"/outside.csv": {}}}}, "tiny.layouts.original"),
-        ({"layouts": {"original": {"images/": {"size": 3}}}}, "tiny.layouts.original.images/"),
+        ({"layouts": {"original": {"images/": {"size": 3}}}}, r"tiny\.layouts\.original\..*images/"),
         ({"access": "request"}, "how_to_get"),
     ],
 )
@@ -86,7 +82,7 @@ def test_broken_entry_is_one_line(repository, change, told):
 @pytest.mark.parametrize("missing", ["title", "version", "access", "licence", "citation", "homepage", "kind"])
 def test_missing_field_is_named(repository, missing):
     entry = {key: value for key, value in ENTRY.items() if key != missing}
-    with pytest.raises(UserError, match=f"tiny: missing {missing}$"):
+    with pytest.raises(UserError, match=f"datasets.yaml: tiny: missing setting {missing!r}$"):
         repository({"tiny": entry})
 
 
@@ -114,9 +110,9 @@ def test_source_digest_follows_what_is_fetched(repository):
 def test_downloadable_needs_open_access_and_every_address(repository):
     tiny = repository({"tiny": ENTRY})["tiny"]
     assert tiny.downloadable
-    assert not replace(tiny, access="login").downloadable
+    assert not replace(tiny, access="login", how_to_get="Ask.").downloadable
     assert not replace(tiny, archives=(*tiny.archives, Archive("more.zip"))).downloadable
-    assert not replace(tiny, archives=()).downloadable
+    assert not replace(tiny, archives=(), how_to_get="Ask.").downloadable
 
 
 def test_every_published_dataset_is_in_the_catalogue(catalogue):

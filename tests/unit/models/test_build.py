@@ -83,7 +83,7 @@ def test_images_are_squashed_to_minus_one_and_one(image):
 def test_images_of_published_models_are_prepared_as_in_open_clip(size):
     rng = np.random.default_rng(1)
     image = Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
-    built = build({"kind": "open_clip", "name": "RN50-quickgelu"}, None, 0)
+    built = build({"kind": "open_clip", "architecture": "RN50-quickgelu"}, None, 0)
     config = open_clip.transform.PreprocessCfg(size=224)
     theirs = image_transform_v2(config, is_train=False)(image)
     assert torch.allclose(built.preprocess(image), theirs, atol=1e-5)
@@ -132,7 +132,7 @@ def test_unknown_names():
     ):
         build(SMALL | {"kind": "small1"}, None, 0)
     with pytest.raises(UserError, match=r"config\.models: open_clip .* has no model 'ViT-Z'"):
-        build({"kind": "open_clip", "name": "ViT-Z"}, None, 0)
+        build({"kind": "open_clip", "architecture": "ViT-Z"}, None, 0)
 
 
 def test_without_projection_the_small_tower_gives_the_input_of_the_projection():
@@ -161,7 +161,7 @@ def test_pixels():
 
 def test_siglip():
     """The trunk of timm with its pooling by attention; the bias is the method's to set."""
-    entry = {"kind": "siglip", "name": "ViT-B-16-SigLIP", "length": 16}
+    entry = {"kind": "siglip", "architecture": "ViT-B-16-SigLIP", "length": 16}
     built = build(entry, None, 0)
     with torch.no_grad():
         seen = built.model.encode_image(built.preprocess(Image.new("RGB", (99, 9)))[None], normalize=True)

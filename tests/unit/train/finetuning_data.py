@@ -8,6 +8,7 @@ from PIL import Image
 
 from clipfair.core.io import write_parquet
 from clipfair.models.build import build
+from clipfair.plan.configuration.methods import FinetuneMethod
 
 LINE = {"kind": "small", "width": 4, "dim": 8, "words": "embedded", "length": 12, "size": 16}
 SIZES = {"train": 70, "val": 24, "test": 40}
@@ -80,13 +81,17 @@ def write_data(folder, table):
 
 
 def make_settings(switches, *, attr="none", lam="0", seed=0, recipe=None):
-    """Return the settings of a run whose method has these switches."""
+    """Return the settings of a fine-tuning: a variant, and the switches that differ from it."""
+    chosen = FinetuneMethod(kind="finetune", **switches).switches
+    weights = chosen.weights or {attr: 1.0}
+    fairness = None if chosen.distance is None else {"lam": float(lam), "weights": weights}
     levels = {"dataset": "made", "balance": "none", "model": "tiny", "method": "mine"}
     return {
         "run": {**levels, "attr": attr, "lam": lam, "seed": seed},
         "model": dict(LINE),
         "recipe": {**RECIPE, **(recipe or {})},
-        "method": {"kind": "finetune", "settings": dict(switches)},
+        "method": {"kind": "finetune", "settings": chosen.model_dump()},
+        "fairness": fairness,
         "stages": [],
     }
 

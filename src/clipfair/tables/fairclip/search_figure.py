@@ -7,7 +7,7 @@ from clipfair.tables.common.palette import COLOURS
 from clipfair.tables.fairclip.plotting import SMALL, WIDTH, limit_log_ticks, tidy_axis
 from clipfair.tables.fairclip.search import parameters_of
 
-LABELS = {"run.lam": "λ", "recipe.learning_rate": "learning rate"}
+LABELS = {"fairness.lam": "λ", "recipe.learning_rate": "learning rate"}
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -30,7 +30,7 @@ def build(
         The result of :func:`clipfair.tables.common.compare.read_published`.
     settings
         ``published_datasets`` (evaluation id -> dataset of the published table, null if it has none);
-        ``published_metrics`` (our metric -> the published name); ``rows`` (condition -> published row).
+        ``published_metrics`` (our metric -> the published name); ``published_rows`` (condition -> row).
 
     Returns
     -------
@@ -46,13 +46,13 @@ def build(
     labels = {name: settings["evaluations"].get(name, {}).get("dataset", name) for name in names}
     shown = {**settings, "shown": labels}
     chosen = final(select_values(records, shown, list(settings["published_metrics"])))
-    chosen = chosen[chosen["balance"].isin(settings["rows"])]
+    chosen = chosen[chosen["balance"].isin(settings["published_rows"])]
     _check_one_model(chosen, settings)
     cells = summarise_runs(chosen, ["evaluation", *KEY])
     cells[["mean", "std"]] *= 100
     ours = cells.assign(
         published_dataset=cells["evaluation"].map(names),
-        published_row=cells["condition"].map(settings["rows"]),
+        published_row=cells["condition"].map(settings["published_rows"]),
         ours=cells["metric"],
         metric=cells["metric"].map(settings["published_metrics"]),
     )

@@ -1,4 +1,4 @@
-"""FairCLIP's loss, in every form of :class:`clipfair.plan.fairclip_switches.Switches`.
+"""FairCLIP's loss, in every form of :class:`clipfair.plan.configuration.methods.Switches`.
 
     loss = CE(L) + lam * sum over attributes of weight * sum over groups of D(batch scores, group scores)
 
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from clipfair.metrics.distances import group_distances
 from clipfair.models.interface import BuiltModel
-from clipfair.plan.fairclip_switches import Fairness, Switches
+from clipfair.plan.configuration.methods import Switches
+from clipfair.plan.fairness import Fairness
 from clipfair.train.fairclip.half_precision import GradientRounding, round_weights, to_half
 from clipfair.train.fairclip.scores import normalise, pair_scores, square_scores
 from clipfair.train.finetuning.batches import GROUP_KEYS, GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS

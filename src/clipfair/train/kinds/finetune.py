@@ -4,15 +4,14 @@ See docs/fairclip-protocol.md, sections 1 and 2.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from clipfair.core import paths
 from clipfair.core.errors import UserError
-from clipfair.core.paths import Run
 from clipfair.metrics.distances import check_distance
 from clipfair.models.interface import BuiltModel
-from clipfair.plan.fairclip_switches import Switches, read_fairness, read_switches
+from clipfair.plan.configuration.methods import Switches
+from clipfair.plan.fairness import Fairness
 from clipfair.train.fairclip.half_precision import WeightRounding
 from clipfair.train.fairclip.objective import FairclipObjective
 from clipfair.train.finetuning.batches import GroupedBatches
@@ -38,7 +37,8 @@ def make_parts(
     Parameters
     ----------
     settings
-        The method has a ``variant`` and switches (:mod:`clipfair.plan.fairclip_switches`). The recipe has
+        The method's settings are :class:`~clipfair.plan.configuration.methods.Switches`. ``fairness`` has the
+        arguments of :class:`~clipfair.plan.fairness.Fairness`, or is None. The recipe has
         ``batch_size``, ``group_batch_size``, ``epochs``, ``prompts`` (of label 0, of label 1), ``tracked``
         (distances measured each epoch), and the entries that :mod:`clipfair.train.finetuning.examples` reads.
     data
@@ -51,16 +51,18 @@ def make_parts(
     UserError
         On anything wrong in method, recipe or data that can be known before training.
     """
-    run, recipe = Run(**settings["run"]), settings["recipe"]
+    recipe, seed = settings["recipe"], settings["run"]["seed"]
     _check_recipe(recipe, process)
-    switches = _read_method(settings["method"]["settings"])
-    fairness = read_fairness(switches, run, recipe["attributes"])
+    switches = Switches(**settings["method"]["settings"])
+    if switches.distance is not None:
+        check_distance(switches.distance, where="methods: distance")
+    fairness = settings["fairness"] and Fairness(**settings["fairness"])
     attributes = [] if fairness is None else list(fairness.weights)
     cache = data.get("cache", scratch)
-    splits = read_splits(recipe, data, built, subsample=switches.subsample, seed=run.seed, cache=cache)
+    splits = read_splits(recipe, data, built, subsample=switches.subsample, seed=seed, cache=cache)
     check_size("training split", len(splits["train"]), recipe["batch_size"])
     check_groups(splits, attributes)
-    source, attribute_of = _make_source(switches, recipe, splits["train"], built, attributes, run.seed)
+    source, attribute_of = _make_source(switches, recipe, splits["train"], built, attributes, seed)
     tracker = _make_tracker(switches, recipe, splits, built, source.steps_per_epoch, process, out, scratch)
     built.model.to(process.device)
     tracker.measure_epoch(0, built.model)
@@ -75,17 +77,9 @@ def make_parts(
         facts={
             "raw": str(data["raw"]),
             "splits": {name: len(examples) for name, examples in splits.items()},
-            "switches": asdict(switches),
+            "switches": switches.model_dump(),
         },
     )
-
-
-def _read_method(entry: Mapping) -> Switches:
-    """Return the switches of an entry of ``methods``, and check its distance."""
-    switches = read_switches(entry)
-    if switches.distance is not None:
-        check_distance(switches.distance, where=f"config.methods: variant {entry['variant']}: distance")
-    return switches
 
 
 def _make_source(

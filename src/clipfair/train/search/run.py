@@ -1,7 +1,7 @@
 """A search for the settings of a fine-tuning: each trial is one training, its value the best validation AUC.
 
-The names of the search space are paths in the settings of a training: ``recipe.learning_rate``, ``run.lam``,
-``method.settings.<switch>``. See docs/fairclip-protocol.md, section 7.
+The names of the search space are paths in the settings of a training: ``recipe.learning_rate``,
+``fairness.lam``, ``method.settings.<switch>``. See docs/fairclip-protocol.md, section 7.
 """
 
 import copy

@@ -17,7 +17,8 @@ def trials(tmp_path):
     rng = np.random.default_rng(3)
     lam, lr = 10 ** rng.uniform(-7, 0, 40), 10 ** rng.uniform(-8, -2, 40)
     value = 0.5 + 0.03 * np.log10(lr / 1e-8) + 0.005 * rng.standard_normal(40)
-    frame = pd.DataFrame({"trial": range(40), "run.lam": lam, "recipe.learning_rate": lr, "value": value})
+    frame = pd.DataFrame({"trial": range(40), "fairness.lam": lam, "recipe.learning_rate": lr})
+    frame["value"] = value
     diverged = frame["trial"] % 9 == 4
     frame = frame.assign(value=frame["value"].mask(diverged), reason=np.where(diverged, "diverged", None))
     path = tmp_path / "trials.csv"
@@ -45,10 +46,10 @@ def test_rank_correlations_are_of_the_trials_with_a_value(trials):
 
 def test_searches_of_different_settings_are_in_one_table(trials, tmp_path):
     path, frame = trials
-    frame.drop(columns="run.lam").to_csv(tmp_path / "lr.csv", index=False)
+    frame.drop(columns="fairness.lam").to_csv(tmp_path / "lr.csv", index=False)
     table, page = build({"both": path, "lr": str(tmp_path / "lr.csv")})
-    assert table.groupby("search")["run.lam"].count().to_dict() == {"both": 40, "lr": 0}
-    assert page.count("run.lam: ") == 1
+    assert table.groupby("search")["fairness.lam"].count().to_dict() == {"both": 40, "lr": 0}
+    assert page.count("fairness.lam: ") == 1
 
 
 def test_a_wrong_search_is_one_line(tmp_path):

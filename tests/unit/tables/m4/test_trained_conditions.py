@@ -17,7 +17,7 @@ def table1(**entry):
         published="table1",
         published_datasets={"few": "cars", "gone": "pets"},
         published_metrics={"accuracy_10shot": "10-shot accuracy"},
-        rows={name: name for name in CONDITIONS},
+        published_rows={name: name for name in CONDITIONS},
         **entry,
     )
 
@@ -75,7 +75,7 @@ def test_every_published_cell_of_tables_2_and_3_has_a_counterpart():
         },
     }
     for name, entry in lines.items():
-        given = settings_of(name, grids, published=name, rows=rows, **entry)
+        given = settings_of(name, grids, published=name, published_rows=rows, **entry)
         _, compared, page = trained_conditions.build(records, read_published(PUBLISHED, name), given)
         assert compared["published_mean"].notna().all()
         assert page.startswith(f"# Table {name[-1]} of CLIP the Bias")

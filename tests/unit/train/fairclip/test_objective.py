@@ -10,7 +10,8 @@ from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 
 from benchmarks.fairclip.reference import released_loss
 from clipfair.core.errors import UserError
-from clipfair.plan.fairclip_switches import VARIANTS, Fairness, Switches, read_switches
+from clipfair.plan.configuration.methods import VARIANTS, FinetuneMethod, Switches
+from clipfair.plan.fairness import Fairness
 from clipfair.train.fairclip import objective as objective_module
 from clipfair.train.fairclip.objective import FairclipObjective, in_towers
 from clipfair.train.finetuning.batches import GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS, GroupedBatches
@@ -20,6 +21,13 @@ from tests.unit.train.finetuning_data import GROUPS, RECIPE, make_model, make_ta
 
 EXACT = {"kind": "wasserstein", "p": 2}
 BASE = Switches(distance=EXACT)
+
+
+def changed(**switches):
+    """``BASE`` with other values of some switches."""
+    return BASE.model_copy(update=switches)
+
+
 ATTRIBUTE_OF = [name for name, values in GROUPS.items() for _ in values]
 BOTH = {"race": 0.25, "gender": 0.75}
 
@@ -72,7 +80,9 @@ BLURS = {"fairclip-released": 20, "fairclip-corrected": 0.01, "a-fairclip": 0.5}
 def test_loss_and_gradients_equal_those_of_the_released_step(variant, built, batch):
     sinkhorn = {"p": 2, "blur": BLURS[variant], "scaling": 0.5, "diameter": None}
     entry = {"variant": variant, "distance": {"kind": "sinkhorn", **sinkhorn}, "precision": "fp32"}
-    objective = FairclipObjective(read_switches(entry), Fairness(0.01, {"race": 1}), ["race"] * 3, built)
+    objective = FairclipObjective(
+        FinetuneMethod(kind="finetune", **entry).switches, Fairness(0.01, {"race": 1}), ["race"] * 3, built
+    )
     three = batch.extra[GROUP_SIZES][:3]
     extra = {
         GROUP_SIZES: three,
@@ -122,7 +132,7 @@ def test_the_released_loss_only_shrinks_the_scores(built, batch):
     ids=str,
 )
 def test_switches_of_the_fairness_loss_do_not_change_the_contrastive_loss(change, built, batch):
-    before, after = (run(make(switches, built), batch)[0] for switches in (BASE, replace(BASE, **change)))
+    before, after = (run(make(switches, built), batch)[0] for switches in (BASE, changed(**change)))
     assert after["contrastive"] == before["contrastive"]
     assert after["fairness"] != pytest.approx(before["fairness"], rel=1e-3)
     for terms in (before, after):
@@ -143,8 +153,7 @@ def test_attributes_are_weighted(built, batch):
 
 def test_the_sum_over_attributes_is_divided_by_their_number(built, batch):
     whole, divided = (
-        fairness_of(replace(BASE, divide_by_attributes=divide), built, batch, BOTH)
-        for divide in (False, True)
+        fairness_of(changed(divide_by_attributes=divide), built, batch, BOTH) for divide in (False, True)
     )
     assert divided == pytest.approx(whole / 2)
 
@@ -152,13 +161,13 @@ def test_the_sum_over_attributes_is_divided_by_their_number(built, batch):
 def test_the_mean_over_groups_is_the_sum_over_their_number(built, batch):
     weights = {"race": 1, "gender": 0}
     total, mean = (
-        fairness_of(replace(BASE, group_reduction=how), built, batch, weights) for how in ("sum", "mean")
+        fairness_of(changed(group_reduction=how), built, batch, weights) for how in ("sum", "mean")
     )
     assert mean == pytest.approx(total / 3)
 
 
 def test_an_overwritten_loss_is_computed_and_not_trained_on(built, batch):
-    terms, gradients = run(make(replace(BASE, overwritten=True), built), batch)
+    terms, gradients = run(make(changed(overwritten=True), built), batch)
     plain, of_contrastive = run(FairclipObjective(BASE, None, [], built), batch)
     kept, _ = run(make(BASE, built), batch)
     assert terms["loss"] == plain["loss"]
@@ -181,7 +190,7 @@ def test_an_undefined_distance_counts_as_0_if_nan_to_zero_is_set(built, batch, m
     even = {"race": 1, "gender": 1}
     model = make_model().model
     plain, fixed = (
-        make(replace(BASE, nan_to_zero=fix), built, weights=even).terms(model, batch)["fairness"]
+        make(changed(nan_to_zero=fix), built, weights=even).terms(model, batch)["fairness"]
         for fix in (False, True)
     )
     assert plain.isnan()
@@ -191,7 +200,7 @@ def test_an_undefined_distance_counts_as_0_if_nan_to_zero_is_set(built, batch, m
 @pytest.mark.parametrize("score", ["diag", "diag_square"])
 def test_16_bits_round_the_scores_and_the_weights(score, built, batch):
     full, half = (
-        run(make(replace(BASE, score=score, precision=precision), built, lam=1e-5), batch)[0]
+        run(make(changed(score=score, precision=precision), built, lam=1e-5), batch)[0]
         for precision in ("fp32", "fp16_roundtrip")
     )
     assert half != full
@@ -203,7 +212,7 @@ def test_a_score_beyond_16_bits_is_reported(built, batch):
     model = make_model().model
     with torch.no_grad():
         model.logit_scale.fill_(7.0)
-    objective = make(replace(BASE, score="diag_square", precision="fp16_roundtrip"), built)
+    objective = make(changed(score="diag_square", precision="fp16_roundtrip"), built)
     with pytest.raises(UserError, match=r"the score [\d.e+]+ of data_\d{5} is beyond 16 bits"):
         run(objective, batch, model)
 
@@ -212,7 +221,7 @@ def test_a_score_beyond_16_bits_is_reported(built, batch):
 
 
 def trained(model, **change):
-    objective = FairclipObjective(replace(BASE, **change), None, [], make_model())
+    objective = FairclipObjective(changed(**change), None, [], make_model())
     return {name for name, _ in objective.parameters(model)}
 
 
@@ -262,7 +271,7 @@ def test_batch_norm_in_training_mode_separates_the_groups(mode, passes, built, b
     monkeypatch.setattr(model, "encode_image", lambda images: seen.append(len(images)) or encode(images))
     larger = replace(built, normalise=lambda pixels: built.normalise(pixels.repeat(1, 1, 2, 2)))
     batch = Batch(batch.images.repeat(1, 1, 2, 2), batch.texts, batch.keys, batch.extra)
-    make(replace(BASE, mode=mode), larger).terms(model.train(), batch)
+    make(changed(mode=mode), larger).terms(model.train(), batch)
     assert len(seen) == passes
     assert model.training == (mode == "train")
     assert objective_module.mixes_examples(model) == (mode == "train")

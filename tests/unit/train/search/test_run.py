@@ -17,12 +17,13 @@ from clipfair.train.search.study import read_trials
 SETTINGS = {
     "training": {
         "run": {"lam": "1e-5", "seed": 42},
+        "fairness": {"lam": 1e-5, "weights": {"race": 1.0}},
         "recipe": {"learning_rate": 1e-5, "batch_size": 32},
         "method": {"kind": "finetune", "settings": {"blur": 1e-4}},
     },
     "space": {
         "recipe.learning_rate": {"low": 1e-8, "high": 1e-2, "log": True},
-        "run.lam": {"low": 0.5, "high": 10.0},
+        "fairness.lam": {"low": 0.5, "high": 10.0},
     },
     "trials": 6,
     "seed": 42,
@@ -80,7 +81,7 @@ def test_each_trial_is_a_training_with_its_settings(tmp_path):
     assert trials["trial"].tolist() == [0, 2, 4]
     for (settings, data, weights), trial in zip(trainer.given, trials.to_dict("records"), strict=True):
         assert settings["recipe"] == {"learning_rate": trial["recipe.learning_rate"], "batch_size": 32}
-        assert settings["run"] == {"lam": repr(trial["run.lam"]), "seed": 42}
+        assert settings["fairness"] == {"lam": trial["fairness.lam"], "weights": {"race": 1.0}}
         assert (data, weights) == ({"raw": "raw"}, "w")
         assert trial["value"] == pytest.approx(0.6 - trial["recipe.learning_rate"])
     assert not (tmp_path / "part0").exists()

@@ -1,0 +1,245 @@
+"""What the configuration names must exist and agree; every error names the known values."""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+from clipfair.core.paths import Run
+from clipfair.core.schema import unknown
+from clipfair.core.settings import Violation
+from clipfair.plan.configuration.methods import FinetuneMethod
+from clipfair.plan.configuration.models import RunLevels
+from clipfair.plan.configuration.recipes import Recipe
+from clipfair.plan.configuration.root import Configuration
+from clipfair.plan.configuration.studies import Grid, Table, TabularGrid
+from clipfair.plan.configuration.types import NONE
+from clipfair.plan.fairness import fairness_of
+from clipfair.plan.study_plan import StudyPlan
+
+SOURCE = Path(__file__).parents[1]
+
+
+def check_tables(configuration: Configuration) -> None:
+    """Check that the tables of every study exist, and what those of the chosen one read."""
+    for name, study in configuration.studies.items():
+        _check_known(("studies", name, "tables"), "table", study.tables, configuration.tables)
+    for name in configuration.studies[configuration.study].tables:
+        table = configuration.tables[name]
+        _check_known(("tables", name, "grids"), "grid", table.grids, configuration.grids)
+        _check_known(("tables", name, "searches"), "search", table.searches, configuration.searches)
+
+
+def check_plan(plan: StudyPlan) -> None:
+    """Check everything that the configuration names, and the runs of the study.
+
+    Raises
+    ------
+    Violation
+        The first thing that is wrong.
+    """
+    configuration = plan.configuration
+    _check_known(("subset",), "dataset", configuration.subset, plan.datasets)
+    for name, used in configuration.stand_ins.items():
+        _check_known(("stand_ins",), "dataset", [name, used], plan.datasets)
+    _check_tabular(plan)
+    _check_data(plan)
+    _check_models(plan)
+    for name, table in configuration.tables.items():
+        _check_table(name, table, configuration)
+    for name, table in plan.tables.items():
+        _check_sources(name, table, plan)
+    for name, grid in plan.tabular_grids.items():
+        _check_tabular_grid(name, grid, configuration)
+    for name, grid in plan.grids.items():
+        _check_grid(name, grid, plan)
+    _check_batches(plan)
+    for name in plan.searches:
+        _check_search(name, plan)
+
+
+def _check_tabular(plan: StudyPlan) -> None:
+    seen: dict[tuple[str, str], str] = {}
+    for name, task in plan.configuration.tasks.items():
+        key = ("tasks", name)
+        _check_known((*key, "dataset"), "dataset", [task.dataset], plan.datasets)
+        dataset = plan.datasets[task.dataset]
+        _check_known((*key, "sensitive"), f"attribute of {dataset.id}", [task.sensitive], dataset.attributes)
+        _check_known((*key, "label"), f"label of {dataset.id}", [task.label], dataset.labels)
+        twin = seen.setdefault((task.dataset, task.sensitive), name)
+        if twin != name:
+            raise Violation(key, f"task {twin!r} already has this dataset and attribute")
+    methods: dict[str, str] = {}
+    for name, method in plan.configuration.mitigations.items():
+        twin = methods.setdefault(repr(sorted(method.job_settings().items())), name)
+        if twin != name:
+            raise Violation(("mitigations", name), f"has the settings of {twin!r}; one method has one id")
+
+
+def _check_data(plan: StudyPlan) -> None:
+    configuration = plan.configuration
+    for name, annotation in configuration.annotations.items():
+        _check_known(("annotations",), "dataset", [name], plan.datasets)
+        if annotation.encoder is not None and annotation.encoder.kind == "clip":
+            published = [model for model, entry in configuration.models.items() if entry.published]
+            key = ("annotations", name, "encoder", "model")
+            _check_known(key, "model with published weights", [str(annotation.encoder.model)], published)
+    for name, balance in configuration.balances.items():
+        if balance.within is not None:
+            _check_known(("balances", name, "within"), "condition", [balance.within], configuration.balances)
+    for name, stages in configuration.schedules.items():
+        key = ("schedules", name)
+        if name in configuration.balances:
+            raise Violation(key, f"{name!r} is a condition in balances; choose another id")
+        _check_known(key, "condition", [balance for balance, _ in stages], configuration.balances)
+
+
+def _check_models(plan: StudyPlan) -> None:
+    configuration = plan.configuration
+    for name, model in configuration.models.items():
+        tower = model.published.tower if model.published else None
+        if tower is not None:
+            published = [other for other, entry in configuration.models.items() if entry.published]
+            key = ("models", name, "weights", "tower")
+            _check_known(key, "model with published weights", [tower], published)
+    for name, evaluation in configuration.evaluations.items():
+        _check_known(("evaluations", name, "dataset"), "dataset", [evaluation.dataset], plan.datasets)
+
+
+def _check_table(name: str, table: Table, configuration: Configuration) -> None:
+    key = ("tables", name)
+    builders, figures = _table_modules(name.split("/")[0])
+    _check_known((*key, "builder"), "builder", [table.builder], builders)
+    if table.figure is not None:
+        _check_known((*key, "figure"), "figure", [table.figure], figures)
+    if table.rows is not None:
+        _check_known((*key, "rows"), "method", table.rows, configuration.methods)
+    _check_known((*key, "names"), "method", table.names, configuration.methods)
+    _check_known((*key, "balances"), "balance", table.balances, configuration.balances)
+
+
+def _check_sources(name: str, table: Table, plan: StudyPlan) -> None:
+    """Of a table of the study: with the roles put in."""
+    key = ("tables", name)
+    _check_known((*key, "annotations"), "annotation", table.annotations, plan.configuration.annotations)
+    _check_known((*key, "datasets"), "dataset", table.datasets, plan.datasets)
+    if table.published is not None:
+        _check_known((*key, "published"), "published table", [table.published], plan.published)
+    if len({type(plan.configuration.grids[grid]) for grid in table.grids}) > 1:
+        raise Violation((*key, "grids"), "mixes grids of trained models and of mitigations; make two tables")
+    for at, shown in _shown(table.settings, (*key, "settings")):
+        _check_known(at, "evaluation", shown, plan.configuration.evaluations)
+
+
+def _shown(value: object, key: tuple) -> Iterable[tuple[tuple, list[str]]]:
+    items = (
+        value.items() if isinstance(value, Mapping) else enumerate(value if isinstance(value, list) else ())
+    )
+    for name, item in items:
+        if name == "shown" and isinstance(item, list):
+            yield (*key, name), item
+        else:
+            yield from _shown(item, (*key, name))
+
+
+def _check_tabular_grid(name: str, grid: TabularGrid, configuration: Configuration) -> None:
+    key = ("grids", name)
+    _check_known((*key, "classifier"), "classifier", [grid.classifier], configuration.classifiers)
+    _check_known((*key, "tasks"), "task", grid.tasks, configuration.tasks)
+    _check_known((*key, "mitigations"), "mitigation", grid.mitigations, configuration.mitigations)
+
+
+def _check_grid(name: str, grid: Grid, plan: StudyPlan) -> None:
+    configuration, key = plan.configuration, ("grids", name)
+    _check_known((*key, "dataset"), "dataset", [grid.dataset], plan.datasets)
+    _check_known((*key, "recipe"), "recipe", [grid.recipe], configuration.recipes)
+    catalogues = {
+        "balances": {NONE, *configuration.balances, *configuration.schedules},
+        "models": configuration.models,
+        "methods": configuration.methods,
+        "evaluations": configuration.evaluations,
+    }
+    for entry, known in catalogues.items():
+        _check_known((*key, entry), entry.removesuffix("s"), getattr(grid, entry), known)
+    recipe = configuration.recipes[grid.recipe]
+    for batch in grid.batches:
+        _check_start(batch, plan)
+        method = configuration.methods[batch.method]
+        if isinstance(method, FinetuneMethod):
+            _check_fairness(key, method, batch, recipe)
+        elif method.kind != "zero_shot" and recipe.fine_tunes != (method.kind == "blip2"):
+            raise Violation((*key, "recipe"), f"{grid.recipe!r} is no recipe for method {batch.method!r}")
+
+
+def _check_start(batch: Run, plan: StudyPlan) -> None:
+    start: RunLevels | None = plan.model_of(batch).start
+    if start is not None and Run(**start.model_dump(exclude={"seed"})) not in plan.batches:
+        run = Run(**start.model_dump())
+        raise Violation(
+            ("models", batch.model, "weights", "run"),
+            f"study {plan.study!r} has no run {run.key}; add a table whose grid trains it",
+        )
+
+
+def _check_batches(plan: StudyPlan) -> None:
+    """One path is one result: grids share a run only if they make it alike."""
+    for batch, grids in plan.batches.items():
+        recipes = sorted({grid.recipe for grid in grids})
+        if len(recipes) > 1:
+            raise Violation(
+                ("grids",),
+                f"{batch.batch} is trained by two recipes ({', '.join(recipes)}); give its grids one",
+            )
+    seen: dict[Run, str] = {}
+    for name, grid in plan.tabular_grids.items():
+        for batch in plan.tabular_batches(name):
+            twin = seen.setdefault(batch, name)
+            other = plan.tabular_grids[twin]
+            if (other.seeds, other.test_share) != (grid.seeds, grid.test_share):
+                raise Violation(
+                    ("grids", name),
+                    f"repeats {batch.batch} with other seeds or another test_share than grid {twin!r}; "
+                    "give both the same",
+                )
+
+
+def _check_search(name: str, plan: StudyPlan) -> None:
+    configuration, key = plan.configuration, ("searches", name)
+    search = plan.searches[name]
+    catalogues = {
+        "dataset": plan.datasets,
+        "model": configuration.models,
+        "method": configuration.methods,
+        "recipe": configuration.recipes,
+    }
+    for level, known in catalogues.items():
+        _check_known((*key, level), level, [getattr(search, level)], known)
+    method = configuration.methods[search.method]
+    if not isinstance(method, FinetuneMethod):
+        raise Violation(
+            (*key, "method"), f"{search.method!r} does not fine-tune; a search needs one that does"
+        )
+    _check_fairness(key, method, search.run, configuration.recipes[search.recipe])
+
+
+def _check_fairness(key: tuple, method: FinetuneMethod, run: Run, recipe: Recipe) -> None:
+    try:
+        fairness_of(method, run, recipe)
+    except Violation as violation:
+        # A grid lists attributes, a search has one.
+        wrong = violation.key[0] if key[0] == "grids" else violation.key[0].removesuffix("s")
+        raise Violation((*key, wrong), violation.message) from None
+
+
+@cache
+def _table_modules(paper: str) -> tuple[list[str], list[str]]:
+    """The builders of a paper's tables, and what draws them (the modules ``<name>_figure``)."""
+    modules = sorted(SOURCE.joinpath("tables", paper).glob("*.py"))
+    builders = [path.stem for path in modules if "\ndef build(" in path.read_text(encoding="utf-8")]
+    figures = [path.stem.removesuffix("_figure") for path in modules if path.stem.endswith("_figure")]
+    return builders, figures
+
+
+def _check_known(key: tuple, what: str, values: Iterable[str], known: Iterable[str]) -> None:
+    for value in values:
+        if value not in known:
+            raise Violation(key, unknown(what, value, known))

@@ -1,0 +1,186 @@
+"""Evaluations: what a model is measured on."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from clipfair.plan.configuration.recipes import Prompts
+from clipfair.plan.configuration.types import (
+    CatalogueEntry,
+    Count,
+    NotNegative,
+    Positive,
+    Share,
+    SomeIds,
+    Unique,
+    Whole,
+    word_or_own,
+)
+
+Template = Annotated[str, Field(pattern=r"\{\}")]
+Where = Annotated[dict[str, Any], Field(min_length=1)]
+GroupDistance = word_or_own(
+    "sinkhorn",
+    "wasserstein",
+    "scale_free",
+    "laplacian",
+    "square_sinkhorn",
+    "square_wasserstein",
+    "square_scale_free",
+)
+
+
+class ModelEvaluation(CatalogueEntry):
+    """What every kind of evaluation has."""
+
+    dataset: str
+    """Id of the dataset that it is measured on."""
+    split: str
+    """Value of the dataset's column `split`."""
+    where: Where | None = None
+    """Further conditions on the examples, column: a value, or a list of values."""
+
+
+class RepresentationEvaluation(ModelEvaluation):
+    """Which of several words the model chooses for images without people (CLIP the Bias, section 4.1)."""
+
+    kind: Literal["representation"]
+    attributes: Annotated[list[str], Field(min_length=2), Unique]
+    """The words to choose from."""
+    target: list[Share] | None = None
+    """pi, a share for each word; equal shares unless given."""
+    template: Template | None = None
+    """The sentence that a word is put into; "{}" unless given."""
+    images: Count | None = None
+    """Number of images drawn at random; all unless given."""
+    seed: Whole | None = None
+    """Of that draw."""
+
+    @model_validator(mode="after")
+    def _draw_has_a_seed(self) -> Self:
+        if self.images is not None and self.seed is None:
+            raise ValueError("missing seed, which images needs")
+        return self
+
+
+class AssociationEvaluation(ModelEvaluation):
+    """How much an occupation depends on a perceived attribute (CLIP the Bias, section 4.2)."""
+
+    kind: Literal["association"]
+    attribute: str
+    """Column of the groups."""
+    groups: Annotated[dict[str, str], Field(min_length=2, max_length=2)]
+    """Two words, first minus second: the attribute's value."""
+    occupations: str | SomeIds
+    """The occupations, or the vocabulary in resources/vocabulary that lists them."""
+    neutral: str
+    """The text that each occupation is compared with."""
+    template: Template | None = None
+    """The sentence that a word is put into; "{}" unless given."""
+
+
+class ZeroShotEvaluation(ModelEvaluation):
+    """Zero-shot classification."""
+
+    kind: Literal["zero_shot"]
+    classes: Literal["labels", "imagenet"]
+    """The values of the column `label`, or ImageNet's names as published with CLIP."""
+    templates: Literal["clip"] | Annotated[list[Template], Field(min_length=1)]
+    """Sentences over which a class is averaged; clip: the 80 published with CLIP, and the bare name."""
+
+
+class FewShotEvaluation(ModelEvaluation):
+    """Few-shot classification."""
+
+    kind: Literal["few_shot"]
+    support: Where
+    """The examples that shots are drawn from, column: a value, or a list of values."""
+    shots: Annotated[list[Count], Field(min_length=1), Unique]
+    """Numbers of examples of a class."""
+    seeds: Annotated[list[Whole], Field(min_length=1), Unique]
+    """Draws of them."""
+
+
+class RetrievalEvaluation(ModelEvaluation):
+    """Retrieval of captions by images, and of images by captions."""
+
+    kind: Literal["retrieval"]
+    captions: Literal["all"]
+    """Every caption of an image is used."""
+
+
+class GroupFairnessEvaluation(ModelEvaluation):
+    """Zero-shot detection of a binary label, by group (docs/fairclip-evaluation.md)."""
+
+    kind: Literal["group_fairness"]
+    label: str
+    """Column that is predicted."""
+    positive: str | None = None
+    """The label's value that is 1, unless it is 0 and 1."""
+    prompts: Prompts
+    """Prompts of label 0 and of label 1."""
+    sensitive: SomeIds
+    """Columns of the groups."""
+    captions: Literal["all"] | None = None
+    """Embed each example's own text, for the distances."""
+    max_characters: Count | None = None
+    """Where those texts are cut, back to the last space."""
+    distances: Annotated[list[GroupDistance], Unique] | None = None
+    """Of every group to all; sinkhorn: as released, not converged; square: of the released score. Or your
+    own, `module:function`."""
+
+    @model_validator(mode="after")
+    def _distances_need_captions(self) -> Self:
+        if self.distances and self.captions is None:
+            raise ValueError("missing captions, which distances needs")
+        return self
+
+
+class LinearProbeEvaluation(ModelEvaluation):
+    """A linear probe of a binary label, by group."""
+
+    kind: Literal["linear_probe"]
+    label: str
+    """Column that is predicted."""
+    positive: str | None = None
+    """The label's value that is 1, unless it is 0 and 1."""
+    sensitive: SomeIds
+    """Columns of the groups."""
+    support: Where
+    """The examples that the probe is fitted to and chosen by."""
+    validation: str
+    """The split of the support that chooses the epoch."""
+    feature: Literal["embedding", "pre-logits"]
+    """What the probe reads."""
+    augmented: bool = False
+    """Fit to augmented images, with the frozen model at every step."""
+    epochs: Count | None = None
+    """Passes over the support."""
+    batch_size: Annotated[int, Field(ge=2)] | None = None
+    """Examples a step."""
+    base_rate: Positive | None = None
+    """Learning rate at a batch of 256."""
+    momentum: NotNegative | None = None
+    """Of LARS."""
+    trust: Positive | None = None
+    """Trust coefficient of LARS."""
+    weight_decay: NotNegative | None = None
+    """Of LARS."""
+    warm_up: Count | None = None
+    """Epochs up to the full learning rate."""
+    every: Count | None = None
+    """Epochs between two evaluations."""
+    reshuffle: bool | None = None
+    """Draw a new order in each epoch."""
+
+
+Evaluation = Annotated[
+    RepresentationEvaluation
+    | AssociationEvaluation
+    | ZeroShotEvaluation
+    | FewShotEvaluation
+    | RetrievalEvaluation
+    | GroupFairnessEvaluation
+    | LinearProbeEvaluation,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,272 @@
+"""Methods: what a model is trained for, and every switch of the FairCLIP reproduction.
+
+The released code differs from the paper's mathematics, and the reproduction from both, in details that
+decide the numbers. Each detail is a switch; a variant is a published method's values of all switches
+(docs/fairclip-methods.md has the source of each).
+"""
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from clipfair.core.schema import unknown
+from clipfair.core.settings import SettingsModel
+from clipfair.plan.configuration.types import (
+    PLAIN,
+    CatalogueEntry,
+    Number,
+    Positive,
+    PositiveShare,
+    Share,
+    is_own,
+    word_or_own,
+)
+
+
+class ScaledDistance(SettingsModel):
+    """What every distance has."""
+
+    scale_free: bool = False
+    """Divide the scores by the standard deviation of everybody's first."""
+
+
+class SinkhornDistance(ScaledDistance):
+    """The debiased Sinkhorn divergence: our implementation, or geomloss's."""
+
+    kind: Literal["sinkhorn", "geomloss"]
+    p: Literal[1, 2]
+    """Cost abs(x - y)^p / p."""
+    blur: Positive
+    """The finest scale of the regularisation."""
+    scaling: Annotated[Number, Field(gt=0, lt=1)]
+    """Ratio of successive scales."""
+    diameter: Positive | None
+    """The coarsest scale; null: the range of the scores."""
+
+
+class WassersteinDistance(ScaledDistance):
+    """W_p^p / p, exact."""
+
+    kind: Literal["wasserstein"]
+    p: Literal[1, 2]
+
+
+class KernelDistance(ScaledDistance):
+    """Half the squared MMD of a kernel."""
+
+    kind: Literal["gaussian", "laplacian"]
+    bandwidth: Positive | Literal["median"]
+    """median: of the distances between two scores."""
+
+
+class EnergyDistance(ScaledDistance):
+    """Half the squared MMD of the kernel -abs(x - y)."""
+
+    kind: Literal["energy"]
+
+
+class OwnDistance(ScaledDistance):
+    """A distance of your own, with the arguments that it takes (docs/extending.md)."""
+
+    model_config = {"extra": "allow"}
+
+    kind: Annotated[str, Field(pattern=":")]
+    """`module:function`."""
+
+
+DISTANCES = {
+    "sinkhorn": "sinkhorn",
+    "geomloss": "sinkhorn",
+    "wasserstein": "wasserstein",
+    "gaussian": "kernel",
+    "laplacian": "kernel",
+    "energy": "energy",
+}
+
+
+def _check_kind(value: Any) -> Any:
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if kind is not None and kind not in DISTANCES and not is_own(kind):
+        raise ValueError(f"{unknown('kind', str(kind), DISTANCES)}; or module:function, your own")
+    return value
+
+
+def _kind_of(value: Any) -> str | None:
+    kind = value.get("kind") if isinstance(value, dict) else None
+    return "own" if is_own(kind) else DISTANCES.get(kind)
+
+
+Distance = Annotated[
+    Annotated[SinkhornDistance, Tag("sinkhorn")]
+    | Annotated[WassersteinDistance, Tag("wasserstein")]
+    | Annotated[KernelDistance, Tag("kernel")]
+    | Annotated[EnergyDistance, Tag("energy")]
+    | Annotated[OwnDistance, Tag("own")],
+    Discriminator(_kind_of, custom_error_type="no_kind", custom_error_message="missing setting 'kind'"),
+    BeforeValidator(_check_kind),
+    *PLAIN,
+]
+
+
+class Subsample(SettingsModel):
+    """A part of the training examples."""
+
+    share: PositiveShare
+    """Share of the examples that are kept."""
+    attribute: str | None = None
+    """The attribute whose groups get the shares `shares`."""
+    shares: dict[str, Share] | None = None
+    """Group: its share of the examples kept; sum 1."""
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.attribute is None) != (self.shares is None):
+            raise ValueError("attribute and shares belong together; give both or neither")
+        return self
+
+
+def _check_weights(weights: dict[str, float]) -> dict[str, float]:
+    for name, weight in weights.items():
+        if weight < 0:
+            raise ValueError(f"the weight of {name} is {weight:g}; expected 0 or more")
+    total = sum(weights.values())
+    if not math.isclose(total, 1, abs_tol=1e-9):
+        raise ValueError(f"the weights sum to {total:g}; expected 1")
+    return weights
+
+
+class Switches(SettingsModel):
+    """How a model is fine-tuned; the defaults are fine-tuning without a fairness loss, in full precision."""
+
+    distance: Distance | None = None
+    """What the fairness loss sums over the groups; null: no fairness loss."""
+    score: Literal["diag", "diag_square"] = "diag"
+    """Of a pair, from the logits L of its batch: L_ii, or (L L)_ii as released."""
+    normalise: Literal["none", "group", "both"] = "none"
+    """Whose scores are divided by their sum."""
+    weights: Annotated[dict[str, Number], AfterValidator(_check_weights)] | None = None
+    """Attribute: weight, sum 1; the run's attr is their names joined by a hyphen. null: the attr alone."""
+    group_reduction: Literal["sum", "mean"] = "sum"
+    """The distances of an attribute's groups: their sum or their mean."""
+    divide_by_attributes: bool = False
+    """Divide the weighted sum by the number of attributes."""
+    overwritten: bool = False
+    """Compute the fairness loss, but train on the contrastive loss alone (released MMD)."""
+    nan_to_zero: bool = False
+    """Count a distance that is not a number as 0."""
+    mismatched_pairs: bool = False
+    """The texts of a group's batch are those of other people (FairFace script)."""
+    precision: Literal["fp32", "fp16_roundtrip"] = "fp32"
+    """fp16_roundtrip: weights and scores are rounded to 16 bits after each step, as released."""
+    saved: Literal["fp32", "fp16"] = "fp32"
+    """fp16: the kept weights are rounded to 16 bits."""
+    trained: Literal["towers", "all"] = "towers"
+    """What the optimiser changes: the image tower and the blocks of the text tower, or everything."""
+    logit_scale: Literal["frozen", "trained"] = "frozen"
+    """The temperature."""
+    mode: Literal["eval", "train"] = "eval"
+    """Of batch norm while training."""
+    generators: Literal["separate", "shared"] = "separate"
+    """shared: one generator shuffles batches and groups, so that the fairness loss changes the batches."""
+    drop_last: bool = False
+    """Leave out the last, smaller batch."""
+    drop_last_validation: bool = False
+    """The same where epochs are compared."""
+    selection: Literal["validation", "test", "last"] = "validation"
+    """The epoch that is kept: of the best AUC on a split (ties: the later), or the last."""
+    selection_scores: Literal["cosine", "dot"] = "cosine"
+    """dot: embeddings are not normalised where epochs are compared."""
+    subsample: Annotated[Subsample, *PLAIN] | None = None
+    """Train on a part of the examples; null: on all."""
+
+
+_RELEASED_SINKHORN = {"kind": "sinkhorn", "p": 2, "blur": 1e-4, "scaling": 0.5, "diameter": None}
+# By the library itself where scores are of the order of 1e4: its gradients in 32 bits are not those of its
+# formula there, and what was trained was trained with them (docs/fairclip-methods.md).
+_GEOMLOSS = {**_RELEASED_SINKHORN, "kind": "geomloss"}
+_RELEASED = {"precision": "fp16_roundtrip", "generators": "shared", "selection": "test"}
+_FAIRCLIP = {"distance": _RELEASED_SINKHORN, "score": "diag_square", "normalise": "both"}
+_ALIGNED = {
+    "distance": {**_RELEASED_SINKHORN, "scaling": 0.95},
+    "trained": "all",
+    "logit_scale": "trained",
+}
+_MMD_RELEASED = {
+    **_ALIGNED,
+    "overwritten": True,
+    "nan_to_zero": True,
+    "drop_last": True,
+    "drop_last_validation": True,
+}
+_EARLY_DISTANCE = {**_GEOMLOSS, "scaling": 0.9, "diameter": 2}
+_RACE_AND_GENDER = {"race": 0.5, "gender": 0.5}
+
+# The published methods: what differs from the defaults of Switches.
+_VARIANTS = {
+    "clip-ft": {},
+    "clip-ft-released": _RELEASED,
+    "fairclip-released": {**_RELEASED, "distance": _GEOMLOSS, "score": "diag_square", "normalise": "group"},
+    "fairclip-corrected": _FAIRCLIP,
+    "a-fairclip": _ALIGNED,
+    "fairclip-plus": {**_ALIGNED, "weights": _RACE_AND_GENDER},
+    "fairclip-plus-early": {
+        **_FAIRCLIP,
+        "distance": _EARLY_DISTANCE,
+        "normalise": "none",
+        "weights": _RACE_AND_GENDER,
+        "divide_by_attributes": True,
+    },
+    "mmd-gaussian-released": {**_MMD_RELEASED, "distance": {"kind": "gaussian", "bandwidth": 0.05}},
+    "mmd-gaussian-corrected": {**_ALIGNED, "distance": {"kind": "gaussian", "bandwidth": "median"}},
+    "mmd-laplacian-released": {**_MMD_RELEASED, "distance": {"kind": "laplacian", "bandwidth": 0.05}},
+    "mmd-laplacian-corrected": {**_ALIGNED, "distance": {"kind": "laplacian", "bandwidth": "median"}},
+}
+VARIANTS = {name: Switches(**values) for name, values in _VARIANTS.items()}
+
+
+class PretrainMethod(CatalogueEntry):
+    """A contrastive loss on pairs."""
+
+    kind: Literal["pretrain"]
+    loss: word_or_own("softmax", "sigmoid")
+    """softmax: CLIP's; sigmoid: SigLIP's; over the batch of all processes. Or your own, `module:function`."""
+    temperature: Positive | None
+    """The factor of the cosines at the start; null: the model's own."""
+    bias: Number | None = None
+    """Of the logits at the start; sigmoid needs one."""
+
+
+class FinetuneMethod(CatalogueEntry, Switches):
+    """Fine-tuning of the FairCLIP reproduction: a published variant, and the switches that differ from it."""
+
+    kind: Literal["finetune"]
+    variant: Literal[tuple(VARIANTS)]
+    """The published method whose switches these are, where none is given (docs/fairclip-methods.md)."""
+
+    @property
+    def switches(self) -> Switches:
+        """All switches: the entry's own, else its variant's."""
+        own = {name: getattr(self, name) for name in self.model_fields_set & Switches.model_fields.keys()}
+        return VARIANTS[self.variant].model_copy(update=own)
+
+    def job_settings(self) -> dict:
+        """The switches, as plain values."""
+        return self.switches.model_dump()
+
+
+class Blip2Method(CatalogueEntry):
+    """The first stage of BLIP2, trained on."""
+
+    kind: Literal["blip2"]
+
+
+class ZeroShotMethod(CatalogueEntry):
+    """The model as it is."""
+
+    kind: Literal["zero_shot"]
+
+
+Method = Annotated[
+    PretrainMethod | FinetuneMethod | Blip2Method | ZeroShotMethod, Field(discriminator="kind")
+]

@@ -1,0 +1,185 @@
+"""Models: towers, tokenizers, weights."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from clipfair.core.settings import SettingsModel
+from clipfair.plan.configuration.types import (
+    NONE,
+    CatalogueEntry,
+    Count,
+    Lam,
+    Sha256,
+    Url,
+    Whole,
+)
+
+Length = Annotated[int, Field(ge=2)]
+
+
+class RunLevels(SettingsModel):
+    """The levels of a run key."""
+
+    dataset: str
+    balance: str = NONE
+    model: str
+    method: str
+    attr: str = NONE
+    lam: Lam = "0"
+    seed: Whole = 0
+
+
+class PublishedWeights(SettingsModel):
+    """Weights to download."""
+
+    url: Url
+    """A .safetensors file, OpenAI's archive, or BLIP2's .pth."""
+    sha256: Sha256 | None
+    """Of the file; null if it is not published."""
+    licence: str | None = None
+    """Of the weights."""
+    tower: str | None = None
+    """Id of the model whose image tower these weights lack."""
+
+
+class TrainedWeights(SettingsModel):
+    """Weights of another run of the study."""
+
+    run: RunLevels
+    """The run that the model starts from."""
+
+
+def _weights_kind(value: Any) -> str:
+    is_trained = "run" in value if isinstance(value, dict) else isinstance(value, TrainedWeights)
+    return "trained" if is_trained else "published"
+
+
+Weights = Annotated[
+    Annotated[PublishedWeights, Tag("published")] | Annotated[TrainedWeights, Tag("trained")],
+    Discriminator(_weights_kind),
+]
+
+
+class TrainableModel(CatalogueEntry):
+    """What every kind of model has."""
+
+    weights: Weights | None = None
+    """What it starts from: published weights, a run of this study, or null for random weights."""
+
+    @property
+    def start(self) -> RunLevels | None:
+        """The run that it starts from, None for published or random weights."""
+        return self.weights.run if isinstance(self.weights, TrainedWeights) else None
+
+    @property
+    def published(self) -> PublishedWeights | None:
+        """The published weights that it starts from, None if there are none."""
+        return self.weights if isinstance(self.weights, PublishedWeights) else None
+
+    @property
+    def vocabulary(self) -> "PublishedVocabulary | None":
+        """The published vocabulary of its tokenizer, None if there is none."""
+        return None
+
+
+class SmallModel(TrainableModel):
+    """Three convolutions and a bag of words."""
+
+    kind: Literal["small"]
+    width: Count
+    """Channels of the first convolution."""
+    dim: Count
+    """Representation size r."""
+    words: str
+    """List of words in resources/words."""
+    length: Length
+    """Largest number of words of a text; the last one is its end."""
+    size: Annotated[int, Field(ge=16)]
+    """Pixels of a side."""
+
+
+class VitModel(TrainableModel):
+    """The towers of CLIP the Bias (section 4)."""
+
+    kind: Literal["vit"]
+    vision: Annotated[str, Field(pattern=r"^[SB]/(16|32)$")]
+    """Size of the image tower, and its patches in pixels."""
+    text: Literal["S", "B"]
+    """Size of the text tower."""
+    dim: Count
+    """Representation size r."""
+    length: Length
+    """Tokens of a text; the last is always its end."""
+    size: Annotated[int, Field(ge=32, multiple_of=32)]
+    """Pixels of a side."""
+
+
+class SiglipModel(TrainableModel):
+    """A SigLIP of open_clip."""
+
+    kind: Literal["siglip"]
+    architecture: str
+    """Its name in open_clip."""
+    length: Length
+    """Tokens of a text; the last is always its end."""
+
+
+class OpenClipModel(TrainableModel):
+    """A CLIP of open_clip."""
+
+    kind: Literal["open_clip"]
+    architecture: str
+    """Its name in open_clip."""
+
+
+class WordTokenizer(SettingsModel):
+    """A word is a token."""
+
+    kind: Literal["words"]
+    words: str
+    """List of words in resources/words."""
+
+
+class PublishedVocabulary(SettingsModel):
+    """A vocabulary to download."""
+
+    url: Url
+    sha256: Sha256
+    licence: str | None = None
+
+
+class BertTokenizer(SettingsModel):
+    """BERT's word pieces."""
+
+    kind: Literal["bert"]
+    vocabulary: PublishedVocabulary
+
+
+class Blip2Model(TrainableModel):
+    """BLIP2's first stage: a frozen image tower and a Q-Former (docs/fairclip-evaluation.md)."""
+
+    kind: Literal["blip2"]
+    tower: dict[str, Any]
+    """The frozen image tower: kind and settings of a model."""
+    tokens: Count | None = None
+    """The block of a transformer tower whose tokens are read, from 1; none for a small tower."""
+    queries: Count
+    """Learned queries that read the tokens."""
+    dim: Count
+    """Of the space that images and texts share."""
+    length: Length
+    """Tokens of a text."""
+    tokenizer: Annotated[WordTokenizer | BertTokenizer, Field(discriminator="kind")]
+    qformer: dict[str, Any]
+    """Arguments of transformers' Blip2QFormerConfig."""
+
+    @property
+    def vocabulary(self) -> PublishedVocabulary | None:
+        """The published vocabulary of its tokenizer, None if there is none."""
+        return self.tokenizer.vocabulary if isinstance(self.tokenizer, BertTokenizer) else None
+
+
+Model = Annotated[
+    SmallModel | VitModel | SiglipModel | OpenClipModel | Blip2Model, Field(discriminator="kind")
+]

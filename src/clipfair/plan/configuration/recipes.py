@@ -1,0 +1,137 @@
+"""Recipes: how a model is trained, and what its job asks for."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from clipfair.core.settings import SettingsModel
+from clipfair.plan.configuration.types import (
+    CatalogueEntry,
+    Count,
+    NotNegative,
+    Positive,
+    PositiveShare,
+    Share,
+    SomeIds,
+    Unique,
+    Whole,
+    word_or_own,
+)
+
+TrackedDistance = word_or_own("distance_sinkhorn", "distance_wasserstein", "distance_scale_free")
+Prompts = Annotated[list[str], Field(min_length=2, max_length=2)]
+FINE_TUNING = ("epochs", "label", "attributes", "prompts", "splits")
+
+
+class SplitRows(SettingsModel):
+    """Which rows of the prepared table are a split."""
+
+    split: str
+    """Value of the column `split`."""
+    where: dict[str, Any] | None = None
+    """Further columns and their values."""
+
+
+class RecipeSplits(SettingsModel):
+    """The three splits of a fine-tuning."""
+
+    train: SplitRows
+    validation: SplitRows
+    test: SplitRows
+
+
+class Recipe(CatalogueEntry):
+    """Pretraining has `examples`; fine-tuning has `epochs`, `label`, `attributes`, `prompts` and `splits`."""
+
+    batch_size: Count
+    """Examples a step, over all processes: what the loss contrasts."""
+    examples: Count | None = None
+    """Pretraining: examples seen in all."""
+    optimiser: Literal["adafactor", "adamw", "adam"]
+    """adafactor: big_vision's (CLIP the Bias, appendix A.4)."""
+    learning_rate: Positive
+    """The peak."""
+    weight_decay: NotNegative = 0.0
+    """adafactor: not multiplied by the learning rate; adamw: multiplied; adam: a part of the gradient."""
+    betas: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)] | None = (
+        None
+    )
+    """Of Adam and AdamW; [0.9, 0.999] unless given."""
+    eps: Positive | None = None
+    """Of Adam and AdamW; 1e-8 unless given."""
+    schedule: Literal["rsqrt", "cosine", "constant"]
+    """Of the learning rate, over all stages."""
+    warmup: Whole = 0
+    """Steps up to the peak."""
+    floor: Share | None = None
+    """cosine: the last learning rate as a share of the peak."""
+    timescale: Count | None = None
+    """rsqrt: its time scale, in steps."""
+    cooldown: Whole | None = None
+    """rsqrt: steps to zero at the end."""
+    clip: Positive | None = None
+    """Largest norm of the gradient; null: not clipped."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16: autocast; features and loss stay in 32 bits."""
+    accumulate: Count = 1
+    """Parts that each process's batch is split into; the loss stays that of the whole batch."""
+    compile: bool = False
+    """Compile both towers by torch.compile."""
+    in_memory: bool = False
+    """Pretraining: decode the dataset once and keep it in memory; for small ones."""
+    workers: Whole = 0
+    """Pretraining: processes that read and decode, for each process that trains."""
+    open_shards: Count = 8
+    """Pretraining: shards that are shuffled together."""
+    snapshots: Annotated[list[PositiveShare], Unique] = []
+    """Pretraining: shares of the examples after which the weights are kept."""
+    checkpoint_minutes: NotNegative = 10.0
+    """Minutes between two checkpoints."""
+    group_batch_size: Count | None = None
+    """Fine-tuning: examples of each group's batch."""
+    epochs: Count | None = None
+    """Fine-tuning: passes over the training split."""
+    label: str | None = None
+    """Fine-tuning: the column that is predicted."""
+    positive: str | None = None
+    """Fine-tuning: the label's value that is 1, unless it is 0 and 1."""
+    attributes: SomeIds | None = None
+    """Fine-tuning: sensitive columns."""
+    prompts: Prompts | None = None
+    """Fine-tuning: prompts of label 0 and of label 1."""
+    max_characters: Count | None = None
+    """Fine-tuning: where texts are cut, back to the last space; null: not cut."""
+    splits: RecipeSplits | None = None
+    """Fine-tuning: the rows of each split."""
+    tracked: Annotated[list[TrackedDistance], Unique] = []
+    """Fine-tuning: distances measured after each epoch; also your own, `module:function`."""
+    gpus: Whole = 0
+    """GPUs of the job, one process each; 0 trains on the CPU."""
+    threads: Count
+    """CPU cores of the job."""
+    mem_mb: Count
+    """Memory of the job, in MB."""
+    minutes: Count
+    """Time limit of the job."""
+
+    @model_validator(mode="after")
+    def _has_a_length(self) -> Self:
+        missing = [key for key in FINE_TUNING if getattr(self, key) is None]
+        if (self.examples is None) == bool(missing):
+            raise ValueError(
+                f"expected either examples (pretraining) or {', '.join(FINE_TUNING)} (fine-tuning); "
+                f"missing {', '.join(missing) or 'neither'}"
+            )
+        return self
+
+    @property
+    def fine_tunes(self) -> bool:
+        """Whether it is one of fine-tuning."""
+        return self.epochs is not None
+
+    def job_settings(self) -> dict:
+        """All that decides the trained model, defaults included; None only where it says something."""
+        told = self.model_dump(exclude_none=True)
+        if self.fine_tunes:
+            told["max_characters"] = self.max_characters
+        return told

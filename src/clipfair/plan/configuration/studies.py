@@ -1,0 +1,174 @@
+"""Grids, searches, tables and studies: what is run, and what is made of it."""
+
+from functools import cached_property
+from itertools import product
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from clipfair.core.paths import Run
+from clipfair.core.settings import SettingsModel
+from clipfair.plan.configuration.types import (
+    NONE,
+    CatalogueEntry,
+    Count,
+    Ids,
+    Lam,
+    Number,
+    Positive,
+    Seeds,
+    SomeIds,
+    Unique,
+    Whole,
+)
+
+
+class Grid(CatalogueEntry):
+    """Models to train: every combination of the lists, each with all seeds and evaluations."""
+
+    dataset: str
+    """Id of the dataset that is trained on."""
+    balances: SomeIds = [NONE]
+    """Ids in `balances` or `schedules`; none: all rows of a prepared table."""
+    models: SomeIds
+    """Ids in `models`."""
+    methods: SomeIds
+    """Ids in `methods`."""
+    attrs: SomeIds = [NONE]
+    """Sensitive attributes of the fairness loss; none for a method without one."""
+    lams: Annotated[list[Lam], Field(min_length=1), Unique] = ["0"]
+    """Weights λ of the fairness loss; 0 for a method without one."""
+    recipe: str
+    """Id in `recipes`."""
+    seeds: Seeds
+    """One training each."""
+    evaluations: Ids = []
+    """Ids in `evaluations`."""
+
+    @cached_property
+    def batches(self) -> tuple[Run, ...]:
+        """Its runs without their seeds, in the order of its lists."""
+        levels = product(self.balances, self.models, self.methods, self.attrs, self.lams)
+        return tuple(Run(self.dataset, *combination) for combination in levels)
+
+
+class TabularGrid(CatalogueEntry):
+    """Mitigations on tables: every combination of the lists, each with all seeds."""
+
+    tasks: SomeIds
+    """Ids in `tasks`."""
+    classifier: str
+    """Id in `classifiers`."""
+    mitigations: SomeIds
+    """Ids in `mitigations`."""
+    test_share: Annotated[Number, Field(gt=0, lt=1)]
+    """Share of the rows that a repeat tests on."""
+    seeds: Seeds
+    """One repeat each; a repeat draws its own split, initial weights and batches."""
+
+
+AnyGrid = Annotated[
+    Annotated[Grid, Tag("trained")] | Annotated[TabularGrid, Tag("tabular")],
+    Discriminator(lambda value: "tabular" if "tasks" in value else "trained"),
+]
+
+
+class Range(SettingsModel):
+    """Values of a setting that a search tries."""
+
+    low: Number
+    high: Number
+    log: bool = False
+    """Draw on a logarithmic scale."""
+    step: Positive | None = None
+    """Draw multiples of it above `low`."""
+
+
+class Search(CatalogueEntry):
+    """A search for settings of a fine-tuning, by best validation AUC (Optuna)."""
+
+    dataset: str
+    """Id of the dataset that is trained on."""
+    model: str
+    """Id in `models`."""
+    method: str
+    """Id in `methods`."""
+    attr: str = NONE
+    """Sensitive attribute of the fairness loss."""
+    lam: Lam = "1"
+    """λ, where `space` does not vary it."""
+    run_seed: Whole = 0
+    """Of every training."""
+    recipe: str
+    """Id in `recipes`."""
+    space: Annotated[dict[str, Range], Field(min_length=1)]
+    """What is varied: recipe.<key>, fairness.lam or method.settings.<switch>."""
+    trials: Count
+    """In all parts together."""
+    seed: Whole
+    """Of the search."""
+    parts: Count
+    """Jobs that share the trials."""
+
+    @property
+    def run(self) -> Run:
+        """The run that is varied."""
+        return Run(
+            dataset=self.dataset,
+            model=self.model,
+            method=self.method,
+            attr=self.attr,
+            lam=self.lam,
+            seed=self.run_seed,
+        )
+
+
+class Table(CatalogueEntry):
+    """A table, and a figure where it is drawn; its id `<paper>/<table>` is its place in results/tables."""
+
+    builder: str
+    """Module in src/clipfair/tables/<paper>."""
+    figure: str | None = None
+    """Module <figure>_figure in src/clipfair/tables/<paper> that draws it."""
+    grids: Ids = []
+    """Ids in `grids`, whose evaluations it reads."""
+    annotations: Ids = []
+    """Ids in `annotations`, for a table about annotated data."""
+    balances: Ids = []
+    """Ids in `balances`, of those datasets."""
+    datasets: Ids = []
+    """Ids of prepared datasets, for a table about them."""
+    searches: Ids = []
+    """Ids in `searches`, for a table about them."""
+    needs: list[Literal["epochs"]] = []
+    """What it reads besides; epochs: the epochs of every run."""
+    published: str | None = None
+    """`<file in resources/published>/<table>`: published values that it is compared with
+    (resources/published/mapping.yaml has the places of our entries in it)."""
+    rows: Ids | None = None
+    """Ids of the methods it shows, in order; all of its grids unless given."""
+    names: dict[str, str] = {}
+    """Id of a method: the name in this table, in place of the method's own."""
+    settings: dict[str, Any] = {}
+    """What its builder takes besides; `shown` lists ids of evaluations."""
+
+    @model_validator(mode="after")
+    def _reads_one_kind(self) -> Self:
+        read = [key for key in ("grids", "annotations", "datasets", "searches") if getattr(self, key)]
+        if len(read) != 1:
+            raise ValueError(
+                "expected one of grids, annotations, datasets, searches to read; "
+                f"found {', '.join(read) or 'none'}"
+            )
+        return self
+
+
+class Study(SettingsModel):
+    """What is run together: tables, and what their roles stand for."""
+
+    roles: dict[str, Any] = {}
+    """Role: an id, a list of ids, or a number. `$<role>` in grids, searches and tables stands for it."""
+    grids: dict[str, dict[str, Any]] = {}
+    """Grids of this study alone, and keys that replace those of a common grid."""
+    tables: Annotated[list[str], Field(min_length=1), Unique]
+    """Ids in `tables`: what is built."""

@@ -1,0 +1,92 @@
+"""Types that the entries of several catalogues share."""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+from clipfair.core.schema import unknown
+from clipfair.core.settings import SettingsModel
+from clipfair.plan.numbers import canonical_number
+
+NONE = "none"
+ROLE = "$"
+_ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
+_OWN_FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def is_own(kind: object) -> bool:
+    """Whether a kind is spelled ``module:function``: a function of the user's own."""
+    return isinstance(kind, str) and _OWN_FUNCTION.fullmatch(kind) is not None
+
+
+def word_or_own(*words: str) -> Any:
+    """The type of a text that is one of ``words``, or ``module:function``."""
+
+    def check(value: str) -> str:
+        if value not in words and not is_own(value):
+            raise ValueError(f"{unknown('value', value, words)}; or module:function, your own")
+        return value
+
+    return Annotated[str, AfterValidator(check)]
+
+
+def _check_id(value: str) -> str:
+    if not _ID.fullmatch(value):
+        raise ValueError(f"the id {value!r} may only have a-z, 0-9, '.' and '-'")
+    return value
+
+
+def _canonical_lam(value: Any) -> str:
+    """λ in its one spelling; a role is left as it is until its study is known."""
+    if isinstance(value, str) and value.startswith(ROLE):
+        return value
+    try:
+        spelling = canonical_number(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a number; expected one such as 1e-7") from None
+    if spelling.startswith("-"):
+        raise ValueError(f"{spelling} is negative; expected 0 or more")
+    return spelling
+
+
+def _check_unique(values: Iterable) -> Iterable:
+    seen = []
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{value!r} is listed twice")
+        seen.append(value)
+    return values
+
+
+Unique = AfterValidator(_check_unique)
+# A checked entry as the plain mapping that it was written as, also when it is dumped.
+PLAIN = (AfterValidator(lambda entry: entry.model_dump(exclude_unset=True)), PlainSerializer(dict))
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0)]
+NotNegative = Annotated[Number, Field(ge=0)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+PositiveShare = Annotated[Number, Field(gt=0, le=1)]
+Whole = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Id = Annotated[str, AfterValidator(_check_id)]
+Lam = Annotated[str, BeforeValidator(_canonical_lam)]
+Seeds = Annotated[list[Whole], Field(min_length=1), Unique]
+Ids = Annotated[list[str], Unique]
+SomeIds = Annotated[list[str], Field(min_length=1), Unique]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Url = Annotated[str, Field(pattern=r"^https?://")]
+
+
+class CatalogueEntry(SettingsModel):
+    """An entry of a catalogue; these two keys are those of every catalogue."""
+
+    like: str | None = Field(default=None, exclude=True)
+    """Id of an entry of the same catalogue: its keys (but for `name`) are this entry's where it has none."""
+    name: str = Field(default="", exclude=True)
+    """What tables print; the id unless given."""
+
+    def job_settings(self) -> dict:
+        """What was set, as plain values for a job: without `name`, which changes no result."""
+        return self.model_dump(exclude_unset=True)

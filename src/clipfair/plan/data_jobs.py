@@ -1,0 +1,158 @@
+"""Jobs that make data: fetched, generated, prepared, annotated, balanced; by dataset."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+
+from clipfair.core import paths
+from clipfair.core.errors import UserError
+from clipfair.plan.configuration.data import DatasetAnnotation
+from clipfair.plan.study_plan import StudyPlan
+from clipfair.plan.training_jobs import fetched_weights, model_settings
+
+
+@dataclass(frozen=True)
+class AnnotationJob:
+    """The annotation of one dataset.
+
+    Attributes
+    ----------
+    settings : all that decides it besides files and code.
+    raw : the folder of the dataset.
+    encoder : the file of the encoder: fetched weights, or one fitted to the dataset.
+    vocabularies : the files of the vocabularies, relative to the repository.
+    files : the annotations that conditions are made from.
+    rewritten : the captions with neutral words, by shard.
+    gpus : 1 if the encoder may run on a GPU.
+    """
+
+    settings: Mapping
+    raw: str
+    encoder: str
+    vocabularies: list[str]
+    files: list[str]
+    rewritten: list[str]
+    gpus: int
+
+    @property
+    def encoder_kind(self) -> str:
+        """The kind of the encoder of images."""
+        return self.settings["encoder"]["kind"]
+
+    @property
+    def labels_prefix(self) -> str:
+        """``caption_`` if the labels of the annotator are read by ``caption_labels``, not by ``labels``."""
+        return "caption_" if self.settings["annotator"]["labels"] == "captions" else ""
+
+
+@cache
+def annotation_job(plan: StudyPlan, dataset: str) -> AnnotationJob:
+    """The annotation of a dataset.
+
+    Raises
+    ------
+    UserError
+        If the configuration does not say how it is annotated.
+    """
+    annotation = annotation_of(plan, dataset)
+    encoder = annotation.encoder
+    is_clip = encoder is not None and encoder.kind == "clip"
+    own = paths.ENCODER.format(study=plan.study, dataset=dataset)
+    return AnnotationJob(
+        settings=_annotation_settings(plan, dataset, annotation),
+        raw=plan.raw_of(dataset),
+        encoder=fetched_weights(plan, encoder.model) if is_clip else own,
+        vocabularies=[f"resources/vocabulary/{name}.yaml" for name in annotation.vocabularies],
+        files=_annotation_files(plan, dataset, annotation),
+        rewritten=shards_of(plan, dataset, paths.SHARD_NEUTRAL),
+        gpus=int(encoder is not None and encoder.device in ("cuda", "auto")),
+    )
+
+
+def annotation_of(plan: StudyPlan, dataset: str) -> DatasetAnnotation:
+    """How a dataset is annotated.
+
+    Raises
+    ------
+    UserError
+        If the configuration does not say so.
+    """
+    annotations = plan.configuration.annotations
+    if dataset not in annotations:
+        raise UserError(f"annotations: no entry of dataset {dataset!r}; known: {', '.join(annotations)}")
+    return annotations[dataset]
+
+
+def shards_of(plan: StudyPlan, dataset: str, template: str) -> list[str]:
+    """``template`` (with {shard}, and where wanted {study} and {dataset}) for every annotated shard."""
+    names = (f"{index:05d}" for index in range(annotation_of(plan, dataset).shards))
+    return [template.format(study=plan.study, dataset=dataset, shard=name) for name in names]
+
+
+def _annotation_settings(plan: StudyPlan, dataset: str, annotation: DatasetAnnotation) -> dict:
+    settings = {"dataset": dataset, **annotation.model_dump(exclude_none=True)}
+    for part in ("encoder", "annotator"):
+        settings.setdefault(part, {})
+    if settings["encoder"].get("kind") == "clip":
+        settings["encoder"]["model"] = model_settings(plan, annotation.encoder.model)
+    return settings
+
+
+def _annotation_files(plan: StudyPlan, dataset: str, annotation: DatasetAnnotation) -> list[str]:
+    if annotation.source == "labels":
+        return [plan.prepared_of(dataset)]
+    if annotation.source == "captions":
+        return [paths.CAPTION_ANNOTATIONS.format(study=plan.study, dataset=dataset)]
+    return shards_of(plan, dataset, paths.SHARD_ANNOTATIONS)
+
+
+@dataclass(frozen=True)
+class ConditionJob:
+    """One condition of a dataset: its settings, and the files that it is made from."""
+
+    settings: Mapping
+    annotations: list[str]
+    rewritten: list[str]
+    within: list[str]
+
+
+@cache
+def condition_job(plan: StudyPlan, dataset: str, balance: str) -> ConditionJob:
+    """A condition of a dataset."""
+    condition, annotation = plan.configuration.balances[balance], annotation_job(plan, dataset)
+    within = condition.within
+    given = condition.job_settings()
+    return ConditionJob(
+        settings={
+            "kind": condition.kind,
+            "settings": {key: given[key] for key in given if key not in ("kind", "seed", "within")},
+            "seed": condition.seed,
+            "within": within,
+        },
+        annotations=annotation.files,
+        rewritten=annotation.rewritten if condition.kind == "neutralise" else [],
+        within=[paths.KEEP.format(study=plan.study, dataset=dataset, balance=within)] if within else [],
+    )
+
+
+def generated_settings(plan: StudyPlan, dataset: str) -> dict:
+    """All that decides a synthetic dataset besides the code."""
+    return plan.configuration.generated[dataset].model_dump(exclude={"format"})
+
+
+def fetched_datasets(plan: StudyPlan) -> list[str]:
+    """The datasets that are fetched: all but the synthetic ones."""
+    return [name for name in plan.datasets if name not in plan.configuration.generated]
+
+
+def loader_settings(plan: StudyPlan, dataset: str) -> dict:
+    """All that decides a prepared table besides the files and the code: what is checked against."""
+    entry = plan.datasets[dataset]
+    return {
+        "dataset": dataset,
+        "version": entry.version,
+        "format": entry.format_id,
+        # A synthetic dataset has its format's loader, not its counts.
+        "subset": dataset in plan.configuration.subset or dataset in plan.configuration.generated,
+        "expected": asdict(entry.expected),
+    }

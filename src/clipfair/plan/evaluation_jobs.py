@@ -1,0 +1,121 @@
+"""Jobs that embed, probe and evaluate: everything that their rules ask for, by batch."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+
+from clipfair.core import paths
+from clipfair.core.paths import Run
+from clipfair.plan.configuration.evaluations import Evaluation
+from clipfair.plan.own_code import own_functions
+from clipfair.plan.study_plan import StudyPlan
+from clipfair.plan.training_jobs import model_settings, start_weights, vocabulary_file
+from clipfair.plan.vocabularies import spell_out
+
+
+@dataclass(frozen=True)
+class EvaluationJob:
+    """Some evaluations of all seeds of a batch.
+
+    Attributes
+    ----------
+    runs : the levels of the key of each seed's run.
+    models : of each run: ``run``, ``line`` (the settings of the model), and the files ``weights``,
+        ``snapshots`` and ``spec``, None where it has none.
+    files : all files of the models, which must be made first.
+    snapshots : the folders of their snapshots.
+    evaluations : id -> settings.
+    datasets : id of each evaluated dataset -> ``table``, the prepared one, and ``raw``, the folder of files.
+    threads, gpus : what a job that runs the models asks for.
+    """
+
+    runs: list[dict]
+    models: list[dict]
+    files: list[str]
+    snapshots: list[str]
+    evaluations: Mapping[str, Mapping]
+    datasets: Mapping[str, Mapping[str, str]]
+    threads: int
+    gpus: int
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of its evaluations."""
+        return sorted({evaluation["kind"] for evaluation in self.evaluations.values()})
+
+    @property
+    def own(self) -> list[str]:
+        """The distances of the user's own that it measures, ``module:function``."""
+        return own_functions([evaluation.get("distances") for evaluation in self.evaluations.values()])
+
+    @property
+    def tables(self) -> list[str]:
+        """The prepared tables."""
+        return [places["table"] for places in self.datasets.values()]
+
+    @property
+    def raw(self) -> list[str]:
+        """The folders of files."""
+        return [places["raw"] for places in self.datasets.values()]
+
+
+@cache
+def evaluation_job(plan: StudyPlan, batch: Run) -> EvaluationJob:
+    """The evaluations of a batch that are made from embeddings."""
+    return _make_job(
+        plan, batch, {name: one for name, one in _evaluations_of(plan, batch) if not _augments(one)}
+    )
+
+
+@cache
+def probe_job(plan: StudyPlan, batch: Run) -> EvaluationJob:
+    """The evaluations of a batch that run the model on augmented images."""
+    return _make_job(plan, batch, {name: one for name, one in _evaluations_of(plan, batch) if _augments(one)})
+
+
+def _evaluations_of(plan: StudyPlan, batch: Run) -> list[tuple[str, Evaluation]]:
+    names = dict.fromkeys(name for grid in plan.grids_of(batch) for name in grid.evaluations)
+    return [(name, plan.configuration.evaluations[name]) for name in names]
+
+
+def _augments(evaluation: Evaluation) -> bool:
+    return getattr(evaluation, "augmented", False)
+
+
+def evaluation_settings(evaluation: Evaluation) -> dict:
+    """An evaluation as plain values, its occupations spelled out, so that a changed vocabulary changes it."""
+    return spell_out(evaluation.job_settings())
+
+
+def _make_job(plan: StudyPlan, batch: Run, chosen: Mapping[str, Evaluation]) -> EvaluationJob:
+    recipe, runs = plan.recipe_of(batch), plan.runs_of(batch)
+    models = [_model(plan, run) for run in runs]
+    datasets = dict.fromkeys(evaluation.dataset for evaluation in chosen.values())
+    files = [model[part] for model in models for part in ("weights", "spec") if model[part]]
+    return EvaluationJob(
+        runs=[asdict(run) for run in runs],
+        models=models,
+        files=[*files, *vocabulary_file(plan, batch.model)],
+        snapshots=[model["snapshots"] for model in models if model["snapshots"]],
+        evaluations={name: evaluation_settings(evaluation) for name, evaluation in chosen.items()},
+        datasets={name: {"table": plan.prepared_of(name), "raw": plan.raw_of(name)} for name in datasets},
+        threads=recipe.threads,
+        gpus=min(1, recipe.gpus),
+    )
+
+
+def _model(plan: StudyPlan, run: Run) -> dict:
+    trained, start = plan.is_trained(run), start_weights(plan, run)
+    return {
+        "run": asdict(run),
+        "line": model_settings(plan, run.model),
+        "weights": plan.path_of(paths.MODEL, run) if trained else next(iter(start), None),
+        "snapshots": plan.path_of(paths.SNAPSHOTS, run) if trained else None,
+        "spec": plan.path_of(paths.MODEL_SPEC, run) if trained else None,
+    }
+
+
+def record_folders(plan: StudyPlan, batch: Run) -> list[str]:
+    """The folders of the records of a batch: of its evaluations, of its augmented probes."""
+    jobs = {paths.EVALUATE: evaluation_job, paths.PROBE: probe_job}
+    return [plan.path_of(template, batch) for template, job in jobs.items() if job(plan, batch).evaluations]

@@ -1,0 +1,169 @@
+"""From the configuration to the plan of its study; everything is checked before a job is planned."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from clipfair.core import paths
+from clipfair.core.catalogue import Dataset, Expected, load_catalogue
+from clipfair.core.errors import UserError
+from clipfair.core.provenance import settings_digest
+from clipfair.core.schema import unknown
+from clipfair.core.settings import Key, Violation, parse, spell
+from clipfair.plan.checks import check_plan, check_tables
+from clipfair.plan.configuration.data import GeneratedDataset
+from clipfair.plan.configuration.root import Configuration
+from clipfair.plan.configuration.studies import Grid, Table, TabularGrid
+from clipfair.plan.configuration.types import ROLE
+from clipfair.plan.configuration_files import configuration_files, file_of, read_configuration
+from clipfair.plan.numbers import read_numbers
+from clipfair.plan.published import read_published_tables
+from clipfair.plan.resolve import resolve
+from clipfair.plan.study_plan import StudyPlan
+
+
+def load_study(study: str = "", *, root: Path = paths.ROOT, overlays: Sequence[Path] = ()) -> StudyPlan:
+    """The plan of a study from a repository's files, and files that take precedence over them."""
+    files = [*configuration_files(root), *overlays]
+    config = read_configuration(files)
+    return load_plan(config | ({"study": study} if study else {}), files)
+
+
+def load_plan(config: Mapping, files: Sequence[str | Path] = ()) -> StudyPlan:
+    """The plan of the study that ``config`` chooses.
+
+    Parameters
+    ----------
+    config
+        The merged files, and what was given on the command line.
+    files
+        Where ``config`` comes from, for messages; a later file takes precedence.
+
+    Raises
+    ------
+    UserError
+        One line: which file and key, what is wrong, which values are known.
+    """
+    try:
+        return _make_plan(config)
+    except Violation as violation:
+        raise UserError(_message(violation, config, files)) from None
+
+
+def _make_plan(config: Mapping) -> StudyPlan:
+    configuration = parse(Configuration, resolve(read_numbers(config)))
+    datasets = with_generated(load_catalogue(paths.CATALOGUE), configuration.generated)
+    published = read_published_tables()
+    tables = _chosen_tables(configuration)
+    grids = {name: configuration.grids[name] for table in tables.values() for name in table.grids}
+    plan = StudyPlan(
+        configuration=configuration,
+        datasets=datasets,
+        published=published,
+        tables={name: _with_stand_ins(table, configuration.stand_ins) for name, table in tables.items()},
+        grids={
+            name: _with_stand_in(grid, configuration.stand_ins)
+            for name, grid in grids.items()
+            if isinstance(grid, Grid)
+        },
+        tabular_grids={name: grid for name, grid in grids.items() if isinstance(grid, TabularGrid)},
+    )
+    check_plan(plan)
+    return plan
+
+
+def _chosen_tables(configuration: Configuration) -> dict[str, Table]:
+    check_tables(configuration)
+    names = configuration.studies[configuration.study].tables
+    return {name: configuration.tables[name] for name in names}
+
+
+def _with_stand_in(grid: Grid, stand_ins: Mapping[str, str]) -> Grid:
+    return grid.model_copy(update={"dataset": stand_ins.get(grid.dataset, grid.dataset)})
+
+
+def _with_stand_ins(table: Table, stand_ins: Mapping[str, str]) -> Table:
+    annotations = [stand_ins.get(name, name) for name in table.annotations]
+    return table.model_copy(update={"annotations": annotations})
+
+
+def with_generated(
+    datasets: Mapping[str, Dataset], generated: Mapping[str, GeneratedDataset]
+) -> dict[str, Dataset]:
+    """The catalogue and, as entries like those of the formats they have, the synthetic datasets.
+
+    Raises
+    ------
+    Violation
+        If the format is unknown or the id taken.
+    """
+    made = {}
+    for name, entry in generated.items():
+        if entry.format not in datasets:
+            raise Violation(("generated", name, "format"), unknown("dataset", entry.format, datasets))
+        if name in datasets:
+            message = f"{name!r} is a dataset of resources/datasets.yaml; choose another id"
+            raise Violation(("generated", name), message)
+        made[name] = replace(
+            datasets[entry.format],
+            id=name,
+            title=f"synthetic world, {entry.part}",
+            version=settings_digest({"part": entry.part, "seed": entry.seed, **entry.settings}),
+            access="generated",
+            how_to_get=None,
+            archives=(),
+            layouts=(),
+            expected=Expected(),
+            like=entry.format,
+        )
+    return {**datasets, **made}
+
+
+def _message(violation: Violation, config: Mapping, files: Sequence[str | Path]) -> str:
+    """``config/tables/m4.yaml: grids.table5.seeds: ...``, with the file and entry that set the value."""
+    key = _origin(violation.key, config)
+    offending = (*key, *violation.offending[len(violation.key) :])
+    file = file_of(offending, _value_at(config, offending), files) if files else ""
+    place = ": ".join(filter(None, [_relative(file), spell(key)]))
+    return f"{place}: {violation.message}{_role_note(key, config)}"
+
+
+def _origin(key: Key, config: Mapping) -> Key:
+    """The key that sets a value: of the study's own grid, or of the entry that an entry is like."""
+    if len(key) < 3:
+        return key
+    catalogue, name, *rest = key
+    own = ("studies", config.get("study"), "grids")
+    for place in ((*own, name), (catalogue, name)) if catalogue == "grids" else ((catalogue, name),):
+        entry = _value_at(config, place)
+        if isinstance(entry, Mapping):
+            if rest[0] in entry:
+                return (*place, *rest)
+            if "like" in entry and rest[0] != "like":
+                return _origin((catalogue, entry["like"], *rest), config)
+    return key
+
+
+def _role_note(key: Key, config: Mapping) -> str:
+    """From which role a value comes, if the entry names one."""
+    written = _value_at(config, key)
+    items = written if isinstance(written, list) else [written]
+    roles = [item for item in items if isinstance(item, str) and item.startswith(ROLE)]
+    if not roles:
+        return ""
+    return f" ({', '.join(roles)}: see studies.{config.get('study')}.roles)"
+
+
+def _relative(file: str) -> str:
+    path = Path(file)
+    return str(path.relative_to(paths.ROOT)) if path.is_relative_to(paths.ROOT) else file
+
+
+def _value_at(value: Any, key: Sequence) -> Any:
+    for step in key:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value

@@ -1,0 +1,37 @@
+"""Published tables: where an entry of the configuration stands in them (resources/published/mapping.yaml)."""
+
+from pathlib import Path
+
+from clipfair.core import paths
+from clipfair.core.settings import SettingsModel, parse_settings
+from clipfair.plan.configuration_files import read_file
+
+MAPPING = "resources/published/mapping.yaml"
+
+
+class PublishedTable(SettingsModel):
+    """The places of our entries in one published table."""
+
+    rows: dict[str, str] = {}
+    """Id of a method, mitigation or condition: the row; {attr} is the attribute of the run."""
+    datasets: dict[str, str] = {}
+    """Id of an evaluation or task: the value of the column `dataset`."""
+    metrics: dict[str, str] = {}
+    """A metric's id: the value of the column `metric`."""
+
+
+def read_published_tables() -> dict[str, PublishedTable]:
+    """Every published table by ``<paper>/<table>``.
+
+    Raises
+    ------
+    UserError
+        If the file is not as it should be.
+    """
+    entries = read_file(paths.ROOT / MAPPING)
+    return parse_settings(dict[str, PublishedTable], entries, where=MAPPING)
+
+
+def published_file(table: str) -> str:
+    """The file of a published table ``<paper>/<table>``, relative to the repository."""
+    return str(Path("resources/published", f"{table.split('/')[0]}.csv"))

@@ -1,0 +1,143 @@
+"""What jobs are made from: one lookup by run, dataset or search."""
+
+import pytest
+
+from clipfair.core.errors import UserError
+from clipfair.core.paths import Run
+from clipfair.plan.data_jobs import annotation_job, condition_job, loader_settings
+from clipfair.plan.evaluation_jobs import evaluation_job, probe_job, record_folders
+from clipfair.plan.search_jobs import search_job
+from clipfair.plan.tabular_jobs import tabular_job
+from clipfair.plan.training_jobs import (
+    fetched_models,
+    fetched_vocabularies,
+    model_settings,
+    tower_weights,
+    training_job,
+    vocabulary_file,
+)
+
+WEB = Run("embedded-web", "proxies-10-baseline", "small-32-r64", "clip")
+FAIR = Run("embedded-fundus", "none", "small-baseline", "a-fairclip", "race", "0.07", 2)
+
+
+def test_settings_of_a_training_hold_all_that_decides_it_and_nothing_of_others(plan_of):
+    settings = training_job(plan_of(), FAIR).settings
+    assert set(settings) == {"run", "version", "model", "recipe", "method", "fairness", "stages"}
+    assert settings["run"] == {
+        "dataset": "embedded-fundus",
+        "balance": "none",
+        "model": "small-baseline",
+        "method": "a-fairclip",
+        "attr": "race",
+        "lam": "0.07",
+        "seed": 2,
+    }
+    assert settings["fairness"] == {"lam": 0.07, "weights": {"race": 1.0}}
+    assert settings["method"]["kind"] == "finetune"
+    assert settings["method"]["settings"]["distance"]["scaling"] == 0.95
+    assert settings["model"]["width"] == 32
+    assert settings["recipe"]["max_characters"] == 180
+    assert "name" not in settings["model"]
+
+
+def test_a_training_on_pairs_reads_keep_lists_and_a_fine_tuning_the_table(plan_of):
+    plan = plan_of()
+    web, fair = training_job(plan, WEB), training_job(plan, FAIR)
+    assert web.table == []
+    assert [file.split("balance~")[1] for file in web.keep] == [
+        "proxies/keep.parquet",
+        "baseline/keep.parquet",
+    ]
+    assert web.settings["fairness"] is None
+    assert web.weights == []
+    assert fair.keep == []
+    assert fair.table == [plan.prepared_of("embedded-fundus")]
+    start = "dataset~embedded-web/balance~baseline/model~small-32-r64/method~clip/attr~none/lam~0/seed~0"
+    assert fair.weights == [f"results/train/embedded/{start}/model.safetensors"]
+
+
+def test_a_display_name_changes_no_job(plan_of):
+    overlay = {"methods": {"a-fairclip": {"name": "Ours"}}, "models": {"small-baseline": {"name": "tiny"}}}
+    assert training_job(plan_of(overlay=overlay), FAIR).settings == training_job(plan_of(), FAIR).settings
+
+
+def test_files_of_published_weights_are_shared_by_models_that_have_the_same(plan_of):
+    overlay = {"models": {"more-queries": {"like": "blip2-l14", "queries": 64}}}
+    plan = plan_of("paper", overlay)
+    assert fetched_models(plan) == ["openai-b16", "openai-l14", "openai-rn50", "blip2-l14"]
+    assert fetched_vocabularies(plan) == ["blip2-l14"]
+    assert tower_weights(plan, "blip2-l14") == ["data/weights/openai-l14.safetensors"]
+    assert tower_weights(plan, "openai-l14") == []
+    for model in ("blip2-l14", "more-queries"):
+        assert vocabulary_file(plan, model) == ["data/weights/blip2-l14.vocabulary.txt"]
+        tokenizer = {"kind": "bert", "vocabulary": "data/weights/blip2-l14.vocabulary.txt"}
+        assert model_settings(plan, model)["tokenizer"] == tokenizer
+    assert vocabulary_file(plan, "openai-l14") == []
+
+
+def test_probes_on_augmented_images_have_a_job_of_their_own(plan_of):
+    plan = plan_of("paper")
+    batch = Run("harvard-fairvlmed", "none", "openai-l14", "clip-ft")
+    assert list(evaluation_job(plan, batch).evaluations) == ["fairvlmed-test"]
+    assert list(probe_job(plan, batch).evaluations) == ["fairvlmed-probe"]
+    assert [folder.split("/")[1] for folder in record_folders(plan, batch)] == ["evaluate", "probe"]
+
+
+def test_a_zero_shot_method_evaluates_the_model_that_it_starts_from(plan_of):
+    batch = Run("embedded-fundus", "none", "small-baseline", "zero-shot")
+    job = evaluation_job(plan_of(), batch)
+    assert [model["spec"] for model in job.models] == [None] * 3
+    assert job.snapshots == []
+    assert job.models[0]["weights"].startswith("results/train/embedded/dataset~embedded-web/")
+
+
+def test_occupations_of_an_evaluation_are_spelled_out(plan_of):
+    batch = Run("cc12m", "baseline", "b32-r768", "clip")
+    occupations = evaluation_job(plan_of("paper"), batch).evaluations["fairface-association"]["occupations"]
+    assert "nurse" in occupations
+    assert len(occupations) == len(set(occupations)) > 50
+
+
+def test_a_mitigation_has_the_settings_of_its_task_and_grid(plan_of):
+    settings = tabular_job(plan_of(), Run("adult", model="mlp-128", method="rto-0.05", attr="sex")).settings
+    assert settings["settings"] == {"gamma": 0.05}
+    assert (settings["label"], settings["seeds"]) == ("income", list(range(10)))
+    with pytest.raises(UserError, match="has no run"):
+        tabular_job(plan_of(), Run("adult", model="mlp-128", method="rto-7", attr="sex"))
+
+
+def test_a_search_varies_one_training(plan_of):
+    job = search_job(plan_of(), "fairclip-plus-small")
+    assert job.settings["training"]["fairness"] == {"lam": 1.0, "weights": {"race": 0.5, "gender": 0.5}}
+    assert list(job.settings["space"]) == ["recipe.learning_rate", "fairness.lam"]
+    assert len(job.parts) == 2
+    assert job.scratch_of(1) == "scratch/embedded/search~fairclip-plus-small/part~1"
+
+
+def test_annotations_by_source(plan_of):
+    plan = plan_of()
+    assert len(annotation_job(plan, "embedded-web").files) == 6
+    assert annotation_job(plan, "embedded-captions").files[0].endswith("/captions.parquet")
+    assert annotation_job(plan, "fairface-labels").files == [plan.prepared_of("fairface-labels")]
+    assert annotation_job(plan, "cc12m").encoder == "data/weights/openai-b16.safetensors"
+    assert (annotation_job(plan, "cc12m").gpus, annotation_job(plan, "embedded-web").gpus) == (1, 0)
+    with pytest.raises(UserError, match="annotations: no entry of dataset 'adult'"):
+        annotation_job(plan, "adult")
+
+
+def test_a_condition_within_another_and_one_that_rewrites(plan_of):
+    plan = plan_of()
+    within = condition_job(plan, "embedded-web", "quality-filtered-proxies")
+    assert within.within == [
+        "results/balance/embedded/dataset~embedded-web/balance~quality-filtered/keep.parquet"
+    ]
+    assert within.settings["settings"]["labels"] == ["occupation", "proxy"]
+    assert len(condition_job(plan, "embedded-web", "neutralise").rewritten) == 6
+    assert within.rewritten == []
+
+
+def test_a_synthetic_dataset_is_loaded_as_its_format_and_its_counts_are_not_checked(plan_of):
+    settings = loader_settings(plan_of(), "embedded-faces")
+    assert (settings["format"], settings["subset"]) == ("fairface", True)
+    assert loader_settings(plan_of(), "adult")["subset"] is False

@@ -1,0 +1,72 @@
+"""The plan of a study: which files it comes from, and what a value of another study does to it."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from clipfair.core.paths import ROOT
+from clipfair.plan.configuration_files import configuration_files, read_configuration
+from clipfair.plan.data_needed import datasets_needed
+from clipfair.plan.loading import load_plan, load_study
+
+STUDIES = sorted(read_configuration(configuration_files(ROOT))["studies"])
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_study_of_the_repository_is_valid(study):
+    plan = load_study(study)
+    assert plan.study == study
+    assert {"adult", "credit-default"} <= set(datasets_needed(plan))
+
+
+def test_planning_does_not_import_torch():
+    code = (
+        "import sys; from clipfair.plan.loading import load_study; from clipfair.plan.targets import "
+        "study_targets; study_targets(load_study()); print('torch' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"
+
+
+def test_a_file_of_ones_own_takes_precedence(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("grids: {table5: {seeds: [3]}}\nclassifiers: {mlp-128: {epochs: 1}}\n", encoding="utf-8")
+    plan = load_study(overlays=[mine])
+    assert plan.tabular_grids["table5"].seeds == [3]
+    assert plan.configuration.classifiers["mlp-128"].epochs == 1
+    assert plan.configuration.classifiers["mlp-128"].hidden_units == 128
+
+
+def test_a_message_names_the_file_that_set_the_value(error_of):
+    files = configuration_files(ROOT)
+    config = read_configuration(files)
+    assert error_of(load_plan, config | {"study": "papre"}, files).startswith(
+        "--config: study: unknown study"
+    )
+    config["grids"]["table5"]["seeds"] = []
+    assert error_of(load_plan, config, files).startswith("--config: grids.table5.seeds: [] has 0 items")
+
+
+def test_a_message_names_the_entry_that_an_entry_is_like_and_the_role(error_of, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("studies: {embedded: {roles: {eye-recipe: fundus}}}", encoding="utf-8")
+    message = error_of(load_study, overlays=[mine])
+    assert message.startswith("config/tables/fairclip.yaml: grids.fair-clip.recipe: unknown recipe 'fundus'")
+    assert message.endswith("($eye-recipe: see studies.embedded.roles)")
+    mine.write_text("studies: {embedded: {grids: {m4-siglip: {seeds: [0, 0]}}}}", encoding="utf-8")
+    message = error_of(load_study, overlays=[mine])
+    assert message == f"{mine}: studies.embedded.grids.m4-siglip.seeds: 0 is listed twice"
+
+
+def test_numbers_may_be_written_as_numbers_or_text():
+    files = configuration_files(ROOT)
+    written = "{grids: {fair-lambda: {lams: [0.05, 1e-6, '0.0001', 1.0e-7]}}, recipes: {small: {eps: 1e-9}}}"
+    config = read_configuration(files)
+    overlay = yaml.safe_load(written)
+    config["grids"]["fair-lambda"] |= overlay["grids"]["fair-lambda"]
+    config["recipes"]["small"] |= overlay["recipes"]["small"]
+    plan = load_plan(config, files)
+    assert plan.grids["fair-lambda"].lams == ["0.05", "1e-6", "0.0001", "1e-7"]
+    assert plan.configuration.recipes["small"].eps == 1e-9

@@ -1,0 +1,97 @@
+"""`like`, a study's own grids, and its roles."""
+
+import pytest
+
+from clipfair.core.settings import Violation
+from clipfair.plan.resolve import resolve, resolve_like
+
+
+def test_an_entry_has_the_keys_of_the_one_that_it_is_like_and_chains_are_followed():
+    entries = {
+        "c": {"like": "b", "z": {"new": 1}},
+        "b": {"like": "a", "y": 2},
+        "a": {"name": "A", "x": 1, "y": 1, "z": {"old": 1}},
+    }
+    assert resolve_like(entries, "recipes") == {
+        "c": {"x": 1, "y": 2, "z": {"new": 1}},
+        "b": {"x": 1, "y": 2, "z": {"old": 1}},
+        "a": entries["a"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"a": {"like": "b"}, "bb": {}}, "unknown entry of recipes 'b' (did you mean 'bb'?); known: a, bb"),
+        ({"a": {"like": "a"}}, "a is like a: a circle; give one of them its own keys"),
+        (
+            {"a": {"like": "b"}, "b": {"like": "c"}, "c": {"like": "b"}},
+            "a is like b is like c is like b: a circle",
+        ),
+        ({"a": {"like": ["b"]}}, "unknown entry of recipes"),
+    ],
+)
+def test_like_that_leads_nowhere(entries, message):
+    with pytest.raises(Violation) as caught:
+        resolve_like(entries, "recipes")
+    assert caught.value.key[::2] == ("recipes", "like")
+    assert caught.value.message.startswith(message)
+
+
+CONFIG = {
+    "study": "mine",
+    "grids": {
+        "base": {"dataset": "$pairs", "models": ["first", "$models"], "lams": ["$lam"], "seeds": [0]},
+        "more": {"like": "base", "seeds": [1]},
+        "unused": {"dataset": "$elsewhere"},
+    },
+    "tables": {
+        "m4/a": {"grids": ["more"], "settings": {"claims": [{"shown": ["$models"]}]}},
+        "m4/b": {"annotations": ["$elsewhere"]},
+    },
+    "studies": {
+        "mine": {
+            "roles": {"pairs": "web", "models": ["second", "third"], "lam": 0.07},
+            "grids": {"base": {"seeds": [5, 6], "recipe": "fast"}, "own": {"like": "base"}},
+            "tables": ["m4/a"],
+        }
+    },
+}
+
+
+def test_roles_are_put_in_where_the_tables_of_the_study_lead():
+    found = resolve(CONFIG)
+    assert found["grids"]["more"] == {
+        "dataset": "web",
+        "models": ["first", "second", "third"],
+        "lams": [0.07],
+        "recipe": "fast",
+        "seeds": [1],
+    }
+    assert found["tables"]["m4/a"]["settings"] == {"claims": [{"shown": ["second", "third"]}]}
+    # Another study may bind these.
+    assert found["grids"]["unused"] == {"dataset": "$elsewhere"}
+    assert found["tables"]["m4/b"] == {"annotations": ["$elsewhere"]}
+
+
+def test_a_grid_of_the_study_replaces_keys_before_like_is_followed():
+    found = resolve(CONFIG)
+    assert found["grids"]["own"]["seeds"] == [5, 6]
+    assert found["grids"]["more"]["recipe"] == "fast"
+    assert CONFIG["grids"]["base"]["seeds"] == [0]
+
+
+def test_a_role_that_the_study_does_not_bind():
+    config = {**CONFIG, "studies": {"mine": {"roles": {"pair": "web"}, "tables": ["m4/a"]}}}
+    with pytest.raises(Violation) as caught:
+        resolve(config)
+    assert caught.value.key[0] in ("tables", "grids")
+    assert "unknown role of study mine" in caught.value.message
+    config["studies"]["mine"]["roles"] = {"models": [], "pair": "web", "lam": 1}
+    with pytest.raises(Violation, match=r"'\$pairs' \(did you mean '\$pair'\?\)"):
+        resolve(config)
+
+
+def test_a_study_that_is_not_there():
+    with pytest.raises(Violation, match=r"unknown study 'min' \(did you mean 'mine'\?\); known: mine"):
+        resolve({**CONFIG, "study": "min"})

@@ -1,0 +1,123 @@
+"""Tables: what they read, what their builders take, what they say of their data."""
+
+import pytest
+
+from clipfair.core.errors import UserError
+from clipfair.plan.data_needed import datasets_needed, datasets_of, without
+from clipfair.plan.table_jobs import table_job, tables_reading
+from clipfair.plan.targets import study_targets
+
+
+def test_every_table_of_a_study_reads_one_kind(plan_of):
+    plan = plan_of()
+    kinds = [tables_reading(plan, what) for what in ("tabular", "trained", "data")]
+    assert sorted(name for names in kinds for name in names) == sorted(plan.tables)
+    assert kinds[0] == ["m4/table5"]
+    assert "fairclip/search" in kinds[2]
+
+
+def test_a_table_of_trained_models_has_its_settings_and_what_its_grids_name(plan_of):
+    settings = table_job(plan_of(), "m4/figure3").settings
+    assert settings["metric"] == "parity_mean"
+    assert settings["shown"] == {"embedded-objects-representation": "Objects"}
+    assert list(settings["grids"]) == ["m4-single", "m4-two-stage"]
+    assert settings["grids"]["m4-single"]["lams"] == ["0"]
+    assert settings["seeds"] == [0, 1, 2]
+    assert settings["schedules"]["proxies-10-baseline"] == [["proxies", 0.1], ["baseline", 0.9]]
+
+
+def test_names_stand_in_the_catalogue_and_a_table_may_have_its_own(plan_of):
+    plan = plan_of()
+    row = {"name": "FairCLIP as released", "published": "FairCLIP-{attr}"}
+    assert table_job(plan, "fairclip/table5").settings["rows"]["fairclip-released"] == row
+    original = table_job(plan, "fairclip/original-table3").settings["rows"]
+    assert original["fairclip-released"]["name"] == "FairCLIP"
+    assert list(original) == ["clip-ft-released", "fairclip-released"]
+    assert table_job(plan, "fairclip/switches").settings["encoders"] == {"small-baseline": "small model"}
+
+
+def test_the_published_places_are_those_of_the_table(plan_of):
+    settings = table_job(plan_of(), "m4/table2").settings
+    assert settings["published_rows"] == {"quality-filtered": "none", "quality-filtered-proxies": "proxies"}
+    assert settings["published_datasets"]["embedded-faces-association"] == "fairface"
+    assert settings["published"] == "table2"
+    table5 = table_job(plan_of(), "m4/table5").settings
+    assert (table5["rows"]["m4"], table5["rows"]["m4-0.9"]) == ("Balancing (M4)", None)
+    assert table5["tasks"]["adult"]["published"] == "adult"
+
+
+def test_epochs_are_those_of_fine_tuned_runs(plan_of):
+    plan = plan_of()
+    keys = table_job(plan, "fairclip/epochs").epochs
+    assert len(keys) == 3 * (1 + 8 + 4 + 2)
+    assert not any("method~zero-shot" in key for key in keys)
+    assert table_job(plan, "fairclip/zero-shot").epochs == {}
+
+
+def test_a_table_of_data_names_its_files(plan_of):
+    job = table_job(plan_of(), "m4/table4")
+    assert len(job.arguments["shards"]) == len(job.arguments["annotations"]) == 6
+    # Shards lie in a folder that is made as a whole.
+    assert job.inputs[0].startswith("data/raw/embedded-web/")
+    assert not any(file.endswith(".tar") for file in job.inputs)
+    assert len(table_job(plan_of(), "m4/conditions").arguments["audits"]) == 9
+
+
+def test_a_table_that_the_study_does_not_have(plan_of):
+    with pytest.raises(
+        UserError, match=r"study 'lab' has no table 'm4/table1'; add it to studies\.lab\.tables"
+    ):
+        table_job(plan_of("lab"), "m4/table1")
+
+
+def test_a_table_says_which_data_it_is_made_from(plan_of):
+    plan = without(plan_of(overlay={"subset": ["embedded-web"]}), ["adult"])
+    job = table_job(plan, "m4/conditions")
+    assert [note.partition(":")[0] for note in job.notes] == [
+        "Synthetic data with planted biases; not comparable with the paper",
+        "Partial data (subset); not comparable with the paper",
+        "Left out of this study (missing data)",
+    ]
+    assert job.data == "synthetic, partial"
+    lab = table_job(plan_of("lab"), "m4/conditions-fairface")
+    assert (lab.data, lab.notes) == ("real", ["Real data: fairface-labels."])
+    web = table_job(plan_of("paper"), "m4/conditions-web")
+    assert "The dataset cc12m is used instead of WebLI." in web.notes
+    assert table_job(plan_of("paper"), "m4/table1").settings["incomparable"] == "cc12m instead of WebLI"
+    assert table_job(plan_of(), "m4/table1").settings["incomparable"] == "synthetic data"
+
+
+def test_without_a_dataset_its_tasks_go_and_with_the_last_the_table(plan_of):
+    plan = plan_of()
+    rest = without(plan, ["credit-default"])
+    assert {batch.dataset for batch in rest.tabular_batches("table5")} == {"adult"}
+    assert rest.left_out == ("credit-default",)
+    assert study_targets(rest) == study_targets(plan)
+    nothing = without(plan, ["adult", "credit-default"])
+    assert not [target for target in study_targets(nothing) if "m4/table5" in target]
+
+
+def test_without_pairs_all_that_is_trained_on_them_goes(plan_of):
+    plan = plan_of()
+    rest = without(plan, ["embedded-web"])
+    gone = set(plan.tables) - set(rest.tables)
+    # A list of datasets is as good without one of them.
+    assert gone | {"m4/datasets"} == {
+        table for table in plan.tables if "embedded-web" in datasets_of(plan, table)
+    }
+
+
+def test_without_an_evaluations_data_the_trainings_stay(plan_of):
+    plan = plan_of("paper")
+    rest = without(plan, ["imagenet"])
+    assert rest.batches.keys() == plan.batches.keys()
+    assert "imagenet-few-shot" not in rest.grids["m4-single"].evaluations
+    assert datasets_of(rest, "m4/table7-web") == ["coco"]
+    assert "Left out of this study (missing data): imagenet." in table_job(rest, "m4/table7-web").notes
+    assert "m4/table7-web" not in without(plan, ["imagenet", "coco"]).tables
+
+
+def test_the_datasets_of_a_study_come_with_the_tables_that_need_them(plan_of):
+    needed = datasets_needed(plan_of("lab"))
+    assert needed["adult"] == ["m4/table5"]
+    assert "fairclip/faces" in needed["fairface"]
