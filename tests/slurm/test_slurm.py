@@ -54,6 +54,10 @@ class Job(NamedTuple):
     def cancel(self) -> None:
         subprocess.run(["scancel", self.number], check=True)
 
+    def freeze(self) -> None:
+        """Stop the processes of its steps; they do nothing until SLURM ends them."""
+        subprocess.run(["scancel", "--signal=STOP", self.number], check=True)
+
     def start_now(self) -> None:
         """Do not wait the two minutes that SLURM gives a requeued job."""
         subprocess.run(["scontrol", "update", f"JobId={self.number}", "StartTime=now"], check=True)
@@ -99,10 +103,10 @@ class Cluster:
 
         return self.wait_for(found, f"{count} jobs of {rule} {states}")
 
-    def running_training(self, seed: int) -> list[Job]:
+    def running_training(self, seed: int) -> Job | None:
         """The running training of a seed."""
         jobs = [job for job in self.jobs("RUNNING") if job.rule == "train_model"]
-        return [job for job in jobs if job.wildcards.endswith(f"_{seed}")]
+        return next((job for job in jobs if job.wildcards.endswith(f"_{seed}")), None)
 
     def wait_for_checkpoint(self, seed: int, *, after: int = 0) -> int:
         """Wait for a checkpoint of a training after step ``after``, and return its step."""
@@ -218,23 +222,24 @@ def exceed_limits_and_cancel(training):
     """The next call cancels the jobs left behind. Each attempt of its own trainings then ends in another way.
 
     The first has too little memory. The second has too little time: seed 0 is asked to stop before its time
-    is up, seed 1 is killed. The third attempt of seed 0 is cancelled.
+    is up, seed 1 does not react and is killed. The third attempt of seed 0 is cancelled.
     """
     run = training.start(
         "--set-resources",
         "train_model:gpu=1",
         "train_model:mem_mb=400 if attempt == 1 else 3000",
         "train_model:runtime=1 if attempt == 2 else 30",
-        "train_model:slurm_extra='--signal=TERM@20' if wildcards.seed == '0' else ''",
+        "train_model:slurm_extra='--signal=TERM@35' if wildcards.seed == '0' else ''",
     )
     training.wait_for(lambda: "cancelled 2 jobs" in training.log.read_text(), "the jobs left behind")
     training.wait_for_jobs("train_model", "FAILED", "OUT_OF_MEMORY", count=2)
     jobs = training.wait_for_jobs("train_model", "RUNNING", count=2)
     assert sorted(job.gpus for job in jobs) == ["0", "1"]
+    training.running_training(1).freeze()
     training.wait_for_jobs("train_model", "FAILED", "OUT_OF_MEMORY", count=3)
+    third = training.wait_for(lambda: training.running_training(0), "the third attempt of seed 0")
     reached = training.wait_for_checkpoint(0)
-    [of_seed_0] = training.wait_for(lambda: training.running_training(0), "the third attempt of seed 0")
-    of_seed_0.cancel()
+    third.cancel()
     training.wait_for_checkpoint(0, after=reached)
     assert run.wait(timeout=1800) == 0, training.log.read_text()
     states = training.states("train_model")
@@ -244,7 +249,7 @@ def exceed_limits_and_cancel(training):
 
 def test_a_rule_with_two_gpus_starts_torchrun_with_two_ranks(training):
     config = training.folder / "config.yaml"
-    config.write_text(config.read_text().replace("examples: 3000000", "examples: 64000"))
+    config.write_text(config.read_text().replace("examples: 1000000", "examples: 64000"))
     run = training.start("--set-resources", "train_model:gpu=2", "--", MODEL)
     [job] = training.wait_for_jobs("train_model", "RUNNING")
     assert job.gpus == "0-1"
