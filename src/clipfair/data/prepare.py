@@ -37,7 +37,10 @@ def prepare_dataset(
         examples cannot be used. Nothing is written then.
     """
     # Imported by name, so that a job imports its own dataset's loader only.
-    frame = importlib.import_module(find_loader(dataset)).load(raw_dir)
+    loader = importlib.import_module(find_loader(dataset))
+    if not hasattr(loader, "load"):
+        raise UserError(f"dataset {dataset.id!r}: {loader.__name__} has no function load(folder); write it")
+    frame = loader.load(raw_dir)
     check_columns(frame, dataset)
     if "key" in frame:
         check_keys(frame, name=dataset.id)

@@ -8,6 +8,7 @@ from clipfair.core.catalogue import Dataset
 from clipfair.core.errors import UserError
 from clipfair.data.fetch import MANIFEST, in_mirror, lacking_in_mirror, mirror_folder
 from clipfair.data.instructions import NAME_THE_MIRROR, missing_block
+from clipfair.data.prepare import find_loader
 from clipfair.plan.data_needed import datasets_needed, without
 from clipfair.plan.study_plan import StudyPlan
 
@@ -17,8 +18,15 @@ def check_data(plan: StudyPlan) -> tuple[StudyPlan, str]:
 
     The message is empty if nothing is missing, or if what is missing is left out. A plan (a dry run) can be
     made with data missing, so it is up to the caller to stop.
+
+    Raises
+    ------
+    UserError
+        If there is no loader for a dataset that is needed.
     """
     needed, mirror = datasets_needed(plan), mirror_folder(plan.configuration.mirror)
+    for name in needed:
+        find_loader(plan.datasets[name])
     raw_dirs = {name: plan.raw_of(name) for name in needed}
     missing = missing_datasets(plan.datasets, needed, raw_dirs=raw_dirs, mirror=mirror)
     if not missing:

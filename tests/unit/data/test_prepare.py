@@ -56,6 +56,12 @@ def test_a_missing_loader_is_named(catalogue, tmp_path, error_of, loader):
     assert message.startswith(f"dataset 'my-data': no module {name} with load(folder)")
 
 
+def test_a_module_without_load_is_named(catalogue, tmp_path, error_of):
+    dataset = replace(catalogue["adult"], loader="json.decoder")
+    message = error_of(prepare_dataset, dataset, tmp_path, tmp_path / "table.parquet")
+    assert message == "dataset 'adult': json.decoder has no function load(folder); write it"
+
+
 def test_the_digest_of_a_loader_of_ones_own_follows_its_code(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(code_digest, "_read_module", code_digest._read_module.__wrapped__)  # no cache

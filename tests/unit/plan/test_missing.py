@@ -1,11 +1,15 @@
 """What only a person can get is told at once, before any job."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from clipfair.core.paths import ROOT
 from clipfair.data.fetch import MANIFEST, fetch_dataset
-from clipfair.plan.missing import missing_datasets, missing_message
+from clipfair.plan.configuration_files import configuration_files, read_configuration
+from clipfair.plan.loading import load_plan
+from clipfair.plan.missing import check_data, missing_datasets, missing_message
 
 NEEDED = {
     "webli": ["m4/table1"],
@@ -87,3 +91,10 @@ def test_every_gated_set_says_what_to_do(catalogue, error_of, tmp_path):
         if dataset.layouts:
             assert f"into <mirror>/{dataset.id}" in message
             assert "it will be checked by" in message
+
+
+def test_a_dataset_without_loader_is_an_error_before_any_job(error_of):
+    plan = load_plan(read_configuration(configuration_files(ROOT)), configuration_files(ROOT))
+    adult = replace(plan.datasets["adult"], loader="no_such_module")
+    changed = replace(plan, datasets={**plan.datasets, "adult": adult})
+    assert "dataset 'adult': no module clipfair.data.datasets.no_such_module" in error_of(check_data, changed)
