@@ -48,7 +48,7 @@ def make_data(config: Configuration, names: set[str], folder: Path) -> dict[str,
     return places
 
 
-def make_models(line: dict, seeds: int, snapshots: int, folder: Path) -> list[dict]:
+def make_models(settings: dict, seeds: int, snapshots: int, folder: Path) -> list[dict]:
     """Models with random weights, in the files that a training writes."""
     from safetensors.torch import save_file
 
@@ -61,12 +61,12 @@ def make_models(line: dict, seeds: int, snapshots: int, folder: Path) -> list[di
         (place / "snapshots").mkdir(parents=True)
         files = [f"snapshots/{1000 * (number + 1)}" for number in range(snapshots)]
         for number, name in enumerate(["model", *files]):
-            state = build(line, None, 100 * seed + number).model.state_dict()
+            state = build(settings, None, 100 * seed + number).model.state_dict()
             save_file(state, place / f"{name}.safetensors")
         (place / "spec.json").write_text(json.dumps({"examples": 1000 * (snapshots + 1)}))
         files = {"weights": "model.safetensors", "snapshots": "snapshots", "spec": "spec.json"}
         places = {name: str(place / file) for name, file in files.items()}
-        found.append({"run": asdict(run), "line": line, **places})
+        found.append({"run": asdict(run), "settings": settings, **places})
     return found
 
 

@@ -20,7 +20,7 @@ class EvaluationJob:
     Attributes
     ----------
     runs : the levels of the key of each seed's run.
-    models : of each run: ``run``, ``line`` (the settings of the model), and the files ``weights``,
+    models : of each run: ``run``, ``settings`` of the model, and the files ``weights``,
         ``snapshots`` and ``spec``, None where it has none.
     files : all files of the models, which must be made first.
     snapshots : the folders of their snapshots.
@@ -108,7 +108,7 @@ def _model(plan: StudyPlan, run: Run) -> dict:
     trained, start = plan.is_trained(run), start_weights(plan, run)
     return {
         "run": asdict(run),
-        "line": model_settings(plan, run.model),
+        "settings": model_settings(plan, run.model),
         "weights": plan.path_of(paths.MODEL, run) if trained else next(iter(start), None),
         "snapshots": plan.path_of(paths.SNAPSHOTS, run) if trained else None,
         "spec": plan.path_of(paths.MODEL_SPEC, run) if trained else None,

@@ -79,8 +79,8 @@ def embed(
     Parameters
     ----------
     models
-        The runs of one batch, each with ``run`` (the seven levels), ``line`` (the model's entry of the
-        configuration), ``weights`` (a file; None for random weights), ``snapshots`` (a folder of
+        The runs of one batch, each with ``run`` (the seven levels), ``settings`` (the model's entry of
+        the configuration), ``weights`` (a file; None for random weights), ``snapshots`` (a folder of
         ``<examples>.safetensors``, or None) and ``spec`` (the training's spec.json; None if it was not
         trained).
     datasets
@@ -129,11 +129,11 @@ def _find_sources(model: Mapping) -> list[CheckpointSource]:
     snapshots = {int(file.stem): str(file) for file in files}
     return [
         *(
-            CheckpointSource(run, model["line"], snapshots[number], number, final=False)
+            CheckpointSource(run, model["settings"], snapshots[number], number, final=False)
             for number in sorted(snapshots)
             if number != examples
         ),
-        CheckpointSource(run, model["line"], model["weights"], examples, final=True),
+        CheckpointSource(run, model["settings"], model["weights"], examples, final=True),
     ]
 
 

@@ -40,8 +40,9 @@ def fit_probes(
     Parameters
     ----------
     models
-        The runs of one batch, each with ``run`` (the seven levels), ``line`` (the model's entry of the
-        configuration), ``weights`` (a file; None for random weights) and ``spec`` (the training's, or None).
+        The runs of one batch, each with ``run`` (the seven levels), ``settings`` (the model's entry of
+        the configuration), ``weights`` (a file; None for random weights) and ``spec`` (the training's
+        spec.json, or None).
     dataset
         ``table`` (prepared) and ``raw`` (folder) of the dataset of all ``evaluations``.
     evaluations
@@ -62,7 +63,7 @@ def fit_probes(
         images: dict[str, ProbeImages] = {}
         for model in models:
             seed = model["run"]["seed"]
-            built = build(model["line"], model["weights"], seed)
+            built = build(model["settings"], model["weights"], seed)
             built.model.to(device).eval()
             images = images or {
                 part: ProbeImages(rows, dataset["raw"], size=built.size, threads=threads)
@@ -83,7 +84,7 @@ def fit_probes(
                 run=model["run"],
                 evaluation=name,
                 settings=settings,
-                model_digest=weights_digest(model["line"], model["weights"], seed),
+                model_digest=weights_digest(model["settings"], model["weights"], seed),
                 data_digest=digest,
             )
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from clipfair.metrics.evaluated_distances import EVALUATED, PREFIX
 from clipfair.plan.configuration.recipes import Prompts
 from clipfair.plan.configuration.types import (
     CatalogueEntry,
@@ -19,15 +20,7 @@ from clipfair.plan.configuration.types import (
 
 Template = Annotated[str, Field(pattern=r"\{\}")]
 Where = Annotated[dict[str, Any], Field(min_length=1)]
-GroupDistance = word_or_own(
-    "sinkhorn",
-    "wasserstein",
-    "scale_free",
-    "laplacian",
-    "square_sinkhorn",
-    "square_wasserstein",
-    "square_scale_free",
-)
+GroupDistance = word_or_own(*(name.removeprefix(PREFIX) for name in EVALUATED))
 
 
 class ModelEvaluation(CatalogueEntry):

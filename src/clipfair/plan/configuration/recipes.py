@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from clipfair.core.settings import SettingsModel
+from clipfair.metrics.evaluated_distances import EVALUATED
 from clipfair.plan.configuration.types import (
     CatalogueEntry,
     Count,
@@ -18,7 +19,8 @@ from clipfair.plan.configuration.types import (
     word_or_own,
 )
 
-TrackedDistance = word_or_own("distance_sinkhorn", "distance_wasserstein", "distance_scale_free")
+# Training has the paired scores alone, not those of L L.
+TrackedDistance = word_or_own(*(name for name in EVALUATED if "square" not in name))
 Prompts = Annotated[list[str], Field(min_length=2, max_length=2)]
 FINE_TUNING = ("epochs", "label", "attributes", "prompts", "splits")
 

@@ -98,7 +98,7 @@ def models(tmp_path):
         found.append(
             {
                 "run": vars(a_run(seed)),
-                "line": MODEL,
+                "settings": MODEL,
                 "weights": str(folder / "model.safetensors"),
                 "snapshots": str(folder / "snapshots"),
                 "spec": str(folder / "spec.json"),

@@ -75,7 +75,7 @@ def model(seed=0, **other):
         "attr": "none",
         "lam": "0",
     }
-    return {"run": {**levels, "seed": seed}, "line": MODEL, "weights": None, "spec": None, **other}
+    return {"run": {**levels, "seed": seed}, "settings": MODEL, "weights": None, "spec": None, **other}
 
 
 def test_it_writes_the_files_of_an_evaluation(tmp_path, dataset):
