@@ -16,7 +16,7 @@ class GeneratedDataset(CatalogueEntry):
     """A part of the synthetic world, written in the format of a real dataset."""
 
     part: Literal["web", "faces", "named-faces", "scenes", "objects", "textures", "captions", "fundus"]
-    """Part of the synthetic world (docs/embedded-world.md)."""
+    """Part of the synthetic world (docs/synthetic-data.md)."""
     format: str
     """Id of the dataset whose file format and loader it has."""
     seed: Whole = 0

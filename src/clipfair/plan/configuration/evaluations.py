@@ -103,7 +103,7 @@ class RetrievalEvaluation(ModelEvaluation):
 
 
 class GroupFairnessEvaluation(ModelEvaluation):
-    """Zero-shot detection of a binary label, by group (docs/fairclip-evaluation.md)."""
+    """Zero-shot detection of a binary label, by group (docs/fairclip-protocol.md)."""
 
     kind: Literal["group_fairness"]
     label: str

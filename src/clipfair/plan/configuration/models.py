@@ -157,7 +157,7 @@ class BertTokenizer(SettingsModel):
 
 
 class Blip2Model(TrainableModel):
-    """BLIP2's first stage: a frozen image tower and a Q-Former (docs/fairclip-evaluation.md)."""
+    """BLIP2's first stage: a frozen image tower and a Q-Former (docs/fairclip-protocol.md)."""
 
     kind: Literal["blip2"]
     tower: dict[str, Any]
