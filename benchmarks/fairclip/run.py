@@ -29,7 +29,6 @@ from clipfair.metrics.evaluated_distances import EXACT
 from clipfair.models.build import build
 from clipfair.models.interface import BuiltModel
 from clipfair.plan.configuration.methods import VARIANTS
-from clipfair.plan.fairness import Fairness
 from clipfair.train.fairclip.objective import FairclipObjective
 from clipfair.train.finetuning.batches import GroupedBatches
 from clipfair.train.finetuning.examples import Examples, cut_texts, read_splits
@@ -173,9 +172,12 @@ def steps(case: Case, method: str) -> Iterator[dict]:
     """Our step and the released one: their differences, and their times from files and from memory."""
     model, variant, lam = case.built.model, VARIANTS[method], LAMS[method]
     objective = FairclipObjective(
-        variant.model_copy(update={"precision": "fp32"}), Fairness(lam, {"race": 1}), ["race"] * 3, case.built
+        {**variant.model_dump(), "precision": "fp32"},
+        {"lam": lam, "weights": {"race": 1}},
+        ["race"] * 3,
+        case.built,
     )
-    sinkhorn = {key: value for key, value in variant.distance.items() if key != "kind"}
+    sinkhorn = {key: value for key, value in variant.model_dump()["distance"].items() if key != "kind"}
     batches, first, pairs = iter(case.batches()), next(iter(case.batches())).to(case.device), case.pairs()
 
     def ours(batch: Batch) -> Tensor:

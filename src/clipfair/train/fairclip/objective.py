@@ -1,4 +1,4 @@
-"""FairCLIP's loss, in every form of :class:`clipfair.plan.configuration.methods.Switches`.
+"""FairCLIP's loss, in every form of the switches of docs/fairclip-methods.md.
 
     loss = CE(L) + lam * sum over attributes of weight * sum over groups of D(batch scores, group scores)
 
@@ -13,8 +13,6 @@ from torch import Tensor, nn
 
 from clipfair.metrics.distances import group_distances
 from clipfair.models.interface import BuiltModel
-from clipfair.plan.configuration.methods import Switches
-from clipfair.plan.fairness import Fairness
 from clipfair.train.fairclip.half_precision import GradientRounding, round_weights, to_half
 from clipfair.train.fairclip.scores import normalise, pair_scores, square_scores
 from clipfair.train.finetuning.batches import GROUP_KEYS, GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS
@@ -42,9 +40,9 @@ class FairclipObjective:
     Parameters
     ----------
     switches
-        The settings of the method.
+        The settings of the method: the value of every switch, plain.
     fairness
-        λ and the weights of the attributes; None for the contrastive loss alone.
+        ``lam`` (λ) and ``weights`` (of each attribute); None for the contrastive loss alone.
     attribute_of
         The attribute of each group batch, in their order.
     built
@@ -52,11 +50,11 @@ class FairclipObjective:
     """
 
     def __init__(
-        self, switches: Switches, fairness: Fairness | None, attribute_of: Sequence[str], built: BuiltModel
+        self, switches: Mapping, fairness: Mapping | None, attribute_of: Sequence[str], built: BuiltModel
     ):
         self.switches, self.fairness, self.built = switches, fairness, built
         self.attribute_of = list(attribute_of)
-        self.is_half = switches.precision == "fp16_roundtrip"
+        self.is_half = switches["precision"] == "fp16_roundtrip"
         self.gradients: GradientRounding | None = None
 
     def prepare(self, model: nn.Module) -> None:
@@ -69,15 +67,15 @@ class FairclipObjective:
         """Return the parameters of the towers, or all; a switch decides on the temperature."""
         for name, parameter in model.named_parameters():
             if name == TEMPERATURE:
-                is_trained = self.switches.logit_scale == "trained"
+                is_trained = self.switches["logit_scale"] == "trained"
             else:
-                is_trained = self.switches.trained == "all" or in_towers(name)
+                is_trained = self.switches["trained"] == "all" or in_towers(name)
             if is_trained:
                 yield name, parameter
 
     def terms(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss``, its parts ``contrastive`` and ``fairness`` (without λ), and the mean ``score``."""
-        is_training = self.switches.mode == "train"
+        is_training = self.switches["mode"] == "train"
         if model.training != is_training:
             model.train(is_training)
         images, texts = embed(model, batch)
@@ -86,11 +84,11 @@ class FairclipObjective:
         if self.fairness is None:
             self._record_scores(logits.diagonal(), batch.keys)
             return {"loss": contrastive, "contrastive": contrastive.detach()}
-        scores = logits.diagonal() if self.switches.score == "diag" else square_scores(logits)
+        scores = logits.diagonal() if self.switches["score"] == "diag" else square_scores(logits)
         scores = self._rounded(scores, batch.keys)
         self._record_scores(scores, batch.keys)
         fairness = self._fairness(scores, self._group_scores(model, batch))
-        loss = contrastive if self.switches.overwritten else contrastive + self.fairness.lam * fairness
+        loss = contrastive if self.switches["overwritten"] else contrastive + self.fairness["lam"] * fairness
         logged = {"contrastive": contrastive, "fairness": fairness, "score": scores.mean()}
         return {"loss": loss, **{name: value.detach() for name, value in logged.items()}}
 
@@ -116,18 +114,18 @@ class FairclipObjective:
         return list(self._rounded(torch.cat(scores), keys).split(sizes))
 
     def _pair_scores(self, images: Tensor, texts: Tensor, scale: Tensor) -> Tensor:
-        if self.switches.score == "diag":
+        if self.switches["score"] == "diag":
             return pair_scores(images, texts, scale)
         logits = scale * images @ texts.T
         return square_scores(logits.half().float() if self.is_half else logits)
 
     def _fairness(self, scores: Tensor, groups: Sequence[Tensor]) -> Tensor:
-        if self.switches.normalise == "both":
+        if self.switches["normalise"] == "both":
             scores = normalise(scores)
-        if self.switches.normalise != "none":
+        if self.switches["normalise"] != "none":
             groups = [normalise(group) for group in groups]
-        values = group_distances(self.switches.distance, scores, groups)
-        if self.switches.nan_to_zero:
+        values = group_distances(self.switches["distance"], scores, groups)
+        if self.switches["nan_to_zero"]:
             values = values.nan_to_num(nan=0.0)
         return values @ self._group_weights(values)
 
@@ -135,11 +133,11 @@ class FairclipObjective:
         """Return the weight of each group's distance: (G,)."""
         weights = []
         for attribute in self.attribute_of:
-            weight = self.fairness.weights[attribute]
-            if self.switches.group_reduction == "mean":
+            weight = self.fairness["weights"][attribute]
+            if self.switches["group_reduction"] == "mean":
                 weight /= self.attribute_of.count(attribute)
-            if self.switches.divide_by_attributes:
-                weight /= len(self.fairness.weights)
+            if self.switches["divide_by_attributes"]:
+                weight /= len(self.fairness["weights"])
             weights.append(weight)
         return torch.tensor(weights, dtype=like.dtype, device=like.device)
 

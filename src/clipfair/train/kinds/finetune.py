@@ -10,8 +10,6 @@ from clipfair.core import paths
 from clipfair.core.errors import UserError
 from clipfair.metrics.distances import check_distance
 from clipfair.models.interface import BuiltModel
-from clipfair.plan.configuration.methods import Switches
-from clipfair.plan.fairness import Fairness
 from clipfair.train.fairclip.half_precision import WeightRounding
 from clipfair.train.fairclip.objective import FairclipObjective
 from clipfair.train.finetuning.batches import GroupedBatches
@@ -37,10 +35,10 @@ def make_parts(
     Parameters
     ----------
     settings
-        The method's settings are :class:`~clipfair.plan.configuration.methods.Switches`. ``fairness`` has the
-        arguments of :class:`~clipfair.plan.fairness.Fairness`, or is None. The recipe has
-        ``batch_size``, ``group_batch_size``, ``epochs``, ``prompts`` (of label 0, of label 1), ``tracked``
-        (distances measured each epoch), and the entries that :mod:`clipfair.train.finetuning.examples` reads.
+        The method's settings are the values of all switches (docs/fairclip-methods.md). ``fairness`` has
+        ``lam`` (λ) and ``weights`` (of each attribute), or is None. The recipe has ``batch_size``,
+        ``group_batch_size``, ``epochs``, ``prompts`` (of label 0, of label 1), ``tracked`` (distances
+        measured each epoch), and the entries that :mod:`clipfair.train.finetuning.examples` reads.
     data
         ``raw``, ``table`` and ``cache``.
     out
@@ -53,13 +51,13 @@ def make_parts(
     """
     recipe, seed = settings["recipe"], settings["run"]["seed"]
     _check_recipe(recipe, process)
-    switches = Switches(**settings["method"]["settings"])
-    if switches.distance is not None:
-        check_distance(switches.distance, where="methods: distance")
-    fairness = settings["fairness"] and Fairness(**settings["fairness"])
-    attributes = [] if fairness is None else list(fairness.weights)
+    # Plain values, not a model of the configuration: an edit of its schema must not train a model again.
+    switches, fairness = settings["method"]["settings"], settings["fairness"]
+    if switches["distance"] is not None:
+        check_distance(switches["distance"], where="methods: distance")
+    attributes = [] if fairness is None else list(fairness["weights"])
     cache = data.get("cache", scratch)
-    splits = read_splits(recipe, data, built, subsample=switches.subsample, seed=seed, cache=cache)
+    splits = read_splits(recipe, data, built, subsample=switches["subsample"], seed=seed, cache=cache)
     check_size("training split", len(splits["train"]), recipe["batch_size"])
     check_groups(splits, attributes)
     source, attribute_of = _make_source(switches, recipe, splits["train"], built, attributes, seed)
@@ -67,7 +65,7 @@ def make_parts(
     built.model.to(process.device)
     tracker.measure_epoch(0, built.model)
     # The weights are rounded before they are measured.
-    rounding = [WeightRounding()] if switches.precision == "fp16_roundtrip" else []
+    rounding = [WeightRounding()] if switches["precision"] == "fp16_roundtrip" else []
     return TrainingParts(
         source=source,
         objective=FairclipObjective(switches, fairness, attribute_of, built),
@@ -77,13 +75,13 @@ def make_parts(
         facts={
             "raw": str(data["raw"]),
             "splits": {name: len(examples) for name, examples in splits.items()},
-            "switches": switches.model_dump(),
+            "switches": dict(switches),
         },
     )
 
 
 def _make_source(
-    switches: Switches,
+    switches: Mapping,
     recipe: Mapping,
     train: Examples,
     built: BuiltModel,
@@ -99,15 +97,15 @@ def _make_source(
         batch_size=recipe["batch_size"],
         group_batch_size=recipe["group_batch_size"],
         seed=seed,
-        shared=switches.generators == "shared",
-        drop_last=switches.drop_last,
-        mismatched=switches.mismatched_pairs,
+        shared=switches["generators"] == "shared",
+        drop_last=switches["drop_last"],
+        mismatched=switches["mismatched_pairs"],
     )
     return source, [name for name, _ in groups]
 
 
 def _make_tracker(
-    switches: Switches,
+    switches: Mapping,
     recipe: Mapping,
     splits: Mapping[str, Examples],
     built: BuiltModel,
@@ -124,10 +122,10 @@ def _make_tracker(
         tracked=recipe["tracked"],
         steps_per_epoch=steps_per_epoch,
         batch_size=recipe["batch_size"],
-        selection=switches.selection,
-        unit_length=switches.selection_scores == "cosine",
-        drop_last=switches.drop_last_validation,
-        saved_as_half=switches.saved == "fp16",
+        selection=switches["selection"],
+        unit_length=switches["selection_scores"] == "cosine",
+        drop_last=switches["drop_last_validation"],
+        saved_as_half=switches["saved"] == "fp16",
         path=out["epochs"],
         failure=str(Path(scratch, paths.FAILURE.format(rank=process.rank))),
         device=process.device,

@@ -11,7 +11,6 @@ from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 from benchmarks.fairclip.reference import released_loss
 from clipfair.core.errors import UserError
 from clipfair.plan.configuration.methods import VARIANTS, FinetuneMethod, Switches
-from clipfair.plan.fairness import Fairness
 from clipfair.train.fairclip import objective as objective_module
 from clipfair.train.fairclip.objective import FairclipObjective, in_towers
 from clipfair.train.finetuning.batches import GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS, GroupedBatches
@@ -48,7 +47,8 @@ def batch(tmp_path_factory, built):
 
 
 def make(switches, built, lam=0.5, weights=BOTH):
-    return FairclipObjective(switches, Fairness(lam, weights), ATTRIBUTE_OF, built)
+    fairness = {"lam": lam, "weights": weights}
+    return FairclipObjective(switches.model_dump(), fairness, ATTRIBUTE_OF, built)
 
 
 def run(objective, batch, model=None):
@@ -80,9 +80,9 @@ BLURS = {"fairclip-released": 20, "fairclip-corrected": 0.01, "a-fairclip": 0.5}
 def test_loss_and_gradients_equal_those_of_the_released_step(variant, built, batch):
     sinkhorn = {"p": 2, "blur": BLURS[variant], "scaling": 0.5, "diameter": None}
     entry = {"variant": variant, "distance": {"kind": "sinkhorn", **sinkhorn}, "precision": "fp32"}
-    objective = FairclipObjective(
-        FinetuneMethod(kind="finetune", **entry).switches, Fairness(0.01, {"race": 1}), ["race"] * 3, built
-    )
+    switches = FinetuneMethod(kind="finetune", **entry).job_settings()
+    fairness = {"lam": 0.01, "weights": {"race": 1}}
+    objective = FairclipObjective(switches, fairness, ["race"] * 3, built)
     three = batch.extra[GROUP_SIZES][:3]
     extra = {
         GROUP_SIZES: three,
@@ -168,7 +168,7 @@ def test_the_mean_over_groups_is_the_sum_over_their_number(built, batch):
 
 def test_an_overwritten_loss_is_computed_and_not_trained_on(built, batch):
     terms, gradients = run(make(changed(overwritten=True), built), batch)
-    plain, of_contrastive = run(FairclipObjective(BASE, None, [], built), batch)
+    plain, of_contrastive = run(FairclipObjective(BASE.model_dump(), None, [], built), batch)
     kept, _ = run(make(BASE, built), batch)
     assert terms["loss"] == plain["loss"]
     assert terms["fairness"] == kept["fairness"]
@@ -177,7 +177,7 @@ def test_an_overwritten_loss_is_computed_and_not_trained_on(built, batch):
 
 def test_lam_0_trains_on_the_contrastive_loss(built, batch):
     _, gradients = run(make(BASE, built, lam=0.0), batch)
-    _, of_contrastive = run(FairclipObjective(BASE, None, [], built), batch)
+    _, of_contrastive = run(FairclipObjective(BASE.model_dump(), None, [], built), batch)
     for name, gradient in of_contrastive.items():
         torch.testing.assert_close(gradients[name], gradient)
 
@@ -221,7 +221,7 @@ def test_a_score_beyond_16_bits_is_reported(built, batch):
 
 
 def trained(model, **change):
-    objective = FairclipObjective(changed(**change), None, [], make_model())
+    objective = FairclipObjective(changed(**change).model_dump(), None, [], make_model())
     return {name for name, _ in objective.parameters(model)}
 
 
