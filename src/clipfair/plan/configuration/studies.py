@@ -127,9 +127,9 @@ class Table(CatalogueEntry):
     """A table, and a figure where it is drawn; its id `<paper>/<table>` is its place in results/tables."""
 
     builder: str
-    """Module in src/clipfair/tables/<paper>."""
+    """Module in `src/clipfair/tables/<paper>`."""
     figure: str | None = None
-    """Module <figure>_figure in src/clipfair/tables/<paper> that draws it."""
+    """Module `<figure>_figure` beside it that draws it; null: it is not drawn."""
     grids: Ids = []
     """Ids in `grids`, whose evaluations it reads."""
     annotations: Ids = []
