@@ -224,12 +224,13 @@ def exceed_limits_and_cancel(training):
     The first has too little memory. The second has too little time: seed 0 is asked to stop before its time
     is up, seed 1 does not react and is killed. The third attempt of seed 0 is cancelled.
     """
+    # SLURM looks at time limits every 30 seconds, and may send the signal so much earlier.
     run = training.start(
         "--set-resources",
         "train_model:gpu=1",
         "train_model:mem_mb=400 if attempt == 1 else 3000",
-        "train_model:runtime=1 if attempt == 2 else 30",
-        "train_model:slurm_extra='--signal=TERM@35' if wildcards.seed == '0' else ''",
+        "train_model:runtime=30 if attempt != 2 else 2 if wildcards.seed == '0' else 1",
+        "train_model:slurm_extra='--signal=TERM@70' if wildcards.seed == '0' else ''",
     )
     training.wait_for(lambda: "cancelled 2 jobs" in training.log.read_text(), "the jobs left behind")
     training.wait_for_jobs("train_model", "FAILED", "OUT_OF_MEMORY", count=2)
