@@ -275,11 +275,11 @@ def get_probes(wildcards):
 
 
 def get_probed_table(wildcards):
-    return probe_job(PLAN, get_run(wildcards)).tables
+    return probe_job(PLAN, get_run(wildcards)).tables[0]
 
 
 def get_probed_raw(wildcards):
-    return probe_job(PLAN, get_run(wildcards)).raw
+    return probe_job(PLAN, get_run(wildcards)).raw[0]
 
 
 def get_probed_models(wildcards):
