@@ -29,13 +29,24 @@ class ClassifierSettings(SettingsModel):
     """Examples in a step."""
     epochs: int = Field(6, ge=1)
     """Passes over the training data; there is no early stopping."""
+    library: Literal["clipfair", "scikit-learn"] = "clipfair"
+    """The implementation. scikit-learn: its `MLPClassifier` with its default L2 penalty of 0.0001, four times
+    slower."""
 
 
-class BaselineSettings(SettingsModel):
-    """No settings: the base classifier, no mitigation."""
+class MitigationSettings(SettingsModel):
+    """The settings of every mitigation method."""
+
+    split_seed: int | None = Field(None, ge=0)
+    """Seed of one split for all repeats, which then differ in the initial weights, the order of the
+    minibatches and random decisions; by default a repeat has its own split."""
 
 
-class ReductionSettings(SettingsModel):
+class BaselineSettings(MitigationSettings):
+    """No settings of its own: the base classifier, no mitigation."""
+
+
+class ReductionSettings(MitigationSettings):
     """fairlearn's ``ExponentiatedGradient`` under demographic parity: its names and defaults."""
 
     difference_bound: float = Field(0.01, gt=0)
@@ -47,7 +58,7 @@ class ReductionSettings(SettingsModel):
     """Iterations at most; each fits two or three classifiers."""
 
 
-class ThresholdOptimizerSettings(SettingsModel):
+class ThresholdOptimizerSettings(MitigationSettings):
     """fairlearn's ``ThresholdOptimizer`` under demographic parity."""
 
     predict_method: Literal["predict", "predict_proba"] = "predict"
@@ -56,7 +67,7 @@ class ThresholdOptimizerSettings(SettingsModel):
     probabilities, for which the method was made."""
 
 
-class RTOSettings(SettingsModel):
+class RTOSettings(MitigationSettings):
     """Randomized threshold optimizer: the names and defaults of the authors' code."""
 
     gamma: float = Field(1.0, gt=0)
@@ -67,19 +78,19 @@ class RTOSettings(SettingsModel):
     """The mean decision of all groups; mean: the mean predicted probability."""
 
 
-class CorrelationRemoverSettings(SettingsModel):
+class CorrelationRemoverSettings(MitigationSettings):
     """fairlearn's ``CorrelationRemover``: its name and default."""
 
     alpha: float = Field(1.0, ge=0, le=1)
     """Share of the correlation to remove."""
 
 
-class R2BSettings(SettingsModel):
-    """No settings: gamma and eta of the authors' code only change how it converges to the projection, and
-    their default eps = 0 asks for exact agreement."""
+class R2BSettings(MitigationSettings):
+    """No settings of its own: gamma and eta of the authors' code only change how it converges to the
+    projection, and their default eps = 0 asks for exact agreement."""
 
 
-class M4MitigationSettings(M4Options):
+class M4MitigationSettings(MitigationSettings, M4Options):
     """M4 on the training rows: what section 5 of the paper leaves open and appendix A.2.4 does not say."""
 
     use: Literal["subsample", "reweigh"] = "subsample"
@@ -96,7 +107,7 @@ class M4MitigationSettings(M4Options):
         return self
 
 
-MITIGATION_SETTINGS: dict[str, type[SettingsModel]] = {
+MITIGATION_SETTINGS: dict[str, type[MitigationSettings]] = {
     "baseline": BaselineSettings,
     "reduction": ReductionSettings,
     "threshold_optimizer": ThresholdOptimizerSettings,
@@ -107,7 +118,7 @@ MITIGATION_SETTINGS: dict[str, type[SettingsModel]] = {
 }
 
 
-def parse_mitigation(kind: str, values: Mapping) -> SettingsModel:
+def parse_mitigation(kind: str, values: Mapping) -> MitigationSettings:
     """The settings of the method ``kind`` from plain values; what is not named has its default.
 
     Raises

@@ -140,11 +140,14 @@ def _tabular_settings(plan: StudyPlan, table: Table) -> dict:
     """The rows and columns of a table of mitigations, in order, with their names in the published table."""
     [grid] = [plan.tabular_grids[name] for name in table.grids]
     places = plan.published.get(table.published)
-    rows, datasets = (places.rows, places.datasets) if places else ({}, {})
+    rows = places.rows if places else {}
+    variants = places.variants if places else {}
+    datasets = places.datasets if places else {}
     tasks = {name: plan.configuration.tasks[name].job_settings() for name in grid.tasks}
     return {
         "tasks": {name: {**task, "published": datasets.get(name)} for name, task in tasks.items()},
         "rows": {name: rows.get(name) for name in grid.mitigations},
+        "variants": {name: variants[name] for name in grid.mitigations if name in variants},
         "seeds": grid.seeds,
     }
 
@@ -199,7 +202,7 @@ def _published_places(plan: StudyPlan, table: Table) -> dict[str, dict[str, str]
     places = plan.published.get(table.published)
     if places is None:
         return {}
-    return {f"published_{key}": dict(value) for key, value in places.model_dump().items()}
+    return {f"published_{key}": dict(value) for key, value in places.model_dump(exclude={"variants"}).items()}
 
 
 def _with_names(settings: object, plan: StudyPlan) -> object:

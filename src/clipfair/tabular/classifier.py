@@ -110,14 +110,32 @@ class Adam:
             parameter -= rate * mean / (np.sqrt(square) + np.float32(STABILITY))
 
 
-def make_classifier(settings: ClassifierSettings, *, seed: int) -> MLP:
+def make_classifier(settings: ClassifierSettings, *, seed: int) -> ClassifierMixin:
     """An unfitted base classifier."""
+    if settings.library == "scikit-learn":
+        return _scikit_learn_classifier(settings, seed)
     return MLP(
         hidden_units=settings.hidden_units,
         learning_rate=settings.learning_rate,
         batch_size=settings.batch_size,
         epochs=settings.epochs,
         seed=seed,
+    )
+
+
+def _scikit_learn_classifier(settings: ClassifierSettings, seed: int) -> ClassifierMixin:
+    """The same classifier by scikit-learn, which accepts weights of examples since its version 1.7."""
+    # Imported here because no other job needs it.
+    from sklearn.neural_network import MLPClassifier
+
+    return MLPClassifier(
+        (settings.hidden_units,),
+        learning_rate_init=settings.learning_rate,
+        batch_size=settings.batch_size,
+        max_iter=settings.epochs,
+        # Never stop early: the number of epochs is a setting.
+        n_iter_no_change=settings.epochs,
+        random_state=seed,
     )
 
 

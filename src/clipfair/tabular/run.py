@@ -61,7 +61,8 @@ def evaluate_mitigation(
     method = importlib.import_module(f"clipfair.tabular.methods.{kind}")
     repeats, predictions = [], []
     for seed in progress(seeds, unit="repeat", what=kind):
-        data = split_data(table, label=label, sensitive=sensitive, protocol=protocol, seed=seed)
+        split_seed = seed if parsed.split_seed is None else parsed.split_seed
+        data = split_data(table, label=label, sensitive=sensitive, protocol=protocol, seed=split_seed)
         classifier = make_classifier(protocol.classifier, seed=seed)
         outcome = method.fit_predict(data, parsed, classifier=classifier, seed=seed)
         metrics = evaluate_predictions(

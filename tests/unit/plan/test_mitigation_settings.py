@@ -15,7 +15,8 @@ def test_every_setting_has_a_default_and_a_description(kind):
     ("kind", "values", "message"),
     [
         ("magic", {}, "unknown mitigation method 'magic'; known: baseline, correlation_remover"),
-        ("baseline", {"gamma": 1}, "baseline: unknown setting 'gamma'; known: none"),
+        ("baseline", {"gamma": 1}, "baseline: unknown setting 'gamma'; known: split_seed"),
+        ("baseline", {"split_seed": -1}, "split_seed: -1 should be greater than or equal to 0"),
         ("correlation_remover", {"alpha": 2}, "alpha: 2 should be less than or equal to 1"),
         ("reduction", {"difference_bound": 0}, "difference_bound: 0 should be greater than 0"),
         ("reduction", {"eps": -1}, "eps: -1 should be greater than 0"),
@@ -52,6 +53,7 @@ def test_reweighing_at_a_given_rate_needs_no_largest_weight():
         ({"hidden_units": 0}, "classifier.hidden_units: 0 should be greater than or equal to 1"),
         ({"epochs": 1.5}, "classifier.epochs: 1.5 should be a valid integer"),
         ({"batch_size": "all"}, "classifier.batch_size: 'all' should be a valid integer"),
+        ({"library": "keras"}, "classifier.library: 'keras' should be 'clipfair' or 'scikit-learn'"),
         ({"learning_rate": 0}, "classifier.learning_rate: 0 should be greater than 0"),
     ],
 )

@@ -12,7 +12,7 @@ def test_every_table_of_a_study_reads_one_kind(plan_of):
     plan = plan_of()
     kinds = [tables_reading(plan, what) for what in ("tabular", "trained", "data")]
     assert sorted(name for names in kinds for name in names) == sorted(plan.tables)
-    assert kinds[0] == ["m4/table5"]
+    assert kinds[0] == ["m4/table5", "m4/table5-readings", "m4/table5-rankings", "m4/table5-sklearn"]
     assert "fairclip/search" in kinds[2]
 
 
@@ -34,6 +34,13 @@ def test_names_stand_in_the_catalogue_and_a_table_may_have_its_own(plan_of):
     assert original["fairclip-released"]["name"] == "FairCLIP"
     assert list(original) == ["clip-ft-released", "fairclip-released"]
     assert table_job(plan, "fairclip/switches").settings["encoders"] == {"small-baseline": "small model"}
+
+
+def test_a_table_of_mitigations_has_the_readings_of_published_rows_in_its_grid(plan_of):
+    settings = table_job(plan_of(), "m4/table5-readings").settings
+    assert settings["rows"]["rto"] == settings["variants"]["rto-0.05"] == "RTO"
+    assert settings["rows"]["rto-0.05"] is None
+    assert table_job(plan_of(), "m4/table5-sklearn").settings["variants"] == {}
 
 
 def test_the_published_places_are_those_of_the_table(plan_of):
@@ -119,5 +126,5 @@ def test_without_an_evaluations_data_the_trainings_stay(plan_of):
 
 def test_the_datasets_of_a_study_come_with_the_tables_that_need_them(plan_of):
     needed = datasets_needed(plan_of("lab"))
-    assert needed["adult"] == ["m4/table5"]
+    assert "m4/table5" in needed["adult"]
     assert "fairclip/faces" in needed["fairface"]

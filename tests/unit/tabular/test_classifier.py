@@ -92,5 +92,17 @@ def test_a_minibatch_without_weight_changes_nothing(problem):
     np.testing.assert_array_equal(fitted.hidden_, start.hidden_)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_classifier_of_scikit_learn_has_the_same_settings_and_takes_weights(problem):
+    features, labels, weight = problem
+    settings = ClassifierSettings(hidden_units=8, batch_size=16, epochs=40, library="scikit-learn")
+    fitted = make_classifier(settings, seed=1).fit(features, labels, sample_weight=weight)
+    assert isinstance(fitted, MLPClassifier)
+    assert fitted.n_iter_ == 40
+    assert [layer.shape for layer in fitted.coefs_] == [(4, 8), (8, 1)]
+    unweighted = make_classifier(settings, seed=1).fit(features, labels)
+    assert not np.allclose(fitted.coefs_[0], unweighted.coefs_[0])
+
+
 def test_can_be_cloned():
     assert clone(MLP(hidden_units=5, seed=9)).get_params() == MLP(hidden_units=5, seed=9).get_params()

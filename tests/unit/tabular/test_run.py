@@ -57,6 +57,16 @@ def test_a_seed_fixes_everything_whatever_other_seeds_are_run(table, kind, setti
     assert both["repeats"][0]["error"] != both["repeats"][1]["error"]
 
 
+def test_with_a_fixed_split_repeats_differ_in_the_classifier_only(table):
+    metrics, predictions = evaluate(table, settings={"split_seed": 1}, seeds=[0, 1, 2])
+    rows = [predictions[predictions["seed"] == seed]["row"].to_numpy() for seed in (0, 1, 2)]
+    np.testing.assert_array_equal(rows[0], rows[1])
+    np.testing.assert_array_equal(rows[0], rows[2])
+    assert len({repeat["error"] for repeat in metrics["repeats"]}) > 1
+    own, _ = evaluate(table, seeds=[1])
+    assert metrics["repeats"][1] == own["repeats"][0]
+
+
 def test_metrics_are_json_even_where_a_group_is_empty(table):
     one_woman = table[(table["sex"] == "male") | (table.index == table.index[table["sex"] == "female"][0])]
     metrics, _ = evaluate(one_woman, seeds=range(3))

@@ -51,6 +51,7 @@ def compare(
     *,
     incomparable: str = "",
     rounding_std: float = ROUNDING_STD,
+    of_means: bool = False,
 ) -> pd.DataFrame:
     """Compare our values with the published ones.
 
@@ -66,6 +67,9 @@ def compare(
         empty if there is none.
     rounding_std
         Standard deviation of the rounding of the published values.
+    of_means
+        Whether the uncertainty of our value is that of its mean over the repeats, std / sqrt(n), instead of
+        that of one repeat, std. The published deviation is used as printed.
 
     Returns
     -------
@@ -76,7 +80,8 @@ def compare(
     """
     frame = ours.merge(published, on=KEY, how="left", validate="many_to_one")
     frame["difference"] = frame["mean"] - frame["published_mean"]
-    variance = frame["std"] ** 2 + frame["published_std"].fillna(0) ** 2 + rounding_std**2
+    own_variance = frame["std"] ** 2 / (frame["n"] if of_means else 1)
+    variance = own_variance + frame["published_std"].fillna(0) ** 2 + rounding_std**2
     frame["combined_std"] = np.sqrt(variance).where(frame["published_mean"].notna())
     frame["deviations"] = frame["difference"] / frame["combined_std"]
     frame["verdict"] = [

@@ -29,7 +29,7 @@ def _summarise(frame: pd.DataFrame) -> dict:
     before_mean = frame.columns[: frame.columns.get_loc("mean")]
     names = [name for name in before_mean if not name.startswith("published_")]
     cells = frame.dropna(subset="mean")
-    keys = cells[names].fillna("").astype(str).agg(" / ".join, axis=1)
+    keys = map(" / ".join, cells[names].fillna("").astype(str).itertuples(index=False, name=None))
     return {
         "verdicts": {name: int((verdicts == name).sum()) for name in (REPRODUCED, DIFFERS, NOT_COMPARABLE)},
         "means": {key: float(f"{mean:.6g}") for key, mean in zip(keys, cells["mean"], strict=True)},

@@ -19,6 +19,7 @@ PUBLISHED = [
     "combined_std",
     "deviations",
     "verdict",
+    "paired_verdict",
 ]
 
 

@@ -22,3 +22,10 @@ def test_verdicts_are_counted_and_means_are_keyed_by_the_names_of_their_cell(tmp
             "means": {"adult / m4 / DP": 1.23457, "adult / m4 / Error": 2.0},
         }
     }
+
+
+def test_a_table_without_compared_values_has_no_verdicts(tmp_path):
+    write_comparison(tmp_path / "t.csv", None, "real")
+    assert summarise_comparisons({"m4/table5-rankings": str(tmp_path / "t.csv")}) == {
+        "m4/table5-rankings": {"verdicts": {"reproduced": 0, "differs": 0, "not comparable": 0}, "means": {}}
+    }
