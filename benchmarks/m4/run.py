@@ -20,7 +20,7 @@ import pandas as pd
 from annotations import GROUPS, label_names, write
 
 from clipfair.balance.counts import count_table
-from clipfair.balance.indicators import infer_layout
+from clipfair.balance.layout_inference import infer_layout
 from clipfair.balance.table import AnnotationTable
 from clipfair.core.io import read_json, write_csv
 from clipfair.m4 import M4Settings, Problem, Solution, solve, stochastic
@@ -67,7 +67,7 @@ def solvers(data: Path, n: int, c: int, rate: float, budget: float) -> Iterator[
     In CPU seconds, which other work on the machine does not lengthen; the solvers use one thread.
     """
     table = AnnotationTable(data / f"{n}.parquet")
-    layout = infer_layout(table, sensitive=GROUPS, labels=label_names(c))
+    layout = infer_layout([table], sensitive=GROUPS, labels=label_names(c))
     start = time.process_time()
     patterns = count_table(table, layout).patterns()
     counting = time.process_time() - start

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from clipfair.balance.indicators import Indicator, IndicatorLayout, infer_layout
+from clipfair.balance.indicators import Indicator, IndicatorLayout
+from clipfair.balance.layout_inference import infer_layout
 from clipfair.balance.table import AnnotationTable
 from clipfair.core.errors import UserError
 from clipfair.data.annotation_columns import ANY_MODALITY, NOT_ATTRIBUTES, AnnotationColumn, parse_column
@@ -61,7 +62,7 @@ def _indicators(tables: Sequence[AnnotationTable], names: Sequence[str]) -> dict
     """The indicators of each column over all tables, sorted by name."""
     found: dict[str, set[Indicator]] = {name: set() for name in names}
     for table in tables:
-        for indicator in infer_layout(table, sensitive=names, labels=()).sensitive:
+        for indicator in infer_layout([table], sensitive=names).sensitive:
             found[indicator.column].add(indicator)
             is_binary, named_as_binary = indicator.value is None, parse_column(indicator.column) is not None
             if is_binary and not named_as_binary:

@@ -8,78 +8,60 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from clipfair.balance.condition_data import ConditionData
-from clipfair.balance.keep_list import KeepListSums
-from clipfair.balance.weigh import WeighingResult
+from clipfair.balance.weigh import WeighingSums
 from clipfair.balance.weigher import Weigher
-from clipfair.balance.weight_rules import WeightRule
 from clipfair.m4 import Patterns, Solution, bias
 from clipfair.m4.bias import Moments
 
 
-def audit_table(patterns: Patterns, weigher: Weigher, solution: Solution, weighed: WeighingResult) -> dict:
-    """The audit of one table that M4 balanced."""
-    settings = weigher.settings
-    groups = [indicator.name for indicator in weigher.layout.sensitive]
-    labels = [indicator.name for indicator in weigher.layout.labels]
-    versions = {
-        "before": bias.moments(patterns.sensitive, patterns.labels, patterns.count.astype(float)),
-        "after": bias.moments(patterns.sensitive, patterns.labels, patterns.count * solution.weights),
-    }
-    result = {"examples": patterns.examples, "patterns": len(patterns.count)}
-    if weighed.kept is not None:
-        versions["sample"] = weighed.kept
-        target = settings.rate / settings.max_weight
-        result["rate"] = _rate(weighed.kept, weighed.variance, weighed.examples, target=target)
-    pairs = np.ones((len(groups), len(labels)), dtype=bool)
-    measures = measure_biases(versions, groups=groups, labels=labels, target=settings.target, pairs=pairs)
-    return result | measures | certificate_of(solution, groups=groups, labels=labels)
+def audit_balanced(patterns: Patterns, weigher: Weigher, solution: Solution, sums: WeighingSums) -> dict:
+    """The audit of tables that M4 balanced."""
+    layout, certificate = weigher.layout, solution.certificate
+    result = audit_weighed(weigher, sums) | {"patterns": len(patterns.count)}
+    result |= certificate_of(
+        solution,
+        groups=[indicator.name for indicator in layout.sensitive],
+        labels=[indicator.name for indicator in layout.labels],
+    )
+    result["certificate"] |= {"mean_error": certificate.mean_error, "constraints": certificate.violation.size}
+    return result
 
 
-def audit_condition(data: ConditionData, sums: KeepListSums, rule: WeightRule) -> dict:
-    """The audit of one condition."""
-    versions, examples = sums.versions, data.patterns.examples
-    target = versions["after"].total / rule.max_weight / examples
+def audit_weighed(weigher: Weigher, sums: WeighingSums) -> dict:
+    """The audit of tables that were weighed by a solution, their own or a stored one."""
+    settings, layout = weigher.settings, weigher.layout
+    groups = [indicator.name for indicator in layout.sensitive]
+    labels = [indicator.name for indicator in layout.labels]
+    kept, weight = sums.versions["sample"], sums.versions["after"].total
+    effective = sums.effective_examples
     facts = {
-        "examples": examples,
-        "patterns": len(data.patterns.count),
-        "rate": _rate(versions["sample"], sums.variance, examples, target=target),
-        "humans": {
-            name: humans / versions[name].total if versions[name].total else None
-            for name, humans in sums.humans.items()
+        "examples": sums.examples,
+        "rate": rate_of(
+            kept, sums.variance, sums.examples, target=weight / weigher.certain_weight / sums.examples
+        ),
+        "weights": {
+            "eta": settings.rate,
+            "penalty": settings.penalty,
+            "mean": weight / sums.examples,
+            "largest": sums.largest,
+            "certainly_kept": weigher.certain_weight,
+            "exceeding": sums.exceeding,
+            "effective_examples": effective,
+            "design_effect": sums.examples / effective if effective else None,
         },
-        "notes": list(rule.notes),
-        "dropped": data.dropped,
     }
-    names = {
-        "groups": [group.name for group in data.groups],
-        "labels": [label.name for label in data.labels],
-    }
-    biases = measure_biases(versions, target=data.target, pairs=data.pairs, **names)
-    families = {f"by_{name}": _biases_by_family(data, versions, name) for name in ("modality", "attribute")}
-    certificate = {} if rule.solution is None else certificate_of(rule.solution, **names)
-    return facts | biases | families | rule.facts | certificate
+    pairs = np.ones((len(groups), len(labels)), dtype=bool)
+    return facts | measure_biases(
+        sums.versions, groups=groups, labels=labels, target=settings.target, pairs=pairs
+    )
 
 
-def _rate(kept: Moments, variance: float, examples: int, *, target: float) -> dict:
+def rate_of(kept: Moments, variance: float, examples: int, *, target: float) -> dict:
+    """The share kept: expected, in the sample, and its standard deviation given the weights."""
     return {
         "target": target,
         "realised": kept.total / examples,
         "standard_deviation": float(np.sqrt(variance)) / examples,
-    }
-
-
-def _biases_by_family(data: ConditionData, versions: Mapping[str, Moments], name: str) -> dict:
-    """Biases within each modality or attribute; ``name`` is that field of an annotation column."""
-    group_families = [getattr(group, name) for group in data.groups]
-    return {
-        "representation": representation_by(versions, target=data.target, families=group_families),
-        "association": association_by(
-            versions,
-            pairs=data.pairs,
-            group_families=group_families,
-            label_families=[getattr(label, name) for label in data.labels],
-        ),
     }
 
 
@@ -107,7 +89,7 @@ def measure_biases(
             name: {
                 "weight": data.total,
                 "representation_bias": _number(bias.representation_bias(data, target)),
-                "association_bias": _over(np.max, associations[name][pairs]),
+                "association_bias": over(np.max, associations[name][pairs]),
             }
             for name, data in versions.items()
         },
@@ -152,63 +134,11 @@ def certificate_of(solution: Solution, *, groups: Sequence[str], labels: Sequenc
     }
 
 
-def representation_by(
-    versions: Mapping[str, Moments], *, target: np.ndarray, families: Sequence[str]
-) -> list[dict]:
-    """Representation bias within each family of groups; ``families``, (m,), names that of each group."""
-    rows = []
-    for family in dict.fromkeys(families):
-        members = np.flatnonzero(np.array(families) == family)
-        deviations = {
-            name: np.abs(bias.representation(data) - target)[members] for name, data in versions.items()
-        }
-        rows.append({"groups": family} | {name: _over(np.max, size) for name, size in deviations.items()})
-    return rows
-
-
-def association_by(
-    versions: Mapping[str, Moments],
-    *,
-    pairs: np.ndarray,
-    group_families: Sequence[str],
-    label_families: Sequence[str],
-) -> list[dict]:
-    """Associations within each pair of a family of groups and one of labels.
-
-    Returns
-    -------
-    For each: the number of pairs, the association bias (Definition 2), and the largest and the median
-    absolute Pearson correlation (Figure 8), each in every version.
-    """
-    associations = {name: bias.association(data) for name, data in versions.items()}
-    correlations = {name: bias.correlation(data) for name, data in versions.items()}
-    rows = []
-    for family in dict.fromkeys(group_families):
-        for other in dict.fromkeys(label_families):
-            block = np.outer(np.array(group_families) == family, np.array(label_families) == other) & pairs
-            if block.any():
-                rows.append(
-                    {
-                        "groups": family,
-                        "labels": other,
-                        "pairs": int(block.sum()),
-                        "association_bias": _each(np.max, associations, block),
-                        "correlation_max": _each(np.max, correlations, block),
-                        "correlation_median": _each(np.median, correlations, block),
-                    }
-                )
-    return rows
-
-
 def _named(names: Sequence[str], chosen: np.ndarray) -> list[str]:
     return [name for name, is_chosen in zip(names, chosen.ravel(), strict=True) if is_chosen]
 
 
-def _each(statistic: Callable, matrices: Mapping[str, np.ndarray], block: np.ndarray) -> dict:
-    return {name: _over(statistic, matrix[block]) for name, matrix in matrices.items()}
-
-
-def _over(statistic: Callable, values: np.ndarray) -> float | None:
+def over(statistic: Callable, values: np.ndarray) -> float | None:
     """A statistic of the absolute defined values; None if there is none."""
     sizes = np.abs(values[~np.isnan(values)])
     return float(statistic(sizes)) if len(sizes) else None

@@ -59,6 +59,13 @@ def _summary(audited: dict) -> list[str]:
             f" With humans: {', '.join(f'{name} {format_value(share)}' for name, share in humans.items())}."
         )
     lines = [counted]
+    if "weights" in audited:
+        weights = audited["weights"]
+        lines += [
+            "",
+            f"Weights: mean {weights['mean']:.6f}, largest {weights['largest']:.6f}; effective sample size "
+            f"{weights['effective_examples']:.0f}.",
+        ]
     lines += [line for note in audited.get("notes", []) for line in ("", note)]
     if "certificate" in audited:
         certificate = audited["certificate"]

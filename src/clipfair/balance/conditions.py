@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from clipfair.balance.audit import audit_condition
+from clipfair.balance.condition_audit import audit_condition
 from clipfair.balance.condition_data import read_condition_data
 from clipfair.balance.keep_list import write_keep_list
 from clipfair.balance.table import AnnotationTable, SelectedRows

@@ -55,7 +55,11 @@ def count_table(table: AnnotationTable, layout: IndicatorLayout) -> PatternCount
     merged, waiting, first_row = None, [], 0
     with progress(table.batches(layout.columns), unit=" batches", what="counting patterns") as batches:
         for batch in batches:
-            rows, index = distinct_rows(encode(batch, layout, first_row=first_row))
+            try:
+                encoded = encode(batch, layout, first_row=first_row)
+            except UserError as error:
+                raise UserError(f"{table.path}: {error}") from None
+            rows, index = distinct_rows(encoded)
             waiting.append(PatternCounts(layout, rows.copy(), np.bincount(index, minlength=len(rows))))
             first_row += batch.num_rows
             if merged is None or sum(len(part.count) for part in waiting) > len(merged.count):

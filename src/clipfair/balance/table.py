@@ -1,4 +1,4 @@
-"""A table of annotations, parquet or csv, read in batches of rows; and the keys of its examples."""
+"""A table of annotations, parquet or text, read in batches of rows; and the keys of its examples."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv as pa_csv
 from pyarrow import parquet as pq
 
+from clipfair.balance.table_files import ENDINGS, kind_of, open_text
 from clipfair.core.errors import UserError
 from clipfair.core.keys import hash_keys, key_texts
 
@@ -16,47 +16,67 @@ _BATCH_ROWS = 1 << 19
 
 
 class AnnotationTable:
-    """A parquet or csv file, one row an example. In a csv every cell is text, and an empty one missing.
+    """A parquet file or a file of separated text, one row an example.
+
+    In a text file every cell is text, and one of :data:`~clipfair.balance.table_files.MISSING_MARKS` missing.
 
     Attributes
     ----------
     path : the file.
-    columns : names of its columns.
+    kind : "parquet" or "text".
+    types : Arrow's type of each column, by name.
+    columns : names of the columns.
     booleans : names of those that hold booleans.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
         if not self.path.is_file():
-            raise UserError(f"{path}: no such file: give a .parquet or .csv file")
-        if self.path.suffix not in (".parquet", ".csv"):
-            raise UserError(f"{path}: unknown kind of file: a table must end in .parquet or .csv")
-        try:
-            if self.path.suffix == ".parquet":
-                with pq.ParquetFile(self.path) as file:
-                    schema = file.schema_arrow
-            else:
-                with pa_csv.open_csv(self.path) as file:
-                    schema = pa.schema([(name, pa.string()) for name in file.schema.names])
-        except pa.ArrowInvalid as error:
-            raise UserError(f"{path}: cannot be read as {self.path.suffix[1:]}: {one_line(error)}") from None
+            raise UserError(f"{path}: no such file: give a table that ends in {ENDINGS}")
+        kind = kind_of(self.path)
+        if kind is None:
+            raise UserError(f"{path}: unknown kind of file: a table must end in {ENDINGS}")
+        self.kind = kind
+        schema = self._read_schema()
         self.columns = schema.names
+        self.types = dict(zip(schema.names, schema.types, strict=True))
         self.booleans = {field.name for field in schema if pa.types.is_boolean(field.type)}
+
+    def _read_schema(self) -> pa.Schema:
+        try:
+            if self.kind == "parquet":
+                with pq.ParquetFile(self.path) as file:
+                    return file.schema_arrow
+            with open_text(self.path) as file:
+                return pa.schema([(name, pa.string()) for name in file.schema.names])
+        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+            raise UserError(f"{self.path}: cannot be read as {self.kind}: {one_line(error)}") from None
+        except OSError as error:
+            # Arrow raises an OSError without a number for a damaged file.
+            if error.errno is not None:
+                raise
+            raise UserError(f"{self.path}: cannot be read: {one_line(error)}") from None
 
     def check_columns(self, names: Sequence[str]) -> None:
         """Raise unless the table has every column."""
         for name in names:
             if name not in self.columns:
                 raise UserError(f"{self.path}: no column {name!r}: its columns are {', '.join(self.columns)}")
+            if self.columns.count(name) > 1:
+                raise UserError(f"{self.path}: column {name!r} occurs more than once: rename the others")
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The named columns, half a million rows at a time."""
         rows = 0
         try:
-            for batch in self._parquet(columns) if self.path.suffix == ".parquet" else self._csv(columns):
+            for batch in self._parquet(columns) if self.kind == "parquet" else self._text(columns):
                 rows += batch.num_rows
                 yield batch
         except pa.ArrowInvalid as error:
+            raise UserError(f"{self.path}: cannot be read after row {rows}: {one_line(error)}") from None
+        except OSError as error:
+            if error.errno is not None:
+                raise
             raise UserError(f"{self.path}: cannot be read after row {rows}: {one_line(error)}") from None
         if rows == 0:
             raise UserError(f"{self.path}: the table has no rows: at least one example is needed")
@@ -65,15 +85,8 @@ class AnnotationTable:
         with pq.ParquetFile(self.path) as file:
             yield from file.iter_batches(_BATCH_ROWS, columns=list(columns))
 
-    def _csv(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        options = pa_csv.ConvertOptions(
-            include_columns=list(columns),
-            column_types={name: pa.string() for name in columns},
-            strings_can_be_null=True,
-            null_values=[""],
-        )
-        read = pa_csv.ReadOptions(block_size=1 << 24)
-        with pa_csv.open_csv(self.path, read_options=read, convert_options=options) as file:
+    def _text(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        with open_text(self.path, columns) as file:
             yield from (batch for batch in file if batch.num_rows)
 
 
@@ -129,8 +142,15 @@ def check_unique(tables: Sequence[AnnotationTable], key: str, hashes: np.ndarray
 
 
 def plain_column(column: pa.Array) -> pa.Array:
-    """The column with its values in place of the codes of a dictionary."""
-    return column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
+    """The column with its values in place of the codes of a dictionary, and with NaN as a missing value."""
+    if isinstance(column, pa.DictionaryArray):
+        column = column.dictionary_decode()
+    if pa.types.is_float16(column.type):
+        column = column.cast(pa.float32())
+    if pa.types.is_floating(column.type):
+        is_number = pc.invert(pc.is_nan(column))
+        column = pc.if_else(is_number, column, None)
+    return column
 
 
 def check_present(column: pa.Array, name: str, first_row: int, *, hint: str) -> None:

@@ -1,14 +1,16 @@
-"""Weights and decisions to keep for the examples of a table, in one pass."""
+"""Weights and decisions to keep for the examples of tables, in one pass."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from clipfair.balance.indicators import IndicatorLayout, decode, encode
+from clipfair.balance.key_column import datacomp_uids, shard_names, written_key_type
 from clipfair.balance.parquet_parts import ParquetParts
 from clipfair.balance.table import AnnotationTable, check_unique, keys_of
 from clipfair.balance.weigher import Weigher
@@ -34,7 +36,7 @@ class WeighedBatch:
     weights : (n,) in [0, Q].
     keys : (n) keys of the examples.
     hashes : (n,) hashes of the keys.
-    keep : (n,) bool, the sampled examples; None if the weights have no maximum and nothing is sampled.
+    keep : (n,) bool, the sampled examples.
     variance : variance of the number of sampled examples, given the weights.
     """
 
@@ -44,7 +46,7 @@ class WeighedBatch:
     weights: np.ndarray
     keys: pa.Array
     hashes: np.ndarray
-    keep: np.ndarray | None
+    keep: np.ndarray
     variance: float
 
 
@@ -57,80 +59,123 @@ def weigh_batches(
     key: str | None,
     max_weight: float,
     seed: int,
+    first_row: int = 0,
 ) -> Iterator[WeighedBatch]:
     """Weigh and sample a table batch by batch.
 
-    An example is kept with probability q / Q by a hash of its key and the seed. Without a key column the key
-    is the row number, from 0.
+    An example is kept with probability min(1, q / max_weight) by a hash of its key and the seed. Without a
+    key column the key is the row number, from ``first_row``.
     """
-    first_row = 0
     for batch in table.batches(list(columns)):
         rows, index = distinct_rows(encode(batch, layout, first_row=first_row))
         weights = weigh(batch, rows, index)
         keys = keys_of(batch, key, first_row=first_row)
         hashes = hash_keys(key_texts(keys), seed=seed)
-        keep, variance = None, 0.0
-        if np.isfinite(max_weight):
-            keep = sampling.keep(hashes, weights, max_weight=max_weight)
-            probability = weights / max_weight
-            variance = float(probability @ (1 - probability))
+        keep = sampling.keep(hashes, weights, max_weight=max_weight)
+        probability = np.minimum(weights / max_weight, 1)
+        variance = float(probability @ (1 - probability))
         yield WeighedBatch(batch, rows, index, weights, keys, hashes, keep, variance)
         first_row += batch.num_rows
 
 
-@dataclass(frozen=True)
-class WeighingResult:
-    """Sums over the examples of a weighed table.
+@dataclass
+class WeighingSums:
+    """Sums over the examples of weighed tables.
 
     Attributes
     ----------
+    versions : moments before, after (weighted) and in the sample (kept), by name.
     examples : rows read.
     variance : variance of the number of examples kept, given the weights.
-    kept : moments of the kept examples; None if the weights have no maximum and nothing is sampled.
+    squares : the sum of squared weights.
+    largest : the largest weight.
+    exceeding : examples with a weight above the one at which an example is certainly kept.
     """
 
-    examples: int
-    variance: float
-    kept: Moments | None
+    versions: dict[str, Moments] = field(default_factory=dict)
+    examples: int = 0
+    variance: float = 0.0
+    squares: float = 0.0
+    largest: float = 0.0
+    exceeding: int = 0
+
+    @property
+    def effective_examples(self) -> float:
+        """Kish's effective sample size of the weights, (sum q)^2 / sum q^2; 0 without any weight."""
+        return self.versions["after"].total ** 2 / self.squares if self.squares else 0.0
+
+    def add(self, part: WeighedBatch, layout: IndicatorLayout, *, certain_weight: float) -> None:
+        """Add a batch."""
+        sensitive, labels, _ = decode(part.rows, layout)
+        weightings = {"before": None, "after": part.weights, "sample": part.keep.astype(float)}
+        for name, weighting in weightings.items():
+            by_pattern = np.bincount(part.index, weights=weighting, minlength=len(part.rows))
+            data = moments(sensitive, labels, by_pattern.astype(float))
+            self.versions[name] = self.versions[name] + data if name in self.versions else data
+        self.examples += len(part.weights)
+        self.variance += part.variance
+        self.squares += float(part.weights @ part.weights)
+        self.largest = max(self.largest, float(part.weights.max()))
+        self.exceeding += int((part.weights > certain_weight * (1 + 1e-9)).sum())
 
 
-def weigh_table(
-    table: AnnotationTable,
+def weigh_tables(
+    tables: Sequence[AnnotationTable],
     weigher: Weigher,
     *,
     key: str | None,
     seed: int,
-    weights_path: Path,
-    keep_path: Path,
-) -> WeighingResult:
-    """Write each example's weight, and the keys of the kept examples.
+    folder: Path,
+    per_shard: bool = False,
+    uids: bool = False,
+) -> WeighingSums:
+    """Write each example's weight, and the keys of the kept examples, into a folder.
 
-    ``weights_path`` gets the columns ``key`` and ``weight``, ``keep_path`` (unless the weights have
-    no maximum) the column ``key``. Duplicate keys are an error; to find them, a hash of each key is kept in
-    memory, 8 bytes for each example.
+    ``weights.parquet`` has the columns ``key`` and ``weight``, ``keep.parquet`` the column ``key``. Keys have
+    the type of their column; in text files that hold nothing but whole numbers they are integers. Duplicate
+    keys are an error; to find them, a hash of each key is kept in memory, 8 bytes for each example.
+
+    Parameters
+    ----------
+    per_shard : write ``keep/<table>.parquet`` for each table, too.
+    uids : write ``uids.npy``, too, as DataComp takes it; the keys must be its uids.
     """
-    layout, max_weight = weigher.layout, weigher.settings.max_weight
+    layout, certain = weigher.layout, weigher.certain_weight
     columns = list(dict.fromkeys([*layout.columns, *([] if key is None else [key])]))
-    batches = weigh_batches(
-        table, weigher.weigh, layout, columns=columns, key=key, max_weight=max_weight, seed=seed
-    )
-    hashes, kept, examples, variance = [], None, 0, 0.0
+    key_type = written_key_type(tables, key)
+    names = shard_names(tables) if per_shard else []
+    sums, hashes, kept_keys = WeighingSums(), [], []
     with contextlib.ExitStack() as stack:
-        weights_file = stack.enter_context(ParquetParts(weights_path))
-        keep_file = stack.enter_context(ParquetParts(keep_path)) if np.isfinite(max_weight) else None
-        for part in stack.enter_context(progress(batches, unit=" batches", what="weighing")):
-            hashes.append(part.hashes)
-            weights_file.write({"key": part.keys, "weight": part.weights})
-            examples += len(part.weights)
-            variance += part.variance
-            if part.keep is not None:
-                keep_file.write({"key": part.keys.filter(pa.array(part.keep))})
-                sensitive, labels, _ = decode(part.rows, layout)
-                counts = np.bincount(part.index[part.keep], minlength=len(part.rows))
-                of_batch = moments(sensitive, labels, counts)
-                kept = of_batch if kept is None else kept + of_batch
+        weights_file = stack.enter_context(ParquetParts(folder / "weights.parquet"))
+        keep_file = stack.enter_context(ParquetParts(folder / "keep.parquet"))
+        for number, table in enumerate(tables):
+            batches = weigh_batches(
+                table,
+                weigher.weigh,
+                layout,
+                columns=columns,
+                key=key,
+                max_weight=certain,
+                seed=seed,
+                first_row=sums.examples if key is None else 0,
+            )
+            shard = contextlib.nullcontext()
+            if per_shard:
+                shard = ParquetParts(folder / "keep" / f"{names[number]}.parquet")
+            with shard as shard_file, progress(batches, unit=" batches", what="weighing") as parts:
+                for part in parts:
+                    hashes.append(part.hashes)
+                    keys = pc.cast(part.keys, key_type)
+                    kept = {"key": keys.filter(pa.array(part.keep))}
+                    weights_file.write({"key": keys, "weight": part.weights})
+                    keep_file.write(kept)
+                    if per_shard:
+                        shard_file.write(kept)
+                    if uids:
+                        kept_keys.append(datacomp_uids(kept["key"], key))
+                    sums.add(part, layout, certain_weight=certain)
         if key is not None:
-            check_unique([table], key, np.concatenate(hashes), seed=seed)
-    if kept is None:
-        keep_path.unlink(missing_ok=True)  # left by an earlier run into the same folder
-    return WeighingResult(examples, variance, kept)
+            check_unique(tables, key, np.concatenate(hashes), seed=seed)
+    if uids:
+        np.save(folder / "uids.npy", np.sort(np.concatenate(kept_keys)))
+    return sums

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from clipfair.balance.indicators import IndicatorLayout, decode, layout_from
+from clipfair.balance.indicators import IndicatorLayout, decode, layout_from, layout_values
 from clipfair.core.errors import UserError
 from clipfair.core.io import read_json, write_json
 from clipfair.m4 import M4Settings, weights
@@ -22,12 +22,24 @@ class Weigher:
     settings : of M4.
     v : (2m(c+1),) dual variables in the order of Algorithm 2.
     mu : the dual variable of the mean weight.
+    largest_weight : of the examples that were balanced; None if unknown.
     """
 
     layout: IndicatorLayout
     settings: M4Settings
     v: np.ndarray
     mu: float
+    largest_weight: float | None = None
+
+    @property
+    def certain_weight(self) -> float:
+        """The weight at which an example is certainly kept: the probability to keep another is in proportion.
+
+        It is 1, where the share kept is eta, unless weights are larger; then it is the largest of them.
+        """
+        if self.largest_weight is None:
+            return self.settings.max_weight
+        return max(1.0, self.largest_weight)
 
     def weigh(self, batch: pa.RecordBatch, rows: np.ndarray, index: np.ndarray) -> np.ndarray:
         """The weights of a batch, (n,), from its distinct encoded rows and each example's index among
@@ -43,11 +55,13 @@ def write_dual(path: str | Path, weigher: Weigher) -> None:
     settings["pairs"] = None if settings["pairs"] is None else settings["pairs"].tolist()
     settings["max_weight"] = settings["max_weight"] if np.isfinite(settings["max_weight"]) else None
     content = {
-        "layout": asdict(weigher.layout),
+        "layout": layout_values(weigher.layout),
         "settings": settings,
         "mu": weigher.mu,
         "v": weigher.v.tolist(),
     }
+    if weigher.largest_weight is not None:
+        content["largest_weight"] = weigher.largest_weight
     write_json(path, content)
 
 
@@ -68,6 +82,8 @@ def read_dual(path: str | Path) -> Weigher:
         )
     settings = content["settings"]
     settings["max_weight"] = np.inf if settings["max_weight"] is None else settings["max_weight"]
-    return Weigher(
-        layout_from(content["layout"]), M4Settings(**settings), np.array(content["v"]), content["mu"]
-    )
+    try:
+        layout, settings = layout_from(content["layout"]), M4Settings(**settings)
+    except TypeError as error:
+        raise UserError(f"{path}: written by another version ({error}): balance the table again") from None
+    return Weigher(layout, settings, np.array(content["v"]), content["mu"], content.get("largest_weight"))

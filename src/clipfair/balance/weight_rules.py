@@ -13,15 +13,12 @@ from clipfair.balance.weigh import WeightFunction
 from clipfair.balance.weigher import Weigher
 from clipfair.core.errors import UserError
 from clipfair.m4 import M4Settings, Problem, Solution, max_rate, solve
+from clipfair.m4.rate import RATE_MARGIN
 from clipfair.plan.condition_settings import (
     ConditionSettings,
     M4ConditionSettings,
     ShareConditionSettings,
 )
-
-# How far below the largest feasible rate to stay, relatively: multipliers grow without bound there. At a
-# part in a million one of them exceeded a penalty of 1000, at this none comes near it.
-_RATE_MARGIN = 1e-5
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,7 @@ def _largest_rate(settings: M4ConditionSettings, data: ConditionData) -> tuple[f
     """The rate to use, and the largest at which every constraint can hold."""
     largest = max_rate(data.patterns, data.target, pairs=data.pairs, **settings.limits)
     # A little less, since the linear program is solved to some tolerance.
-    rate = max(largest * (1 - _RATE_MARGIN), settings.min_rate)
+    rate = max(largest * (1 - RATE_MARGIN), settings.min_rate)
     if rate == 0:
         raise UserError(
             "no rate satisfies every constraint: change the targets, or give a rate, a min_rate or tolerances"

@@ -25,6 +25,7 @@ REMEDIES = {
     errno.EROFS: "choose a folder that can be written to",
     errno.EEXIST: "a folder is needed there; name another",
     errno.ENOTDIR: "a folder is needed there; name another",
+    errno.ENAMETOOLONG: "choose a shorter name",
 }
 
 

@@ -13,6 +13,8 @@ _ZERO_OBJECTIVE = 1e-6
 # Smaller violations count as zero: just below the largest feasible rate a multiplier may reach V although
 # its constraint holds.
 _ROUNDING = 1e-12
+# Smaller errors of the mean weight, relative to eta, are those of summation and count as zero.
+_MEAN_ROUNDING = 1e-14
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,11 @@ class Certificate:
     ----------
     primal : objective of the weights, an upper bound on the optimum.
     dual : a lower bound on the optimum.
-    gap : primal - dual, computed as a sum of terms >= 0 to avoid cancellation.
+    gap : primal - dual, computed as a sum of terms >= 0 to avoid cancellation. One of them is the price of
+        the error of the mean weight, |mu| |E[q] - eta|; violations enter at the price V.
         The weights q are near the optimal q*: E[u (q - q*)^2] <= 2 gap.
-    relative_gap : gap / primal.
+    relative_gap : gap / primal, and at least |E[q] - eta| / eta.
+    mean_error : |E[q] - eta|; 0 up to rounding, unless the utilities differ by many orders of magnitude.
     violation : how far |E[q g]| exceeds its bound, >= 0.
     binding : constraints that hold and change the weights: their multiplier is not 0.
     unsatisfied : constraints that are violated at the price of V: their multiplier is V.
@@ -37,6 +41,7 @@ class Certificate:
     dual: float
     gap: float
     relative_gap: float
+    mean_error: float
     violation: np.ndarray
     binding: np.ndarray
     unsatisfied: np.ndarray
@@ -90,6 +95,9 @@ def certify(dual: Dual, point: Point) -> Certificate:
     excess = (point.weights - bound.weights) * slope
     constraints = gap_terms(bound.w, point.residual, tolerance=dual.tolerance, penalty=settings.penalty)
     gap = float(dual.share @ np.maximum(excess, 0) + constraints.sum())
+    mean_error = max(_mean_error(dual, point), _mean_error(dual, bound))
+    price = abs(bound.mu) * mean_error
+    gap += price
 
     violation = np.maximum(np.abs(point.residual) - dual.tolerance, 0)
     deviation = dual.share @ (utility * (point.weights - settings.rate) ** 2) / 2
@@ -98,13 +106,21 @@ def certify(dual: Dual, point: Point) -> Certificate:
     unsatisfied = (size >= settings.penalty * (1 - 1e-12)) & (violation > _ROUNDING)
     return Certificate(
         primal=primal,
-        dual=bound.value,
+        dual=bound.value - price,
         gap=gap,
-        relative_gap=relative_gap(gap, primal=primal, dual=dual),
+        relative_gap=max(relative_gap(gap, primal=primal, dual=dual), mean_error / settings.rate),
+        mean_error=mean_error,
         violation=violation,
         binding=(size > 0) & ~unsatisfied,
         unsatisfied=unsatisfied,
     )
+
+
+def _mean_error(dual: Dual, point: Point) -> float:
+    """|E[q] - eta|, or 0 where that is rounding."""
+    rate = dual.problem.settings.rate
+    error = abs(float(dual.share @ point.weights) - rate)
+    return error if error > _MEAN_ROUNDING * rate else 0.0
 
 
 def solution_of(dual: Dual, point: Point, *, v: np.ndarray | None = None) -> Solution:

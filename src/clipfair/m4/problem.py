@@ -11,21 +11,30 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import ArrayLike
 from scipy import sparse
 
 from clipfair.core.errors import UserError
 
-_NOT_BINARY = "sensitive attributes and labels must be 0 or 1: encode categories as indicators first"
+_NOT_IN_RANGE = (
+    "sensitive attributes and labels must be 0 or 1, or probabilities between them: encode categories as "
+    "indicators first"
+)
 
 
 @dataclass(frozen=True)
 class Patterns:
     """Distinct examples (s, y, u) with their counts. M4 depends on the data through these alone.
 
+    A value between 0 and 1 is a probability: that the example is in the group, or has the label. The
+    constraints are linear in s and y, so they then hold in expectation, where the membership of a group and
+    a label are independent given the example.
+
     Attributes
     ----------
-    sensitive : (N, m) uint8 array of 0 and 1; groups may overlap, and a row may be in none.
-    labels : (N, c) sparse matrix of 0 and 1.
+    sensitive : (N, m) array, uint8 of 0 and 1 or float in [0, 1]; groups may overlap, and a row may be in
+        none.
+    labels : (N, c) sparse matrix of values in [0, 1]; c may be 0, which leaves representation alone.
     utility : (N,) float array, > 0. The paper allows u = 0 but divides by u; such a weight
         would be determined by a linear program, so zero is refused.
     count : (N,) int array, >= 1.
@@ -45,8 +54,8 @@ class Patterns:
         lengths = {len(self.sensitive), self.labels.shape[0], len(self.utility), n}
         if len(lengths) > 1:
             raise UserError(f"sensitive, labels, utility and count differ in length: {sorted(lengths)}")
-        if not (_is_binary(self.sensitive) and _is_binary(self.labels.data)):
-            raise UserError(_NOT_BINARY)
+        if not (_are_shares(self.sensitive) and _are_shares(self.labels.data)):
+            raise UserError(_NOT_IN_RANGE)
         if not (np.isfinite(self.utility).all() and (self.utility > 0).all()):
             raise UserError("utilities must be finite and greater than 0, since M4 divides by them")
         if not (self.count >= 1).all():
@@ -63,54 +72,104 @@ class Patterns:
         return self.count / self.count.sum()
 
 
-def _is_binary(values: np.ndarray) -> bool:
-    return bool(((values == 0) | (values == 1)).all())
+def _are_shares(values: np.ndarray) -> bool:
+    return bool(((values >= 0) & (values <= 1)).all())
 
 
 def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct rows of a (n, width) uint8 array, and for each row its index among them, (n,).
+    """The distinct rows of a (n, width) array of any type, and for each row its index among them, (n,).
 
-    In order of first appearance, by a hash table: about ten times faster than sorting.
+    In order of first appearance, by a hash table of the bytes: about ten times faster than sorting.
     """
-    n, width = rows.shape
-    buffer = pa.py_buffer(np.ascontiguousarray(rows))
-    column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), n, [None, buffer])
+    rows = np.ascontiguousarray(rows)
+    n, width = len(rows), rows.shape[1] * rows.itemsize
+    column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), n, [None, pa.py_buffer(rows)])
     encoded = column.dictionary_encode()
     size = len(encoded.dictionary) * width
     distinct = np.frombuffer(encoded.dictionary.buffers()[1], dtype=np.uint8, count=size)
-    return distinct.reshape(-1, width), encoded.indices.to_numpy()
+    return distinct.view(rows.dtype).reshape(-1, rows.shape[1]), encoded.indices.to_numpy()
+
+
+def as_matrix(values: ArrayLike, name: str) -> np.ndarray:
+    """A matrix of 0, 1 and probabilities as an array: uint8 if all are 0 or 1, else float.
+
+    Parameters
+    ----------
+    values : (n, k) array, data frame, nested list or sparse matrix of numbers or booleans.
+    name : what it is, for messages.
+
+    Raises
+    ------
+    UserError
+        If it has another shape, or anything but numbers in [0, 1].
+    """
+    matrix = values.toarray() if sparse.issparse(values) else values
+    try:
+        matrix = np.asarray(matrix)
+        if matrix.dtype.kind not in "biuf":
+            matrix = matrix.astype(float)
+    except (TypeError, ValueError):
+        raise UserError(f"{name} must be an (n, k) array of numbers: {_NOT_IN_RANGE}") from None
+    if matrix.ndim != 2:
+        raise UserError(f"{name} has shape {matrix.shape}, expected (n, k): reshape(-1, 1) makes one column")
+    if not _are_shares(matrix):
+        raise UserError(f"{name}: {_NOT_IN_RANGE}")
+    is_binary = ((matrix == 0) | (matrix == 1)).all()
+    return matrix.astype(np.uint8) if is_binary else matrix + 0.0  # -0 becomes 0
 
 
 def collapse(
-    sensitive: np.ndarray, labels: np.ndarray, utility: np.ndarray | None = None
+    sensitive: ArrayLike, labels: ArrayLike, utility: ArrayLike | None = None
 ) -> tuple[Patterns, np.ndarray]:
     """Collapse n examples to their distinct patterns.
 
     Parameters
     ----------
-    sensitive, labels : (n, m) and (n, c) arrays of 0 and 1.
-    utility : (n,) array, > 0; 1 for all when not given.
+    sensitive, labels : (n, m) and (n, c) of 0 and 1, or probabilities between them: arrays, data frames,
+        nested lists or sparse matrices.
+    utility : (n,), > 0; 1 for all when not given.
 
     Returns
     -------
     The patterns, and for each example the index of its pattern: ``weights[index]`` are the
     examples' weights.
+
+    Raises
+    ------
+    UserError
+        If there are no examples, or shapes or values are others than these.
     """
+    sensitive, labels = as_matrix(sensitive, "sensitive"), as_matrix(labels, "labels")
+    utility = np.ones(len(sensitive)) if utility is None else _as_vector(utility)
+    lengths = (len(sensitive), len(labels), len(utility))
+    if len(set(lengths)) > 1:
+        raise UserError(
+            f"sensitive, labels and utility have {lengths} rows: expected one each for every example"
+        )
     if len(sensitive) == 0:
         raise UserError("the data have no examples: at least one is needed")
-    if not (_is_binary(sensitive) and _is_binary(labels)):
-        raise UserError(_NOT_BINARY)
-    utility = np.ones(len(sensitive)) if utility is None else np.asarray(utility, dtype=float)
-    bits = np.packbits(np.hstack([sensitive, labels]).astype(bool), axis=1)
-    rows, index = distinct_rows(np.hstack([bits, utility[:, None].view(np.uint8)]))
+    bits = [part for part in (sensitive, labels) if part.dtype == np.uint8]
+    floats = [part.view(np.uint8) for part in (sensitive, labels) if part.dtype != np.uint8]
+    packed = [np.packbits(np.hstack(bits), axis=1)] if bits else []
+    rows, index = distinct_rows(np.hstack([*packed, *floats, utility[:, None].view(np.uint8)]))
     _, first = np.unique(index, return_index=True)
     patterns = Patterns(
-        sensitive=sensitive[first].astype(np.uint8),
+        sensitive=sensitive[first],
         labels=sparse.csr_array(labels[first].astype(float)),
         utility=utility[first],
         count=np.bincount(index, minlength=len(rows)),
     )
     return patterns, index
+
+
+def _as_vector(utility: ArrayLike) -> np.ndarray:
+    try:
+        vector = np.ascontiguousarray(utility, dtype=float)
+    except (TypeError, ValueError):
+        raise UserError("utility must be one number for each example") from None
+    if vector.ndim != 1:
+        raise UserError(f"utility has shape {vector.shape}, expected (n,), one number for each example")
+    return vector
 
 
 @dataclass(frozen=True)

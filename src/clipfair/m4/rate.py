@@ -1,13 +1,23 @@
 """The largest subsampling rate at which every constraint holds, by linear programming."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
+from clipfair.core.errors import UserError
+from clipfair.m4.certificate import Solution
 from clipfair.m4.dual import Dual
+from clipfair.m4.exact import solve
 from clipfair.m4.problem import M4Settings, Patterns, Problem
 
+# How far below the largest feasible rate to stay, relatively: multipliers grow without bound there. At a
+# part in a million one of them exceeded a penalty of 1000, at this none comes near it.
+RATE_MARGIN = 1e-5
+
 _UNBOUNDED = 3  # the status of scipy.optimize.linprog
+_PENALTY_GROWTH, _LARGEST_PENALTY = 10.0, 1e6
 
 
 def max_rate(
@@ -49,6 +59,46 @@ def max_rate(
         raise RuntimeError(f"HiGHS did not solve the linear program of the largest rate: {result.message}")
     # HiGHS satisfies constraints up to 1e-7: a smaller rate is 0.
     return 0.0 if -result.fun < 1e-7 else float(-result.fun)
+
+
+def solve_at_max_rate(
+    patterns: Patterns, settings: M4Settings, *, raise_penalty: bool
+) -> tuple[float, M4Settings, Solution]:
+    """The largest feasible rate, and the solution just below it.
+
+    Parameters
+    ----------
+    settings : its rate is replaced by the largest one, less a part in 100,000.
+    raise_penalty : raise V tenfold until no constraint is violated, or V exceeds a million.
+
+    Returns
+    -------
+    The largest rate, the settings with the rate and V that were used, and their solution.
+
+    Raises
+    ------
+    UserError
+        If no rate > 0 satisfies every constraint.
+    """
+    largest = max_rate(
+        patterns,
+        settings.target,
+        max_weight=settings.max_weight,
+        eps_association=settings.eps_association,
+        eps_representation=settings.eps_representation,
+        eps_reading=settings.eps_reading,
+        pairs=settings.pairs,
+    )
+    if largest == 0:
+        raise UserError(
+            "no rate satisfies every constraint: change the targets, or give a rate or tolerances"
+        )
+    settings = replace(settings, rate=largest * (1 - RATE_MARGIN))
+    solution = solve(Problem(patterns, settings))
+    while raise_penalty and solution.certificate.unsatisfied.any() and settings.penalty < _LARGEST_PENALTY:
+        settings = replace(settings, penalty=settings.penalty * _PENALTY_GROWTH)
+        solution = solve(Problem(patterns, settings))
+    return largest, settings, solution
 
 
 def _linear_program(dual: Dual) -> dict:

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clipfair.balance.indicators import infer_layout
+from clipfair.balance.layout_inference import infer_layout
 from clipfair.balance.table import AnnotationTable
-from clipfair.balance.weigh import weigh_table
+from clipfair.balance.weigh import weigh_tables
 
 
 def _people(n=2000, *, seed=0):
@@ -54,7 +54,7 @@ def people_layout():
 
     def infer(path, **options):
         columns = {"sensitive": ["sex", "young"], "labels": ["occupation", "rich"]}
-        return infer_layout(AnnotationTable(path), **columns, **options)
+        return infer_layout([AnnotationTable(path)], **columns, **options)
 
     return infer
 
@@ -76,8 +76,7 @@ def weights_of(tmp_path):
     """The weights of a table's examples by a weigher, through the files that are written."""
 
     def weigh(path, weigher):
-        files = {"weights_path": tmp_path / "weights.parquet", "keep_path": tmp_path / "keep.parquet"}
-        weigh_table(AnnotationTable(path), weigher, key=None, seed=0, **files)
-        return pd.read_parquet(files["weights_path"])["weight"].to_numpy()
+        weigh_tables([AnnotationTable(path)], weigher, key=None, seed=0, folder=tmp_path)
+        return pd.read_parquet(tmp_path / "weights.parquet")["weight"].to_numpy()
 
     return weigh

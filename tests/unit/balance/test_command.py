@@ -87,7 +87,7 @@ def test_further_examples_are_weighed_by_an_earlier_balancing(people, people_fil
     weights, keep, _ = read(tmp_path / "out")
     further = write_table(people[500:600], tmp_path / "further.parquet")
     dual = str(tmp_path / "out" / "dual.json")
-    main([str(further), "--dual", dual, "--key", "id", "--out", str(tmp_path / "more")])
+    main(["weigh", dual, str(further), "--key", "id", "--out", str(tmp_path / "more")])
     assert pd.read_parquet(tmp_path / "more" / "weights.parquet").equals(
         weights[500:600].reset_index(drop=True)
     )
@@ -95,24 +95,13 @@ def test_further_examples_are_weighed_by_an_earlier_balancing(people, people_fil
     assert set(kept.key) == set(keep.key) & set(people[500:600].id)
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["--sensitive", "sex"], ["--dual", "dual.json", "--labels", "rich"]]
-)
-def test_groups_and_labels_are_named_once(people_file, tmp_path, capsys, arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(people_file), *arguments, "--out", str(tmp_path)])
-    assert ended.value.code == 2
-    assert "--sensitive and --labels" in capsys.readouterr().err
-
-
-def test_reweighing_without_a_limit_samples_nothing(people_file, tmp_path):
-    run(people_file, tmp_path / "out", "--rate", "0.5")
-    assert (tmp_path / "out" / "keep.parquet").exists()
+def test_without_a_limit_on_weights_the_largest_one_is_kept_for_certain(people_file, tmp_path):
     run(people_file, tmp_path / "out", "--rate", "1", "--max-weight", "inf")
-    weights = pd.read_parquet(tmp_path / "out" / "weights.parquet")
+    weights, keep, audit = read(tmp_path / "out")
     assert weights.weight.mean() == pytest.approx(1)
-    assert not (tmp_path / "out" / "keep.parquet").exists()
-    assert "sample" not in json.loads((tmp_path / "out" / "audit.json").read_text())["bias"]
+    assert audit["rate"]["target"] == pytest.approx(1 / weights.weight.max())
+    assert abs(len(keep) / len(weights) - audit["rate"]["target"]) < 5 * audit["rate"]["standard_deviation"]
+    assert set(weights.key[weights.weight == weights.weight.max()]) <= set(keep.key)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +114,7 @@ def test_reweighing_without_a_limit_samples_nothing(people_file, tmp_path):
         (["--target", "sex=Male:2"], "expected a proportion"),
         (["--rate", "1.5"], "below the rate"),
         (["--rate", "max", "--max-weight", "inf"], "--rate max needs a finite --max-weight"),
-        (["--rate", "max", "--target", "sex=Male:0.5", "sex=Female:0.2"], "no rate satisfies"),
+        (["--target", "sex=Male:0.5", "sex=Female:0.2"], "the targets of 'sex' sum to 0.7"),
         (["--penalty", "-1"], "penalty"),
         (["--eps-association", "1"], "eps_association"),
     ],

@@ -4,7 +4,8 @@ import pytest
 
 from clipfair.balance import table as table_module
 from clipfair.balance.counts import PatternCounts, check_varied, count_table, merge
-from clipfair.balance.indicators import Indicator, IndicatorLayout, infer_layout
+from clipfair.balance.indicators import Indicator, IndicatorLayout
+from clipfair.balance.layout_inference import infer_layout
 from clipfair.balance.table import AnnotationTable
 from clipfair.core.errors import UserError
 from clipfair.m4 import collapse
@@ -85,7 +86,7 @@ def test_dictionary_and_large_string_columns(people, tmp_path, people_layout):
 def test_constant_columns_are_refused(people, tmp_path, write_table):
     path = write_table(people.assign(rich=0, young=True), tmp_path / "constant.parquet")
     for names, message in ((["young"], "'young' is always set"), (["sex"], "'rich' is never set")):
-        layout = infer_layout(AnnotationTable(path), sensitive=names, labels=["rich"])
+        layout = infer_layout([AnnotationTable(path)], sensitive=names, labels=["rich"])
         counts = count_table(AnnotationTable(path), layout)
         with pytest.raises(UserError, match=message):
             check_varied(counts, counts.patterns())

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from clipfair.balance.counts import count_table
-from clipfair.balance.indicators import decode, encode, infer_layout
+from clipfair.balance.indicators import decode, encode
+from clipfair.balance.layout_inference import infer_layout
 from clipfair.balance.table import AnnotationTable
 from clipfair.core.errors import UserError
 
@@ -33,7 +34,7 @@ def test_decoded_rows_are_the_indicators(people, people_file, utility, people_la
 def test_words_for_true_and_false(tmp_path):
     path = tmp_path / "words.csv"
     path.write_text("a,b\nTrue,0\nfalse,1\nTRUE,1\n")
-    layout = infer_layout(AnnotationTable(path), sensitive=["a"], labels=["b"])
+    layout = infer_layout([AnnotationTable(path)], sensitive=["a"], labels=["b"])
     batch = next(iter(AnnotationTable(path).batches(layout.columns)))
     sensitive, labels, _ = decode(encode(batch, layout), layout)
     assert sensitive.ravel().tolist() == [1, 0, 1]
@@ -58,7 +59,7 @@ def test_a_slice_of_a_batch_encodes_as_those_rows(people_file, people_layout):
 )
 def test_the_columns_to_read_are_checked(people_file, options, message):
     with pytest.raises(UserError, match=message):
-        infer_layout(AnnotationTable(people_file), **({"sensitive": ["sex"], "labels": ["rich"]} | options))
+        infer_layout([AnnotationTable(people_file)], **({"sensitive": ["sex"], "labels": ["rich"]} | options))
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,6 @@ def test_utilities_are_checked(values, message, tmp_path, write_table):
     frame = pd.DataFrame({"a": [True, False], "b": [False, True], "u": values})
     for suffix in ("parquet", "csv"):
         path = write_table(frame, tmp_path / f"u.{suffix}")
-        layout = infer_layout(AnnotationTable(path), sensitive=["a"], labels=["b"], utility="u")
+        layout = infer_layout([AnnotationTable(path)], sensitive=["a"], labels=["b"], utility="u")
         with pytest.raises(UserError, match=message):
             count_table(AnnotationTable(path), layout)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from clipfair.balance.counts import count_table
-from clipfair.balance.indicators import infer_layout
+from clipfair.balance.layout_inference import infer_layout
 from clipfair.balance.table import AnnotationTable
 from clipfair.balance.targets import target_proportions
 from clipfair.balance.weigher import Weigher, read_dual, write_dual
@@ -13,7 +13,7 @@ from clipfair.m4 import M4Settings, Problem, solve
 @pytest.mark.parametrize("max_weight", [1.0, np.inf])
 def test_the_dual_file_weighs_a_new_shard(people, people_file, tmp_path, max_weight, write_table, weights_of):
     table = AnnotationTable(people_file)
-    layout = infer_layout(table, sensitive=["sex"], labels=["occupation", "rich"], utility="utility")
+    layout = infer_layout([table], sensitive=["sex"], labels=["occupation", "rich"], utility="utility")
     counts = count_table(table, layout)
     patterns = counts.patterns()
     settings = M4Settings(

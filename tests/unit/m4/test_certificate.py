@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from clipfair.m4 import M4Settings, Problem, solve
+from clipfair.m4 import M4Settings, Problem, collapse, solve
 from clipfair.m4.certificate import certify
 from clipfair.m4.dual import Dual
 
@@ -75,3 +77,38 @@ def test_moments_are_the_dense_ones(random_patterns):
     np.testing.assert_allclose(dual.moments().toarray(), g.reshape(len(g), -1), atol=1e-15)
     w = np.random.default_rng(1).normal(size=(3, 4))
     np.testing.assert_allclose(dual.score(w), np.einsum("ikr,kr->i", g, w), atol=1e-13)
+
+
+def test_an_error_of_the_mean_weight_has_its_price(random_patterns):
+    problem = Problem(random_patterns(200, 2, 3, seed=5), M4Settings(np.array([0.4, 0.5]), 0.5))
+    dual, best = Dual(problem), solve(problem)
+    point = dual.evaluate(np.zeros((2, 4)))
+    exact = certify(dual, point)
+    assert exact.mean_error == 0
+    shifted = replace(point, weights=point.weights + 0.01, mu=0.3)
+    certificate = certify(dual, shifted)
+    assert certificate.mean_error == pytest.approx(0.01)
+    assert certificate.gap >= 0.3 * 0.01
+    assert certificate.relative_gap >= 0.01 / 0.5
+    assert certificate.dual <= best.certificate.primal
+
+
+@pytest.mark.parametrize("penalty", [1e15, 1e300])
+def test_a_price_beyond_the_precision_of_floats_leaves_a_gap(random_patterns, penalty):
+    patterns = random_patterns(300, 2, 3, seed=6)
+    certificate = solve(Problem(patterns, M4Settings(np.array([0.4, 0.5]), 0.9, penalty=penalty))).certificate
+    violation_price = penalty * certificate.violation.sum()
+    assert certificate.primal >= violation_price
+    # Either the gap is small, or the certificate says so; it never claims an optimum that rounding hides.
+    if violation_price > 1e-6 * certificate.primal and not certificate.unsatisfied.any():
+        assert certificate.relative_gap > 1e-6
+
+
+@pytest.mark.parametrize("penalty", [10.0, 1e7])
+def test_utilities_of_many_orders_of_magnitude(penalty):
+    rng = np.random.default_rng(0)
+    sensitive, labels = rng.integers(0, 2, (2000, 2)), rng.integers(0, 2, (2000, 3))
+    patterns, _ = collapse(sensitive, labels, 10.0 ** rng.uniform(-6, 6, 2000))
+    solution = solve(Problem(patterns, M4Settings(np.array([0.4, 0.5]), 0.9, penalty=penalty)))
+    error = abs(patterns.share @ solution.weights - 0.9)
+    assert solution.certificate.relative_gap >= 0.99 * error / 0.9 or error < 1e-13

@@ -224,3 +224,25 @@ def test_pairs_must_fit_the_labels(random_patterns):
     settings = M4Settings(np.array([0.5, 0.5]), 0.5, pairs=np.ones((2, 3), dtype=bool))
     with pytest.raises(UserError, match="pairs has 3 columns but there are 4 labels"):
         Problem(random_patterns(50, 2, 4, seed=0), settings)
+
+
+def test_probabilities_are_balanced_in_expectation():
+    rng = np.random.default_rng(0)
+    soft_s, soft_y = rng.choice([0.0, 0.25, 0.5, 1.0], (40, 1)), rng.choice([0.0, 0.5, 1.0], (40, 1))
+    patterns, index = collapse(soft_s, soft_y)
+    settings = M4Settings(soft_s.mean(axis=0), 0.6)
+    solution = solve(Problem(patterns, settings))
+    q = solution.weights[index]
+    s, y = soft_s[:, 0], soft_y[:, 0]
+    assert solution.certificate.relative_gap < 1e-9
+    assert q.mean() == pytest.approx(0.6)
+    assert (q * (s - s.mean())).mean() == pytest.approx(0, abs=1e-9)
+    assert (q * (s - s.mean()) * y).mean() == pytest.approx(0, abs=1e-9)
+
+
+def test_without_labels_only_the_proportions_are_balanced():
+    patterns, index = collapse([[1]] * 30 + [[0]] * 70, np.zeros((100, 0)))
+    solution = solve(Problem(patterns, M4Settings([0.5], 0.6)))
+    # Closed form: both groups get 0.3 of the mass, so q is 1 in the smaller one and 3/7 in the other.
+    np.testing.assert_allclose(solution.weights[index], [1.0] * 30 + [3 / 7] * 70, atol=1e-9)
+    assert max_rate(patterns, np.array([0.5])) == pytest.approx(0.6)

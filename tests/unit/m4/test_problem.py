@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -134,7 +135,7 @@ def _patterns(**change):
     [
         ({"sensitive": np.array([[2], [0]])}, "0 or 1"),
         ({"sensitive": np.zeros((2, 0))}, "m >= 1"),
-        ({"labels": sparse.csr_array(np.array([[0.5], [0.0]]))}, "0 or 1"),
+        ({"labels": sparse.csr_array(np.array([[1.5], [0.0]]))}, "0 or 1"),
         ({"utility": np.array([0.0, 1.0])}, "greater than 0"),
         ({"utility": np.ones(3)}, "differ in length"),
         ({"count": np.array([0, 1])}, "at least 1"),
@@ -156,3 +157,42 @@ def test_collapse_refuses():
         collapse(np.zeros((0, 1)), np.zeros((0, 1)))
     with pytest.raises(UserError, match="0 or 1"):
         collapse(np.array([[2]]), np.array([[1]]))
+
+
+@pytest.mark.parametrize("of", [pd.DataFrame, np.ndarray.tolist, sparse.csr_array, np.array])
+def test_collapse_takes_frames_lists_and_sparse_matrices(random_examples, of):
+    sensitive, labels, utility = random_examples(100, 2, 3, seed=1, utilities=True)
+    expected, expected_index = collapse(sensitive, labels, utility)
+    patterns, index = collapse(of(sensitive), of(labels), utility.tolist())
+    np.testing.assert_array_equal(index, expected_index)
+    np.testing.assert_array_equal(patterns.sensitive, expected.sensitive)
+    np.testing.assert_array_equal(patterns.labels.toarray(), expected.labels.toarray())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([1, 0], [[1], [0]]), r"sensitive has shape \(2,\), expected \(n, k\)"),
+        (([[1], [0]], [1, 0]), r"labels has shape \(2,\), expected \(n, k\)"),
+        (([["a"], ["b"]], [[1], [0]]), "sensitive must be an .* array of numbers"),
+        (([[1], [0, 1]], [[1], [0]]), "sensitive must be an .* array of numbers"),
+        (([[1], [0]], [[np.nan], [0]]), "labels: .* must be 0 or 1"),
+        (([[1], [0]], [[1], [0], [1]]), r"have \(2, 3, 2\) rows"),
+        (([[1], [0]], [[1], [0]], [1.0]), r"have \(2, 2, 1\) rows"),
+        (([[1], [0]], [[1], [0]], [[1.0], [1.0]]), r"utility has shape \(2, 1\), expected \(n,\)"),
+        (([[1], [0]], [[1], [0]], ["much", "more"]), "utility must be one number"),
+        (([[1], [0]], [[1], [0]], [1.0, -1.0]), "greater than 0"),
+    ],
+)
+def test_collapse_names_what_it_expects(arguments, message):
+    with pytest.raises(UserError, match=message):
+        collapse(*arguments)
+
+
+def test_collapse_keeps_probabilities_and_counts_equal_ones_once():
+    sensitive = np.array([[0.25], [1.0], [0.25], [0.0], [-0.0]])
+    labels = np.array([[1], [0], [1], [1], [1]])
+    patterns, index = collapse(sensitive, labels)
+    assert index.tolist() == [0, 1, 0, 2, 2]
+    np.testing.assert_array_equal(patterns.sensitive.ravel(), [0.25, 1, 0])
+    np.testing.assert_array_equal(patterns.count, [2, 1, 2])

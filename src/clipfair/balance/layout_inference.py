@@ -1,0 +1,148 @@
+"""The layout of tables: which indicators their columns hold, decided by their types and values."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clipfair.balance.indicators import Indicator, IndicatorLayout, as_text, is_binary, is_list
+from clipfair.balance.table import AnnotationTable, plain_column
+from clipfair.balance.table_files import MISSING_MARKS
+from clipfair.core.errors import UserError
+
+_MAX_CATEGORIES = 1000
+
+
+def infer_layout(
+    tables: Sequence[AnnotationTable],
+    *,
+    sensitive: Sequence[str],
+    labels: Sequence[str] = (),
+    utility: str | None = None,
+    missing: Literal["error", "unset"] = "error",
+    categories: Sequence[str] = (),
+    soft: Sequence[str] = (),
+) -> IndicatorLayout:
+    """Decide from the values of tables of the same columns which indicators their columns hold.
+
+    A column of booleans, or of 0 and 1, is one indicator; a column of text is one for each of its
+    values, in alphabetical order; a column of lists is one for each value in any of its lists. Other numbers
+    are refused unless the column is named in one of the following.
+
+    Parameters
+    ----------
+    categories : columns of integer codes, which are one indicator for each code.
+    soft : columns of probabilities, which are one indicator each.
+    """
+    named = [*sensitive, *labels]
+    for table in tables:
+        table.check_columns([*named, *([] if utility is None else [utility])])
+    _check_named(named, categories=categories, soft=soft)
+    values: dict[str, set] = {name: set() for name in named}
+    lists = {name for name in named if any(is_list(table.types[name]) for table in tables)}
+    for table in tables:
+        for name in named:
+            _check_type(table, name)
+        _add_values(table, [name for name in named if name not in (*table.booleans, *soft)], values)
+
+    def indicators(names: Sequence[str]) -> tuple[Indicator, ...]:
+        found: list[Indicator] = []
+        for name in names:
+            several = name in categories or name in lists
+            plain = [Indicator(name)] if name in soft else None
+            found += plain or _indicators(tables[0], name, values[name], several=several)
+        return tuple(found)
+
+    return IndicatorLayout(indicators(sensitive), indicators(labels), utility, missing, tuple(soft))
+
+
+def _check_named(named: Sequence[str], *, categories: Sequence[str], soft: Sequence[str]) -> None:
+    for name in named:
+        if named.count(name) > 1:
+            raise UserError(f"column {name!r} is named twice: a column is either sensitive or a label, once")
+    for option, names in (("categories", categories), ("soft", soft)):
+        for name in names:
+            if name not in named:
+                raise UserError(f"--{option} names {name!r}, which is neither among --sensitive nor --labels")
+    if both := set(categories) & set(soft):
+        raise UserError(f"column {min(both)!r} holds either categories or soft values: name it once")
+
+
+def _check_type(table: AnnotationTable, name: str) -> None:
+    kind = table.types[name]
+    inner = kind.value_type if is_list(kind) or pa.types.is_dictionary(kind) else kind
+    checks = ("boolean", "integer", "floating", "string", "large_string", "null")
+    if not any(getattr(pa.types, f"is_{check}")(inner) for check in checks):
+        raise UserError(
+            f"{table.path}: column {name!r} holds {kind}: expected 0/1, true/false, text, or lists of text; "
+            "turn it into named categories first"
+        )
+
+
+def _add_values(table: AnnotationTable, names: Sequence[str], values: dict[str, set]) -> None:
+    """Add the distinct values of the columns, without missing ones."""
+    for batch in table.batches(names) if names else ():
+        for name in names:
+            column = plain_column(batch.column(name))
+            if is_list(column.type):
+                column = as_text(pc.list_flatten(column))
+            values[name].update(pc.unique(column).drop_null().to_pylist())
+            if len(values[name]) > _MAX_CATEGORIES:
+                raise UserError(
+                    f"{table.path}: column {name!r} has more than {_MAX_CATEGORIES} values: "
+                    "expected 0/1, true/false, or text with few categories"
+                )
+
+
+def _indicators(table: AnnotationTable, name: str, values: set, *, several: bool) -> list[Indicator]:
+    """The indicators of a column: one for each value if there can be ``several``."""
+    if not several and all(is_binary(value) for value in values):
+        return [Indicator(name)]
+    if not several and all(_is_number(value) for value in values):
+        some = ", ".join(str(value) for value in sorted(values, key=float)[:3])
+        raise UserError(
+            f"{table.path}: column {name!r} holds numbers ({some}, ...), expected 0/1 or text: cut "
+            "them into named categories first, or name the column in --categories (integer codes) or --soft "
+            "(probabilities)"
+        )
+    return [Indicator(name, value) for value in sorted(set(map(_text, values)))]
+
+
+def _text(value: object) -> str:
+    """The text of a value, as :func:`~clipfair.balance.indicators.as_text` gives it."""
+    return as_text(pa.array([value]))[0].as_py()
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def suspicious_values(layout: IndicatorLayout) -> list[str]:
+    """Remarks on values that may be meant as one, or as none.
+
+    These are values of a column that differ only in case or surrounding spaces, and words for a missing value
+    in a file that does not mark them as missing.
+    """
+    remarks, alike = [], defaultdict(list)
+    for indicator in layout.indicators:
+        if indicator.value is None:
+            continue
+        alike[indicator.column, indicator.value.strip().casefold()].append(indicator.value)
+        if indicator.value.strip() in MISSING_MARKS:
+            remarks.append(
+                f"column {indicator.column!r}: the value {indicator.value!r} is a group of its own; if it "
+                "means missing, remove it"
+            )
+    for (column, _), values in alike.items():
+        if len(values) > 1:
+            listed = ", ".join(map(repr, values))
+            remarks.append(
+                f"column {column!r}: {listed} are separate groups, but differ only by case or spaces"
+            )
+    return remarks

@@ -1,0 +1,108 @@
+"""The kinds of files that hold tables: their endings, compression and separators, and folders of shards."""
+
+import codecs
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import csv as pa_csv
+
+from clipfair.core.errors import UserError
+
+PARQUET_ENDINGS = frozenset({".parquet", ".pq"})
+TEXT_ENDINGS = frozenset({".csv", ".tsv", ".txt"})
+COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+ENDINGS = ".parquet, .pq, .csv, .tsv or .txt (text also with .gz, .bz2 or .zst)"
+# Cells of a text file that hold no value.
+MISSING_MARKS = ("", "NA", "N/A", "n/a", "nan", "NaN", "<NA>", "null", "NULL", "?")
+
+_SEPARATORS = ",;\t|"
+_HEAD_BYTES = 1 << 16
+_BLOCK_BYTES = 1 << 24
+
+
+def kind_of(path: Path) -> str | None:
+    """``"parquet"`` or ``"text"`` by the ending of a file's name, without regard to case; None for others."""
+    endings = [ending.lower() for ending in path.suffixes]
+    if endings and endings[-1] in PARQUET_ENDINGS:
+        return "parquet"
+    if len(endings) > 1 and endings[-1] in COMPRESSIONS:
+        endings.pop()
+    return "text" if endings and endings[-1] in TEXT_ENDINGS else None
+
+
+def find_files(paths: Sequence[str | Path]) -> list[Path]:
+    """The files of tables: each path that is a file, and all tables in each path that is a folder, sorted.
+
+    Raises
+    ------
+    UserError
+        If a folder has no table, or a file is named twice.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(file for file in path.rglob("*") if _is_shard(file, path))
+        if not inside:
+            raise UserError(f"{path}: no table in this folder: give a folder with files in {ENDINGS}")
+        found += inside
+    known = set()
+    for path in found:
+        if path.resolve() in known:
+            raise UserError(f"{path}: named twice: give each file once")
+        known.add(path.resolve())
+    return found
+
+
+def _is_shard(file: Path, folder: Path) -> bool:
+    hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+    return file.is_file() and not hidden and kind_of(file) is not None
+
+
+def open_text(path: Path, columns: Sequence[str] | None = None) -> pa_csv.CSVStreamingReader:
+    """Open a file of separated text; every cell is read as text.
+
+    The separator is the one of comma, semicolon, tab and bar that gives the first row the most cells.
+
+    Parameters
+    ----------
+    columns : the columns to read; by default only the header is of use.
+    """
+    convert = pa_csv.ConvertOptions(
+        include_columns=None if columns is None else list(columns),
+        column_types=None if columns is None else dict.fromkeys(columns, pa.string()),
+        strings_can_be_null=True,
+        null_values=list(MISSING_MARKS),
+    )
+    separator = "\t" if ".tsv" in path.name.lower() else _separator(_head(path))
+    return pa_csv.open_csv(
+        pa.input_stream(path, compression=_compression(path)),
+        read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),
+        parse_options=pa_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        convert_options=convert,
+    )
+
+
+def _compression(path: Path) -> str | None:
+    return COMPRESSIONS.get(path.suffix.lower())
+
+
+def _head(path: Path) -> str:
+    """The first characters of a file of text."""
+    with pa.input_stream(path, compression=_compression(path)) as stream:
+        start = stream.read(_HEAD_BYTES)
+    try:
+        return codecs.getincrementaldecoder("utf-8-sig")().decode(start)
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not UTF-8: convert it first, such as: iconv -f LATIN1 -t UTF-8") from None
+
+
+def _separator(head: str) -> str:
+    def cells(separator: str) -> int:
+        return len(next(csv.reader(io.StringIO(head), delimiter=separator), []))
+
+    return max(_SEPARATORS, key=cells)
