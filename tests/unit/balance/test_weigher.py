@@ -20,9 +20,11 @@ def test_the_dual_file_weighs_a_new_shard(people, people_file, tmp_path, max_wei
         target_proportions(patterns, layout), 0.6, max_weight=max_weight, eps_association=0.003
     )
     solution = solve(Problem(patterns, settings))
-    write_dual(tmp_path / "dual.json", Weigher(layout, settings, solution.v, solution.mu))
+    largest = float(solution.weights.max())
+    write_dual(tmp_path / "dual.json", Weigher(layout, settings, solution.v, solution.mu, largest))
     read = read_dual(tmp_path / "dual.json")
     assert read.layout == layout
+    assert read.largest_weight == largest
     again = read.weigh(None, counts.rows, np.arange(len(counts.rows)))
     np.testing.assert_allclose(again, solution.weights, atol=1e-12)
 
