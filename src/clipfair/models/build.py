@@ -17,6 +17,7 @@ from clipfair.core.errors import UserError
 from clipfair.core.schema import unknown
 from clipfair.models import tokenizers
 from clipfair.models.interface import BuiltModel, pixels_of
+from clipfair.models.resizing import ResizeMethod, make_resize
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -84,7 +85,7 @@ def _small(entry: Mapping) -> BuiltModel:
     words = len(tokenizers.read_words(entry["words"]))
     model = SmallCLIP(width=entry["width"], dim=entry["dim"], words=words)
     tokenizer = tokenizers.word_tokenizer(entry["words"], entry["length"])
-    return with_preprocessing(model, tokenizer, entry["size"], SYMMETRIC, crop=False)
+    return with_preprocessing(model, tokenizer, entry["size"], SYMMETRIC, resizing="squash")
 
 
 def _vit(entry: Mapping) -> BuiltModel:
@@ -114,9 +115,9 @@ def _vit(entry: Mapping) -> BuiltModel:
             pool_type="last",
         ),
     )
-    return with_preprocessing(
-        model, tokenizers.sticky_tokenizer(entry["length"]), entry["size"], SYMMETRIC, crop=False
-    )
+    tokenizer = tokenizers.sticky_tokenizer(entry["length"])
+    resizing = _big_vision_resizing(entry)
+    return with_preprocessing(model, tokenizer, entry["size"], SYMMETRIC, resizing=resizing)
 
 
 def _siglip(entry: Mapping) -> BuiltModel:
@@ -128,9 +129,8 @@ def _siglip(entry: Mapping) -> BuiltModel:
     size = config["vision_cfg"]["image_size"]
     config["text_cfg"] |= {"context_length": entry["length"], "vocab_size": tokenizers.CLIP_VOCABULARY_SIZE}
     model = CustomTextCLIP(**config)
-    return with_preprocessing(
-        model, tokenizers.sticky_tokenizer(entry["length"]), size, SYMMETRIC, crop=False
-    )
+    tokenizer = tokenizers.sticky_tokenizer(entry["length"])
+    return with_preprocessing(model, tokenizer, size, SYMMETRIC, resizing=_big_vision_resizing(entry))
 
 
 def _open_clip(entry: Mapping) -> BuiltModel:
@@ -139,7 +139,9 @@ def _open_clip(entry: Mapping) -> BuiltModel:
 
     config = _config(entry["architecture"])
     size, length = config["vision_cfg"]["image_size"], config["text_cfg"]["context_length"]
-    return with_preprocessing(CLIP(**config), tokenizers.clip_tokenizer(length), size, OPENAI, crop=True)
+    return with_preprocessing(
+        CLIP(**config), tokenizers.clip_tokenizer(length), size, OPENAI, resizing="crop"
+    )
 
 
 def _config(name: str) -> dict:
@@ -169,15 +171,20 @@ _KINDS: dict[str, Callable[[Mapping], BuiltModel]] = {
 
 
 def with_preprocessing(
-    model: nn.Module, tokenizer: Any, size: int, scale: tuple, *, crop: bool
+    model: nn.Module, tokenizer: Any, size: int, scale: tuple, *, resizing: ResizeMethod
 ) -> BuiltModel:
-    resize = _crop_to(size) if crop else _squash_to(size)
+    resize = make_resize(resizing, size)
     normalise = _normaliser(*scale)
 
     def preprocess(image: "Image") -> Tensor:
         return normalise(pixels_of(resize(image))[None])[0]
 
-    return BuiltModel(model, tokenizer, preprocess, resize, normalise, size, crop)
+    return BuiltModel(model, tokenizer, preprocess, resize, normalise, size, resizing)
+
+
+def _big_vision_resizing(entry: Mapping) -> ResizeMethod:
+    """Return big_vision's method of resizing, or with antialiasing if the entry asks for it."""
+    return "squash" if entry.get("antialias", False) else "sample"
 
 
 def _normaliser(mean: tuple[float, ...], deviation: tuple[float, ...]) -> Callable[[Tensor], Tensor]:
@@ -190,32 +197,3 @@ def _normaliser(mean: tuple[float, ...], deviation: tuple[float, ...]) -> Callab
         return floats.mul_(factor.to(pixels.device)).add_(offset.to(pixels.device))
 
     return normalise
-
-
-def _squash_to(size: int) -> Callable[["Image"], "Image"]:
-    """Resize both sides to ``size``, bilinear, ignoring the aspect ratio (big_vision's resize)."""
-    from PIL import Image
-
-    def resize(image: "Image") -> "Image":
-        image = image.convert("RGB")
-        if image.size == (size, size):
-            return image
-        return image.resize((size, size), Image.Resampling.BILINEAR)
-
-    return resize
-
-
-def _crop_to(size: int) -> Callable[["Image"], "Image"]:
-    """Resize the shorter side to ``size``, bicubic, and crop the centre (CLIP's)."""
-    from PIL import Image
-
-    def resize(image: "Image") -> "Image":
-        image = image.convert("RGB")
-        scale = size / min(image.size)
-        # As torchvision: the longer side is truncated to an integer, the margins are rounded.
-        width, height = (max(size, int(side * scale)) for side in image.size)
-        image = image.resize((width, height), Image.Resampling.BICUBIC)
-        left, top = round((width - size) / 2), round((height - size) / 2)
-        return image.crop((left, top, left + size, top + size))
-
-    return resize

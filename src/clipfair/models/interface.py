@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from clipfair.models import tokenizers
+from clipfair.models.resizing import ResizeMethod
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,7 +26,7 @@ class BuiltModel:
     resize : an image to RGB of size x size.
     normalise : resized images (n, 3, size, size) in [0, 255] to the input of the model, float32.
     size : the side of an input image, pixels.
-    crop : True if ``resize`` cuts out the centre, False if it ignores the aspect ratio.
+    resizing : the method of ``resize``, for :func:`clipfair.models.resizing.make_resize`.
     """
 
     model: nn.Module
@@ -34,7 +35,7 @@ class BuiltModel:
     resize: Callable[["Image"], "Image"]
     normalise: Callable[[Tensor], Tensor]
     size: int
-    crop: bool
+    resizing: ResizeMethod
 
 
 def pixels_of(image: "Image") -> Tensor:

@@ -113,6 +113,8 @@ class VitModel(TrainableModel):
     """Tokens of a text; the last is always its end."""
     size: Annotated[int, Field(ge=32, multiple_of=32)]
     """Pixels of a side."""
+    antialias: bool = False
+    """Resize images with antialiasing, unlike big_vision."""
 
 
 class SiglipModel(TrainableModel):
@@ -123,6 +125,8 @@ class SiglipModel(TrainableModel):
     """Its name in open_clip."""
     length: Length
     """Tokens of a text; the last is always its end."""
+    antialias: bool = False
+    """Resize images with antialiasing, unlike big_vision."""
 
 
 class OpenClipModel(TrainableModel):

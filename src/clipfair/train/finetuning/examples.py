@@ -137,10 +137,9 @@ def cut_texts(table: pd.DataFrame, max_characters: int | None) -> list[str]:
 
 def _read_pixels(table: pd.DataFrame, data: Mapping, built: BuiltModel, cache: Path) -> Tensor:
     """Return the images of the rows, resized; (n, 3, size, size) uint8, memory-mapped."""
-    resized = built.resize.__qualname__.split(".")[0].strip("_")
     state = hashlib.sha256(sha256_of(data["table"]).encode())
     state.update("\n".join(table["key"]).encode())
-    path = cache / "decoded" / f"{resized}-{built.size}-{state.hexdigest()[:16]}.npy"
+    path = cache / "decoded" / f"{built.resizing}-{built.size}-{state.hexdigest()[:16]}.npy"
     if not path.is_file():
         with atomic_path(path) as temporary:
             shape = (len(table), 3, built.size, built.size)

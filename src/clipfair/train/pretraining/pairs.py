@@ -40,8 +40,7 @@ class DecodedPairs:
 def read_decoded(folder: str | Path, cache: str | Path, built: BuiltModel) -> DecodedPairs:
     """Return all pairs of a dataset's shards, resized for a model; the cache keeps them for the next run."""
     paths = find_shards(folder)
-    resized = f"{built.size}-{'crop' if built.crop else 'squash'}"
-    cached = Path(cache, "decoded", f"{resized}-{files_digest(paths)}.npz")
+    cached = Path(cache, "decoded", f"{built.size}-{built.resizing}-{files_digest(paths)}.npz")
     if not cached.is_file():
         decoded = _decode(read_index(paths, cache), built)
         with atomic_path(cached) as temporary, temporary.open("wb") as stream:
