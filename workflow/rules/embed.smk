@@ -7,6 +7,7 @@
 #          seed~<s>/examples~<n>/record.json      the checkpoint: its run, digest, temperature and bias
 #          seed~<s>/examples~<n>/texts.npz        one array for each set of texts
 #          seed~<s>/examples~<n>/<dataset>.npz    keys, images, features (pre-logits), 16-bit
+#          seed~<s>/examples~<n>/<dataset>~<r>.npz   the same, of images resized to r pixels and cropped
 #        <the folder's name>.spec.json            settings, versions, and the digest of the folder
 # steps: embed_split
 

@@ -98,7 +98,8 @@ class PreparedEvaluation:
 def evaluate_checkpoint(embeddings: str, checkpoint: Checkpoint, evaluation: PreparedEvaluation) -> Result:
     """One evaluation of one checkpoint."""
     dataset, support = evaluation.settings["dataset"], evaluation.support
-    images = read_images(embeddings, checkpoint, dataset, data_digest=evaluation.digest)
+    resize = evaluation.settings.get("resize")
+    images = read_images(embeddings, checkpoint, dataset, data_digest=evaluation.digest, resize=resize)
     embedded = Embedded(
         test=_select(evaluation.test, images, dataset),
         support=None if support is None else _select(support, images, dataset),

@@ -10,8 +10,8 @@ from clipfair.core.errors import UserError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# squash: both sides, bilinear with antialiasing, as Pillow. sample: both sides, bilinear without antialiasing,
-# as big_vision. crop: the shorter side, bicubic, as CLIP.
+# squash: both sides, bilinear with antialiasing, as Pillow. sample: both sides, bilinear without
+# antialiasing, as big_vision. crop: the shorter side, bicubic, as CLIP.
 ResizeMethod = Literal["squash", "sample", "crop"]
 
 

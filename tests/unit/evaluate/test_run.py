@@ -51,8 +51,8 @@ def random_units(rng, rows):
 def write_embeddings(faces, tmp_path):
     """Returns a function that writes the embeddings of one checkpoint, rows in an order of their own."""
 
-    def write(seed, examples, final, keys=None):
-        rng = np.random.default_rng([seed, examples])
+    def write(seed, examples, final, keys=None, resize=None):
+        rng = np.random.default_rng([seed, examples, resize or 0])
         checkpoint = Checkpoint(a_run(seed), examples, final, f"m{seed}-{examples}", 10.0, 0.0)
         sets = {
             texts.digest: texts
@@ -73,6 +73,7 @@ def write_embeddings(faces, tmp_path):
             images=random_units(rng, len(keys)),
             features=random_units(rng, len(keys)),
             data_digest=sha256_of(tmp_path / "faces.parquet"),
+            resize=resize,
         )
 
     return write
@@ -80,11 +81,11 @@ def write_embeddings(faces, tmp_path):
 
 @pytest.fixture
 def evaluate(tmp_path):
-    def run(out="out", seeds=(0, 1)):
+    def run(out="out", seeds=(0, 1), evaluations=EVALUATIONS):
         evaluate_runs(
             str(tmp_path / "embed"),
             {"faces": str(tmp_path / "faces.parquet")},
-            EVALUATIONS,
+            evaluations,
             [vars(a_run(seed)) for seed in seeds],
             str(tmp_path / out),
         )
@@ -147,6 +148,18 @@ def test_embeddings_are_matched_by_key(write_embeddings, evaluate, faces, tmp_pa
     digest = text_sets(EVALUATIONS["faces-association"], faces)["occupations"].digest
     expected = arrays["images"][-1].astype(float) @ texts[digest][0].astype(float)
     assert scores["cosine(nurse)"][0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_an_evaluation_reads_the_images_that_were_prepared_for_it(write_embeddings, evaluate):
+    write_embeddings(0, 100, final=True)
+    own = evaluate("own", seeds=[0]) / "seed~0/on~faces-retrieval/metrics.json"
+    cropping = {name: {**settings, "resize": 256} for name, settings in EVALUATIONS.items()}
+    with pytest.raises(UserError, match=r"faces~256\.npz: no such embeddings"):
+        evaluate("cropped", seeds=[0], evaluations=cropping)
+    write_embeddings(0, 100, final=True, resize=256)
+    cropped = evaluate("cropped", seeds=[0], evaluations=cropping) / "seed~0/on~faces-retrieval/metrics.json"
+
+    assert read_json(own)["rows"] != read_json(cropped)["rows"]
 
 
 def test_same_bytes_again(write_embeddings, evaluate):

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from clipfair.core.errors import UserError
 from clipfair.models.build import build
 from clipfair.models.interface import pixels_of
+from clipfair.models.resizing import interpolate
 
 SMALL = {"kind": "small", "width": 8, "dim": 16, "words": "embedded", "length": 12, "size": 32}
 VIT = {"kind": "vit", "vision": "S/32", "text": "S", "dim": 384, "length": 16, "size": 224}
@@ -77,6 +78,21 @@ def test_images_are_squashed_to_minus_one_and_one(image):
     expected = np.asarray(image.resize((32, 32), Image.Resampling.BILINEAR), dtype=np.float32) / 127.5 - 1
     assert np.allclose(built.preprocess(image).permute(1, 2, 0).numpy(), expected, atol=1e-6)
     assert torch.equal(built.preprocess(image.convert("RGB")), built.preprocess(image))
+
+
+@pytest.mark.parametrize("kind", ["vit", "siglip"])
+def test_the_papers_models_resize_without_antialiasing_unless_asked(kind, image, vit):
+    if kind == "vit":
+        entry, default = VIT, vit
+    else:
+        entry = {"kind": "siglip", "architecture": "ViT-B-16-SigLIP", "length": 16}
+        default = build(entry, None, 0)
+    assert default.resizing == "sample"
+    expected = interpolate(np.asarray(image), 224, 224).astype(np.uint8)
+    assert np.array_equal(np.asarray(default.resize(image)), expected)
+    antialiased = build(entry | {"antialias": True}, None, 0)
+    pillow = image.resize((224, 224), Image.Resampling.BILINEAR)
+    assert np.array_equal(np.asarray(antialiased.resize(image)), np.asarray(pillow))
 
 
 @pytest.mark.parametrize("size", [(50, 70), (301, 224), (640, 427), (224, 224)])

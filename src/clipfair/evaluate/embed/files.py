@@ -3,6 +3,7 @@
     seed~<s>/examples~<n>/record.json        the checkpoint: its run, digest, temperature and bias
     seed~<s>/examples~<n>/texts.npz          one array for each set of texts, by the set's digest
     seed~<s>/examples~<n>/<dataset>.npz      keys, images, features
+    seed~<s>/examples~<n>/<dataset>~<r>.npz  the same of images that were resized to r pixels, then cropped
 
 Arrays are 16-bit floats. For embeddings of unit length the relative error of a component is at most 5e-4
 and the error of a cosine about 1e-5, which changes metrics by about 0.01 percentage points. Each file holds
@@ -84,15 +85,20 @@ def write_images(
     images: np.ndarray,
     features: np.ndarray,
     data_digest: str,
+    resize: int | None = None,
 ) -> None:
-    """Write the embeddings of the examples ``keys`` of a dataset whose table has ``data_digest``."""
+    """Write the embeddings of the examples ``keys`` of a dataset whose table has ``data_digest``.
+
+    ``resize`` is the side, in pixels, that their images were resized to before the central crop; None if
+    they were resized to the model's image size.
+    """
     arrays = {
         "keys": np.array([key.encode() for key in keys]),
         "images": as_float16(images),
         "features": as_float16(features),
         "data": np.array(data_digest),
     }
-    _write_arrays(Path(folder, checkpoint.folder, f"{dataset}.npz"), checkpoint, arrays)
+    _write_arrays(_images_path(folder, checkpoint, dataset, resize), checkpoint, arrays)
 
 
 def read_checkpoints(folder: str | Path, run: Run) -> list[Checkpoint]:
@@ -133,16 +139,16 @@ def read_texts(folder: str | Path, checkpoint: Checkpoint, digest: str) -> np.nd
 
 
 def read_images(
-    folder: str | Path, checkpoint: Checkpoint, dataset: str, *, data_digest: str
+    folder: str | Path, checkpoint: Checkpoint, dataset: str, *, data_digest: str, resize: int | None = None
 ) -> ImageEmbeddings:
-    """The embeddings of a dataset whose table has ``data_digest``.
+    """The embeddings of a dataset whose table has ``data_digest``, with ``resize`` as they were written.
 
     Raises
     ------
     UserError
         If the file is missing, or of another model or table.
     """
-    path = Path(folder, checkpoint.folder, f"{dataset}.npz")
+    path = _images_path(folder, checkpoint, dataset, resize)
     arrays = _open_arrays(path, checkpoint)
     if str(arrays["data"]) != data_digest:
         raise UserError(f"{path}: embeddings of another version of the data; {REMEDY}")
@@ -166,6 +172,11 @@ def as_float16(values: np.ndarray) -> np.ndarray:
     if not np.isfinite(rounded).all():
         raise UserError("an embedding is not finite: the model diverged; train it with a lower learning rate")
     return rounded
+
+
+def _images_path(folder: str | Path, checkpoint: Checkpoint, dataset: str, resize: int | None) -> Path:
+    name = dataset if resize is None else f"{dataset}~{resize}"
+    return Path(folder, checkpoint.folder, f"{name}.npz")
 
 
 def _write_arrays(path: Path, checkpoint: Checkpoint, arrays: Mapping[str, np.ndarray]) -> None:

@@ -26,6 +26,7 @@ from clipfair.evaluate.prompts import expand
 from clipfair.evaluate.texts import AT_EVERY_CHECKPOINT, text_sets
 from clipfair.models.build import build, load_weights
 from clipfair.models.interface import pixels_of
+from clipfair.models.resizing import make_resize
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,18 +108,27 @@ def embed(
     texts = TokenisedTexts(evaluations, tables, network.built.tokenizer)
     checkpoints = [_write_texts(source, network, texts, out_dir) for source in sources]
     for name, table in tables.items():
-        on_dataset = [settings for settings in evaluations.values() if settings["dataset"] == name]
-        requested = RequestedRows(
-            _find_rows(on_dataset, table), _find_rows(filter(_needs_snapshots, on_dataset), table)
-        )
         images = DatasetImages(table, datasets[name]["raw"], threads, what=name)
-        embeddings = _encode_dataset(sources, network, images, requested)
         digest = sha256_of(datasets[name]["table"])
-        for source, checkpoint, (embedded, features) in zip(sources, checkpoints, embeddings, strict=True):
-            if len(embedded):
-                keys = table["key"].to_numpy()[requested.of(source)]
-                arrays = {"keys": keys, "images": embedded, "features": features}
-                write_images(out_dir, checkpoint, name, **arrays, data_digest=digest)
+        for resize, alike in _by_resize(evaluations, name).items():
+            requested = RequestedRows(
+                _find_rows(alike, table), _find_rows(filter(_needs_snapshots, alike), table)
+            )
+            embeddings = _encode_dataset(sources, network, images, requested, resize)
+            for source, checkpoint, arrays in zip(sources, checkpoints, embeddings, strict=True):
+                if len(arrays["images"]):
+                    keys = table["key"].to_numpy()[requested.of(source)]
+                    labels = {"keys": keys, "data_digest": digest, "resize": resize}
+                    write_images(out_dir, checkpoint, name, **arrays, **labels)
+
+
+def _by_resize(evaluations: Mapping[str, Mapping], dataset: str) -> dict[int | None, list[Mapping]]:
+    """The evaluations on a dataset by their setting ``resize``; None is the model's own preparation."""
+    found: dict[int | None, list[Mapping]] = {}
+    for settings in evaluations.values():
+        if settings["dataset"] == dataset:
+            found.setdefault(settings.get("resize"), []).append(settings)
+    return found
 
 
 def _find_sources(model: Mapping) -> list[CheckpointSource]:
@@ -244,26 +254,32 @@ class DatasetImages:
 
 
 def _encode_dataset(
-    sources: Sequence[CheckpointSource], network: Network, images: DatasetImages, requested: RequestedRows
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Embeddings and pre-logits by each checkpoint, of the rows that it embeds."""
+    sources: Sequence[CheckpointSource],
+    network: Network,
+    images: DatasetImages,
+    requested: RequestedRows,
+    resize: int | None,
+) -> list[dict[str, np.ndarray]]:
+    """``images`` and ``features`` (pre-logits) by each checkpoint, of the rows that it embeds."""
     parts: list[list] = [[] for _ in sources]
-    for rows, pixels in images.chunks(np.flatnonzero(requested.final), network.built.resize):
+    built = network.built
+    prepare = make_resize(built.resizing, built.size, resize)
+    for rows, pixels in images.chunks(np.flatnonzero(requested.final), prepare):
         for source, part in zip(sources, parts, strict=True):
             chosen = requested.of(source)[rows]
             if chosen.any():
                 encoded = encode_images(
                     network.load(source),
                     pixels if chosen.all() else pixels[chosen],
-                    normalise=network.built.normalise,
+                    normalise=built.normalise,
                     device=network.device,
                 )
                 part.append([as_float16(values) for values in encoded])
     return [_concatenate(part) for part in parts]
 
 
-def _concatenate(parts: Sequence) -> tuple[np.ndarray, np.ndarray]:
+def _concatenate(parts: Sequence) -> dict[str, np.ndarray]:
     if not parts:
-        return np.empty((0, 0)), np.empty((0, 0))
+        return {"images": np.empty((0, 0)), "features": np.empty((0, 0))}
     images, features = zip(*parts, strict=True)
-    return np.concatenate(images), np.concatenate(features)
+    return {"images": np.concatenate(images), "features": np.concatenate(features)}

@@ -3,10 +3,10 @@
 Settings: ``shots`` (examples per class), ``seeds`` (one draw of examples each; the accuracy is the mean over
 draws).
 
-The first k of a permutation of each class's support examples are used, all classes from one generator, so
-that the examples of fewer shots are among those of more. Features are standardised with the mean and the
-standard deviation (ddof 0, plus 1e-5) of the support. A constant feature of 100 is appended, whose weight is
-penalised like the others. Targets are +1 and -1; the penalty is 2^10.
+The first k of a permutation of each class's support examples are used, or all if it has fewer, all classes
+from one generator, so that the examples of fewer shots are among those of more. Features are standardised
+with the mean and the standard deviation (ddof 0, plus 1e-5) of the support. A constant feature of 100 is
+appended, whose weight is penalised like the others. Targets are +1 and -1; the penalty is 2^10.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ ROWS_AT_ONCE = 8192
 def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) -> Result:
     """``accuracy_<k>shot``: the mean over draws, and of each draw (label ``draw <seed>``).
 
-    It is undefined if a class has fewer than k examples.
+    It is undefined if a class of the test examples has no support example.
     """
     support, test = embedded.support, embedded.test
     if not test.features.shape[1]:
@@ -40,8 +40,8 @@ def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) ->
     truth = _codes(test)
     measures, columns = [], {}
     draws = {seed: permuted(_codes(support), classes, seed=seed) for seed in settings["seeds"]}
+    reason = _reason_for_missing_support(support, test)
     for shots in settings["shots"]:
-        reason = _reason_for_few_examples(support, classes, shots)
         correct = []
         for seed, order in draws.items() if reason is None else ():
             chosen = [members[:shots] for members in order]
@@ -64,15 +64,14 @@ def permuted(codes: np.ndarray, classes: np.ndarray, *, seed: int) -> list[np.nd
     return [rng.permutation(np.flatnonzero(codes == code)) for code in classes]
 
 
-def _reason_for_few_examples(support: Sample, classes: np.ndarray, shots: int) -> str | None:
-    """Why accuracy with so many shots is undefined, if it is."""
-    counts = np.bincount(_codes(support), minlength=classes.max() + 1)[classes]
-    short = classes[counts < shots]
-    if not len(short):
+def _reason_for_missing_support(support: Sample, test: Sample) -> str | None:
+    """The reason for which no accuracy is defined: test classes without a support example; None if none."""
+    tested = np.unique(_codes(test))
+    missing = np.setdiff1d(tested, _codes(support))
+    if not len(missing):
         return None
-    name = support.table["label"].cat.categories[short[0]]
-    lacking = f"{len(short)} of {len(classes)} classes, the first {name!r}"
-    return f"fewer than {shots} support examples in {lacking}"
+    name = test.table["label"].cat.categories[missing[0]]
+    return f"no support example of {len(missing)} of {len(tested)} test classes, the first {name!r}"
 
 
 @dataclass(frozen=True)

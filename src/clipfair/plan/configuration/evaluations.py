@@ -34,7 +34,15 @@ class ModelEvaluation(CatalogueEntry):
     """Further conditions on the examples, column: a value, or a list of values."""
 
 
-class RepresentationEvaluation(ModelEvaluation):
+class EmbeddedEvaluation(ModelEvaluation):
+    """What the kinds that read embeddings of images have."""
+
+    resize: Count | None = None
+    """Pixels that images are resized to before the centre of the model's image size is cut out; without it
+    they are resized to that size."""
+
+
+class RepresentationEvaluation(EmbeddedEvaluation):
     """Which of several words the model chooses for images without people (CLIP the Bias, section 4.1)."""
 
     kind: Literal["representation"]
@@ -56,7 +64,7 @@ class RepresentationEvaluation(ModelEvaluation):
         return self
 
 
-class AssociationEvaluation(ModelEvaluation):
+class AssociationEvaluation(EmbeddedEvaluation):
     """How much an occupation depends on a perceived attribute (CLIP the Bias, section 4.2)."""
 
     kind: Literal["association"]
@@ -72,7 +80,7 @@ class AssociationEvaluation(ModelEvaluation):
     """The sentence that a word is put into; "{}" unless given."""
 
 
-class ZeroShotEvaluation(ModelEvaluation):
+class ZeroShotEvaluation(EmbeddedEvaluation):
     """Zero-shot classification."""
 
     kind: Literal["zero_shot"]
@@ -82,7 +90,7 @@ class ZeroShotEvaluation(ModelEvaluation):
     """Sentences over which a class is averaged; clip: the 80 published with CLIP, and the bare name."""
 
 
-class FewShotEvaluation(ModelEvaluation):
+class FewShotEvaluation(EmbeddedEvaluation):
     """Few-shot classification."""
 
     kind: Literal["few_shot"]
@@ -94,7 +102,7 @@ class FewShotEvaluation(ModelEvaluation):
     """Draws of them."""
 
 
-class RetrievalEvaluation(ModelEvaluation):
+class RetrievalEvaluation(EmbeddedEvaluation):
     """Retrieval of captions by images, and of images by captions."""
 
     kind: Literal["retrieval"]
@@ -102,7 +110,7 @@ class RetrievalEvaluation(ModelEvaluation):
     """Every caption of an image is used."""
 
 
-class GroupFairnessEvaluation(ModelEvaluation):
+class GroupFairnessEvaluation(EmbeddedEvaluation):
     """Zero-shot detection of a binary label, by group (docs/fairclip-protocol.md)."""
 
     kind: Literal["group_fairness"]

@@ -141,6 +141,33 @@ def test_only_requested_rows_and_texts_are_embedded(data, models, tmp_path):
         read_images(tmp_path / "out", snapshot, "objects", data_digest=digest)
 
 
+def test_images_of_an_evaluation_that_resizes_them_are_cropped(data, models, tmp_path):
+    few_shot = EVALUATIONS["objects-few-shot"] | {"resize": 40}
+    embed(models, data, {**EVALUATIONS, "objects-few-shot": few_shot}, str(tmp_path / "out"))
+    end = read_checkpoints(tmp_path / "out", a_run(0))[-1]
+    digest = sha256_of(data["objects"]["table"])
+
+    own = read_images(tmp_path / "out", end, "objects", data_digest=digest)
+    cropped = read_images(tmp_path / "out", end, "objects", data_digest=digest, resize=40)
+    assert own.keys.tolist() == ["o3"]
+    assert cropped.keys.tolist() == ["o0", "o1", "o2", "o3"]
+    contents = []
+    for seed in (10, 11, 12, 13):
+        larger = Image.open(io.BytesIO(png(seed))).resize((40, 40), Image.Resampling.BILINEAR)
+        stream = io.BytesIO()
+        larger.crop((4, 4, 36, 36)).save(stream, "png")
+        contents.append(stream.getvalue())
+    assert cropped.images == pytest.approx(expected_images(models[0]["weights"], contents), abs=1e-3)
+    assert np.abs(cropped.images[3] - own.images[0]).max() > 0.01
+
+
+def test_resizing_to_less_than_the_model_takes_is_an_error(data, models, tmp_path):
+    few_shot = EVALUATIONS["objects-few-shot"] | {"resize": 16}
+
+    with pytest.raises(UserError, match=r"resize: 16; expected at least the model's image size, 32 pixels"):
+        embed(models, data, {"objects-few-shot": few_shot}, str(tmp_path / "out"))
+
+
 def test_texts_are_those_of_the_evaluations(data, models, tmp_path):
     embed(models, data, EVALUATIONS, str(tmp_path / "out"))
     snapshot, end = read_checkpoints(tmp_path / "out", a_run(1))
