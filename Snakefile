@@ -58,7 +58,7 @@ wildcard_constraints:
     search="[a-z0-9.-]+",
     part="[0-9]+",
     balance="[a-z0-9-]+",
-    shard="[0-9]{5}",
+    shard="[A-Za-z0-9._-]+",
 
 
 include: "workflow/rules/inputs.smk"

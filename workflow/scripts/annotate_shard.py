@@ -1,17 +1,16 @@
 """annotate_shard: the attributes of every pair of one shard, for each modality separately."""
 
-from pathlib import Path
-
 from clipfair.annotate.encoders import load_encoder
 from clipfair.annotate.image import load_annotator
 from clipfair.annotate.shards import annotate_shard
 from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.core.errors import job_log
+from clipfair.data.shards import find_shard
 
 with job_log(snakemake.log[0]):
     annotation = snakemake.params.annotation
     annotate_shard(
-        Path(snakemake.input.raw, f"shards/{snakemake.wildcards.shard}.tar"),
+        find_shard(snakemake.input.raw, snakemake.wildcards.shard),
         snakemake.output.annotations,
         vocabularies=[load_vocabulary(path) for path in snakemake.input.vocabularies],
         encoder=load_encoder(annotation["encoder"], snakemake.input.encoder),

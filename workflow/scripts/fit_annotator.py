@@ -10,7 +10,7 @@ from clipfair.data.shards import find_shards
 with job_log(snakemake.log[0]):
     annotation, raw = snakemake.params.annotation, snakemake.input.raw
     annotator, max_bad_share = annotation["annotator"], annotation["max_bad_share"]
-    shards = find_shards(raw, expected=annotation["shards"])[: annotator["labelled_shards"]]
+    shards = find_shards(raw)[: annotator["labelled_shards"]]
     labels = load_labels(
         annotator["labels"],
         folder=raw,

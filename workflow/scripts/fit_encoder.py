@@ -6,7 +6,7 @@ from clipfair.data.shards import find_shards
 
 with job_log(snakemake.log[0]):
     annotation = snakemake.params.annotation
-    shards = find_shards(snakemake.input.raw, expected=annotation["shards"])
+    shards = find_shards(snakemake.input.raw)
     fit_encoder(
         shards[: annotation["encoder"]["fit_shards"]],
         snakemake.output[0],

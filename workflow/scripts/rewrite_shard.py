@@ -1,14 +1,13 @@
 """rewrite_shard: the captions of one shard with gender-neutral words."""
 
-from pathlib import Path
-
 from clipfair.annotate.neutral import rewrite_shard
 from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.core.errors import job_log
+from clipfair.data.shards import find_shard
 
 with job_log(snakemake.log[0]):
     rewrite_shard(
-        Path(snakemake.input.raw, f"shards/{snakemake.wildcards.shard}.tar"),
+        find_shard(snakemake.input.raw, snakemake.wildcards.shard),
         snakemake.output[0],
         replacements=load_vocabulary(snakemake.input.replacements),
         max_bad_share=snakemake.params.annotation["max_bad_share"],

@@ -10,7 +10,7 @@ from typing import IO
 from PIL import Image
 
 from clipfair.core.errors import UserError
-from clipfair.data.images import DAMAGE, decode_image
+from clipfair.data.images import DamagedImageError, decode_image
 from clipfair.data.shards import TEXT_SUFFIX, decode_caption, image_of, list_files
 from clipfair.data.tar import TarMember
 
@@ -71,7 +71,7 @@ def read_shards(shards: Sequence[str | Path], *, max_bad_share: float) -> Iterat
     Raises
     ------
     UserError
-        If a tar is damaged, has a duplicate file, no good example, or a share of bad ones above
+        If a tar is damaged, has a duplicate file, only bad examples, or a share of bad ones above
         ``max_bad_share``.
     """
     for shard in shards:
@@ -83,10 +83,13 @@ def read_shards(shards: Sequence[str | Path], *, max_bad_share: float) -> Iterat
 
 
 def check_share(shard: str | Path, bad: BadExamples, *, good: int, max_bad_share: float) -> None:
-    """Raise :class:`UserError` unless a shard has good examples and at most ``max_bad_share`` bad ones."""
+    """Raise :class:`UserError` if all examples of a shard are bad, or a share above ``max_bad_share``.
+
+    A shard without any examples is no error: no address of it answered.
+    """
     total = good + len(bad)
     if total == 0:
-        raise UserError(f"{shard}: the shard has no examples; remove it or fetch it again")
+        return
     share = len(bad) / total
     if good == 0 or share > max_bad_share:
         raise UserError(
@@ -118,7 +121,7 @@ def _check_json(content: bytes) -> None:
 def _image(content: bytes) -> Image.Image:
     try:
         return decode_image(content)
-    except DAMAGE:
+    except DamagedImageError:
         raise BadExampleError("image that does not open") from None
 
 

@@ -44,7 +44,7 @@ def annotate_shard(
     Raises
     ------
     UserError
-        If the tar is damaged, has a duplicate file, no good example, or more than ``max_bad_share`` bad ones.
+        If the tar is damaged, has a duplicate file, only bad examples, or more than ``max_bad_share``.
     """
     bad = BadExamples()
     keys, captions, embeddings = [], [], []
@@ -54,7 +54,9 @@ def annotate_shard(
         captions += [example.caption for example in batch]
         embeddings.append(encoder.encode_images([example.image for example in batch]))
     _report(shard, out_path, bad, good=len(keys), max_bad_share=max_bad_share)
-    image_embeddings = np.concatenate(embeddings)
+    # Encoders need one text or more; an empty shard has none.
+    text_embeddings = encoder.encode_texts(captions or [""])[: len(keys)]
+    image_embeddings = np.concatenate(embeddings) if embeddings else text_embeddings
     attributes = pd.concat(
         [annotate_captions(captions, *vocabularies).add_prefix("text.")]
         + [annotator.annotate(image_embeddings).add_prefix("image.") for annotator in annotators],
@@ -62,7 +64,7 @@ def annotate_shard(
     )
     human_columns = tuple(f"{modality}.human=" for modality in MODALITIES)
     human = attributes.loc[:, attributes.columns.str.startswith(human_columns)].any(axis=1)
-    similarity = np.einsum("nd,nd->n", image_embeddings, encoder.encode_texts(captions))
+    similarity = np.einsum("nd,nd->n", image_embeddings, text_embeddings)
     frame = pd.concat([pd.Series(keys, name="key", dtype="str"), attributes], axis=1)
     write_parquet(out_path, frame.assign(human=human, similarity=similarity))
 

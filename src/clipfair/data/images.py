@@ -1,9 +1,6 @@
 """The image of one example of a prepared dataset, from any of the forms in which datasets store images."""
 
 import io
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -15,24 +12,44 @@ from clipfair.core.errors import UserError
 
 # The array of Harvard-FairVLMed's npz files.
 NPZ_ARRAY = "slo_fundus"
-# What Pillow and numpy raise on damaged images.
-DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    KeyError,
-    EOFError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-    Image.DecompressionBombError,
-)
+
+
+class DamagedImageError(Exception):
+    """The reason, in one line, why an image cannot be decoded."""
+
+    @classmethod
+    def because(cls, error: Exception) -> "DamagedImageError":
+        """The error of a decoder as a reason."""
+        return cls(" ".join(str(error).split()) or type(error).__name__)
 
 
 def decode_image(content: bytes) -> Image.Image:
-    """Decode an image file's content as RGB; one of :data:`DAMAGE` if it is damaged."""
-    with Image.open(io.BytesIO(content)) as image:
-        return image.convert("RGB")
+    """Decode an image file's content as RGB, 8 bits a channel.
+
+    Grey images of 16 bits are scaled to 8. The EXIF orientation is ignored, as in the preprocessing of CLIP
+    and open_clip.
+
+    Raises
+    ------
+    DamagedImageError
+        If it is damaged, is too large, or has pixels of 32 bits or floats.
+    """
+    # The decoders of Pillow's formats raise almost any exception on damaged content, MemoryError included.
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return _to_rgb(image)
+    except Exception as error:
+        raise DamagedImageError.because(error) from None
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    # Pillow clips these modes to [0, 255] instead of scaling them.
+    if image.mode.startswith("I;16"):
+        grey = np.asarray(image, dtype=np.uint16)
+        return Image.fromarray(np.round(grey / 257).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise ValueError(f"pixels of mode {image.mode}; expected 8 or 16 bits a channel")
+    return image.convert("RGB")
 
 
 def open_image(example: Mapping, *, folder: str | Path) -> Image.Image:
@@ -67,10 +84,9 @@ def open_image(example: Mapping, *, folder: str | Path) -> Image.Image:
 def _open(place: str, read: Callable[[], Image.Image]) -> Image.Image:
     try:
         return read()
-    except DAMAGE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+    except DamagedImageError as error:
         raise UserError(
-            f"{place}: not an image that opens ({reason}); replace it with the published file"
+            f"{place}: not an image that opens ({error}); replace it with the published file"
         ) from None
 
 
@@ -81,12 +97,15 @@ def _read_part(path: Path, example: Mapping) -> bytes:
 
 
 def _from_npz(path: Path) -> Image.Image:
-    # An array of objects would be a pickle, which could run code.
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-        values = arrays[NPZ_ARRAY]
-    if values.ndim not in (2, 3) or values.min() < 0 or values.max() > 255:
-        raise ValueError(f"{NPZ_ARRAY} of shape {values.shape} is no image with values from 0 to 255")
-    return Image.fromarray(values.astype(np.uint8)).convert("RGB")
+    try:
+        # An array of objects would be a pickle, which could run code.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            values = arrays[NPZ_ARRAY]
+        if values.ndim not in (2, 3) or not (values.min() >= 0 and values.max() <= 255):
+            raise ValueError(f"{NPZ_ARRAY} of shape {values.shape} is no image with values from 0 to 255")
+        return Image.fromarray(values.astype(np.uint8)).convert("RGB")
+    except Exception as error:
+        raise DamagedImageError.because(error) from None
 
 
 def image_records(table: pd.DataFrame) -> list[dict]:

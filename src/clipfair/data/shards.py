@@ -7,6 +7,7 @@ files of one key with one suffix are an error.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -19,9 +20,11 @@ from PIL import Image
 
 from clipfair.core.errors import UserError, progress
 from clipfair.core.io import atomic_path
-from clipfair.data.images import DAMAGE, decode_image
+from clipfair.core.paths import SHARDS
+from clipfair.data.images import DamagedImageError, decode_image
 from clipfair.data.tar import TarMember, list_members
 
+_SHARD_NAME = re.compile(r"[A-Za-z0-9._-]+")
 # In the order of preference where a key has several.
 IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "webp")
 TEXT_SUFFIX = "txt"
@@ -146,26 +149,63 @@ class PairIndex:
         """
         try:
             return decode_image(content)
-        except DAMAGE as error:
+        except DamagedImageError as error:
             raise _damaged(self.paths[self.shard[row]], self.key[row], error) from None
 
 
-def find_shards(folder: str | Path, *, expected: int | None = None) -> list[Path]:
+def list_shards(folder: str | Path, suffix: str = ".tar") -> dict[str, Path]:
+    """Return the shards below ``<folder>/shards`` by name, sorted; with another suffix, the files like them.
+
+    The name of a shard is its file's name without the suffix. Hidden files are no shards.
+
+    Raises
+    ------
+    UserError
+        If two shards have one name, or a name does not consist of letters, digits, ``.``, ``_`` and ``-``.
+    """
+    root = Path(folder, SHARDS)
+    found: dict[str, Path] = {}
+    for path in root.rglob(f"*{suffix}"):
+        if path.name.startswith("."):
+            continue
+        if _SHARD_NAME.fullmatch(path.stem) is None:
+            raise UserError(f"{path}: a shard's name consists of letters, digits, '.', '_', '-'; rename it")
+        other = found.setdefault(path.stem, path)
+        if other != path:
+            first, second = sorted(str(one.relative_to(root)) for one in (other, path))
+            raise UserError(f"{root}: {first} and {second} have one name; rename one")
+    return dict(sorted(found.items()))
+
+
+def find_shards(folder: str | Path) -> list[Path]:
     """Return the shards of a dataset's folder, sorted by name.
 
     Raises
     ------
     UserError
-        If there is none, or another number than ``expected``.
+        If there is none, or :func:`list_shards` raises it.
     """
-    found = sorted(Path(folder, "shards").glob("*.tar"))
-    if expected is not None and len(found) != expected:
-        raise UserError(
-            f"{folder}/shards: {len(found)} shards, expected {expected}; correct shards in config.annotations"
-        )
+    found = list_shards(folder)
     if not found:
-        raise UserError(f"{folder}/shards: no shards (*.tar); fetch the dataset again")
-    return found
+        raise UserError(f"{folder}/{SHARDS}: no shards (*.tar); fetch the dataset again")
+    return list(found.values())
+
+
+def find_shard(folder: str | Path, name: str) -> Path:
+    """Return the shard of that name.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    found = list_shards(folder)
+    if name not in found:
+        raise UserError(
+            f"{folder}/{SHARDS}: no shard {name!r} among {len(found)}; run again: the shards are listed "
+            "when the run is planned, and until the data are there their number is the annotation's shards"
+        )
+    return found[name]
 
 
 def read_index(paths: Sequence[Path], cache: str | Path, *, workers: int = 1) -> PairIndex:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # squash: both sides, bilinear with antialiasing, as Pillow. sample: both sides, bilinear without
 # antialiasing, as big_vision. crop: the shorter side, bicubic, as CLIP.
+# crop first cuts the ends off an image that is longer than this many times its shorter side.
+MAX_ASPECT_RATIO = 16
 ResizeMethod = Literal["squash", "sample", "crop"]
 
 
@@ -63,10 +65,21 @@ def _squash(image: "Image", side: int) -> "Image":
 def _shrink_shorter_side(image: "Image", side: int) -> "Image":
     from PIL import Image
 
+    image = _without_ends(image)
     scale = side / min(image.size)
     # As torchvision, the longer side is truncated to an integer.
     width, height = (max(side, int(length * scale)) for length in image.size)
     return image.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def _without_ends(image: "Image") -> "Image":
+    """Crop a very long image to its centre: resized as a whole, it would need gigabytes."""
+    longest = MAX_ASPECT_RATIO * min(image.size)
+    width, height = (min(length, longest) for length in image.size)
+    if (width, height) == image.size:
+        return image
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
 
 
 def _sample(image: "Image", side: int) -> "Image":

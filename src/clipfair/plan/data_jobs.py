@@ -6,6 +6,8 @@ from functools import cache
 
 from clipfair.core import paths
 from clipfair.core.errors import UserError
+from clipfair.data.fetch import mirror_folder
+from clipfair.data.shards import list_shards
 from clipfair.plan.configuration.data import DatasetAnnotation
 from clipfair.plan.study_plan import StudyPlan
 from clipfair.plan.training_jobs import fetched_weights, model_settings
@@ -85,12 +87,38 @@ def annotation_of(plan: StudyPlan, dataset: str) -> DatasetAnnotation:
 
 def shards_of(plan: StudyPlan, dataset: str, template: str) -> list[str]:
     """``template`` (with {shard}, and where wanted {study} and {dataset}) for every annotated shard."""
-    names = (f"{index:05d}" for index in range(annotation_of(plan, dataset).shards))
-    return [template.format(study=plan.study, dataset=dataset, shard=name) for name in names]
+    return [
+        template.format(study=plan.study, dataset=dataset, shard=name) for name in _shard_files(plan, dataset)
+    ]
+
+
+def shard_paths(plan: StudyPlan, dataset: str) -> list[str]:
+    """The files of the annotated shards in the folder that the dataset is fetched into."""
+    return [f"{plan.raw_of(dataset)}/{file}" for file in _shard_files(plan, dataset).values()]
+
+
+@cache
+def _shard_files(plan: StudyPlan, dataset: str) -> dict[str, str]:
+    """The shards that are there, fetched or in the mirror folder: name -> file in the dataset's folder.
+
+    For synthetic data, and before there are any shards, the names are 00000 and on, as many as the
+    annotation's ``shards``.
+    """
+    count = annotation_of(plan, dataset).shards
+    folders = [] if dataset in plan.configuration.generated or not count else _data_folders(plan, dataset)
+    for folder in folders:
+        if found := list_shards(folder):
+            return {name: path.relative_to(folder).as_posix() for name, path in found.items()}
+    return {f"{index:05d}": f"{paths.SHARDS}/{index:05d}.tar" for index in range(count)}
+
+
+def _data_folders(plan: StudyPlan, dataset: str) -> list[str]:
+    raw, mirror = plan.raw_of(dataset), mirror_folder(plan.configuration.mirror)
+    return [raw] if mirror is None else [raw, f"{mirror}/{dataset}"]
 
 
 def _annotation_settings(plan: StudyPlan, dataset: str, annotation: DatasetAnnotation) -> dict:
-    settings = {"dataset": dataset, **annotation.model_dump(exclude_none=True)}
+    settings = {"dataset": dataset, **annotation.model_dump(exclude_none=True, exclude={"shards"})}
     for part in ("encoder", "annotator"):
         settings.setdefault(part, {})
     if settings["encoder"].get("kind") == "clip":

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from clipfair.core import paths
 from clipfair.core.errors import UserError
 from clipfair.core.paths import Run
 from clipfair.plan.configuration.studies import Grid, Table
-from clipfair.plan.data_jobs import annotation_job, shards_of
+from clipfair.plan.data_jobs import annotation_job, shard_paths
 from clipfair.plan.data_needed import datasets_of
 from clipfair.plan.evaluation_jobs import evaluation_settings, record_folders
 from clipfair.plan.published import published_file
@@ -242,16 +241,11 @@ def _annotations(plan: StudyPlan, table: Table) -> list[str]:
     return annotation_job(plan, table.annotations[0]).files
 
 
-def _shards(plan: StudyPlan, table: Table) -> list[str]:
-    first = table.annotations[0]
-    return shards_of(plan, first, f"{plan.raw_of(first)}/{paths.SHARDS}/{{shard}}.tar")
-
-
 # Builder -> its parameters.
 _ARGUMENTS = {
     "annotation_examples": lambda plan, table: {
         "annotations": _annotations(plan, table),
-        "shards": _shards(plan, table),
+        "shards": shard_paths(plan, table.annotations[0]),
     },
     "annotation_quality": lambda plan, table: {
         "record": paths.ANNOTATION_QUALITY.format(study=plan.study, dataset=table.annotations[0])
@@ -273,7 +267,7 @@ def _inputs(arguments: Mapping[str, object]) -> list[str]:
     files: list[str] = []
     for name, value in arguments.items():
         if name == "shards":
-            files.insert(0, str(Path(value[0]).parents[1]))
+            files.insert(0, value[0].partition(f"/{paths.SHARDS}/")[0])
         elif isinstance(value, str):
             files.append(value)
         else:

@@ -111,8 +111,14 @@ def test_too_many_bad_examples_stop_the_job_with_one_line(annotate, tmp_path):
 def test_a_shard_without_good_examples_is_an_error(annotate):
     with pytest.raises(UserError, match="1 of 1 examples are bad"):
         annotate(BAD["empty caption"], max_bad_share=1.0)
-    with pytest.raises(UserError, match="no examples"):
-        annotate([])
+
+
+def test_an_empty_shard_has_no_rows_and_the_columns_of_the_others(annotate):
+    whole, _ = annotate(GOOD)
+    empty, report = annotate([])
+    assert len(empty) == 0
+    pd.testing.assert_series_equal(empty.dtypes, whole.dtypes)
+    assert (report["examples"], report["bad_share"]) == (0, None)
 
 
 def test_batches_do_not_change_the_annotations(annotate, encoder):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from clipfair.core.errors import UserError
-from clipfair.data.images import open_image
+from clipfair.data.images import DamagedImageError, decode_image, open_image
 
 
 def encoded(pixels, form="png"):
@@ -104,3 +104,59 @@ def test_an_npz_without_an_image(tmp_path, arrays, fragment):
 def test_an_invalid_npz(tmp_path):
     (tmp_path / "1.npz").write_bytes(b"PK\x03\x04" + bytes(40))
     assert "not an image that opens" in error_of({"key": "1", "image": "1.npz"}, tmp_path)
+
+
+# --- depth and orientation ---
+
+
+def test_16_bits_of_grey_are_scaled_to_8():
+    ramp = np.linspace(0, 65535, 256 * 256).round().astype(np.uint16).reshape(256, 256)
+    image = np.asarray(decode_image(encoded(ramp)))
+    assert image.mean() == pytest.approx(127.5, abs=0.01)
+    np.testing.assert_array_equal(image[..., 0], np.round(ramp / 257))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_16_bits_in_either_byte_order_give_the_same_image(order):
+    values = (np.arange(256, dtype=np.uint16) * 257).reshape(16, 16)
+    stream = io.BytesIO()
+    image = Image.frombytes(
+        "I;16B" if order == ">" else "I;16", (16, 16), values.astype(f"{order}u2").tobytes()
+    )
+    image.save(stream, "TIFF")
+    np.testing.assert_array_equal(
+        np.asarray(decode_image(stream.getvalue()))[..., 0], np.arange(256).reshape(16, 16)
+    )
+
+
+@pytest.mark.parametrize(("kind", "mode"), [(np.float32, "F"), (np.int32, "I")])
+def test_floats_and_32_bits_are_refused(kind, mode):
+    with pytest.raises(DamagedImageError, match=f"pixels of mode {mode}; expected 8 or 16 bits a channel"):
+        decode_image(encoded(np.full((4, 4), 0.5).astype(kind), "tiff"))
+
+
+def test_the_exif_orientation_is_ignored(pixels):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotated by a quarter
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "png", exif=exif)
+    np.testing.assert_array_equal(decode_image(stream.getvalue()), pixels)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("Failed to decode"), MemoryError(), IndexError("x"), TypeError("x"), AssertionError()],
+)
+def test_whatever_a_decoder_raises_is_a_damaged_image(monkeypatch, pixels, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", fail)
+    with pytest.raises(DamagedImageError, match=str(error) or type(error).__name__):
+        decode_image(encoded(pixels))
+
+
+def test_a_decompression_bomb_is_a_damaged_image(monkeypatch, pixels):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(DamagedImageError, match="decompression bomb"):
+        decode_image(encoded(pixels))

@@ -6,7 +6,16 @@ import tarfile
 import pytest
 
 from clipfair.core.errors import UserError
-from clipfair.data.shards import image_of, list_files, read_index, read_pair, split_name
+from clipfair.data.shards import (
+    find_shard,
+    find_shards,
+    image_of,
+    list_files,
+    list_shards,
+    read_index,
+    read_pair,
+    split_name,
+)
 
 
 @pytest.fixture
@@ -96,3 +105,45 @@ def test_two_files_of_one_key_and_suffix_are_an_error(write_tar, tmp_path, error
 def test_a_caption_that_is_not_utf8_names_shard_and_key(write_tar, error_of):
     path = write_tar(("a.jpg", b"image"), ("a.txt", b"\xff"))
     assert "00000.tar: pair a: damaged ('utf-8' codec" in error_of(read_pair, path, "a")
+
+
+# --- which shards there are ---
+
+
+@pytest.fixture
+def touch(tmp_path):
+    """Returns a function that makes empty files below ``shards``."""
+
+    def touch_all(*names):
+        for name in names:
+            path = tmp_path / "shards" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+
+    return touch_all
+
+
+def test_shards_are_those_in_the_folder_whatever_their_numbers(touch, tmp_path):
+    touch("00003.tar", "00000.tar", "00001.tar", "00000.parquet", "00000_stats.json", "._00000.tar")
+    assert list(list_shards(tmp_path)) == ["00000", "00001", "00003"]
+    assert find_shards(tmp_path)[2] == find_shard(tmp_path, "00003") == tmp_path / "shards/00003.tar"
+
+
+def test_shards_may_be_in_folders_as_datacomp_makes_them(touch, tmp_path):
+    touch("small/00000000.tar", "small/00000001.tar")
+    assert list_shards(tmp_path)["00000001"] == tmp_path / "shards/small/00000001.tar"
+
+
+def test_two_shards_of_one_name_are_an_error(touch, tmp_path, error_of):
+    touch("a/00000.tar", "b/00000.tar")
+    assert "a/00000.tar and b/00000.tar have one name; rename one" in error_of(list_shards, tmp_path)
+
+
+def test_a_shard_whose_name_has_a_space_is_an_error(touch, tmp_path, error_of):
+    touch("my shard.tar")
+    assert "my shard.tar: a shard's name consists of letters" in error_of(list_shards, tmp_path)
+
+
+def test_a_shard_that_is_not_there_is_an_error(touch, tmp_path, error_of):
+    touch("00000.tar")
+    assert "no shard '00001' among 1; run again" in error_of(find_shard, tmp_path, "00001")

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from torch.nn import functional
 
 from clipfair.core.errors import UserError
-from clipfair.models.resizing import interpolate, make_resize
+from clipfair.models.resizing import MAX_ASPECT_RATIO, interpolate, make_resize
 
 
 def random_pixels(height, width, seed=0):
@@ -87,3 +88,24 @@ def test_an_image_of_the_right_size_is_unchanged(method):
 def test_a_crop_larger_than_the_image_is_reported():
     with pytest.raises(UserError, match=r"resize: 200; expected at least the model's image size, 224 pixels"):
         make_resize("sample", 224, 200)
+
+
+@pytest.mark.parametrize("size", [(1, 20_000), (20_000, 1), (3, 3 * MAX_ASPECT_RATIO + 1)])
+def test_a_very_long_image_is_resized_to_its_centre_only(size):
+    """Its ends are black, its centre is white: as a whole the first would have 224 x 4,480,000 pixels."""
+    image = Image.new("RGB", size)
+    width, height = (min(side, 5 * min(size)) for side in size)
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    image.paste("white", (left, top, left + width, top + height))
+    cropped = make_resize("crop", 224)(image)
+    assert cropped.size == (224, 224)
+    assert np.asarray(cropped).min() == 255
+
+
+@pytest.mark.parametrize("size", [(70, 50), (50, 70), (20, 20 * MAX_ASPECT_RATIO), (33, 480)])
+def test_an_image_that_is_not_very_long_is_resized_and_cropped_as_by_open_clip(size):
+    pixels = np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    transform = image_transform_v2(PreprocessCfg(size=32), is_train=False)
+    [resize, crop, *_] = transform.transforms
+    image = Image.fromarray(pixels)
+    np.testing.assert_array_equal(make_resize("crop", 32)(image), crop(resize(image)))

@@ -4,7 +4,7 @@ import pytest
 
 from clipfair.core.errors import UserError
 from clipfair.core.paths import Run
-from clipfair.plan.data_jobs import annotation_job, condition_job, loader_settings
+from clipfair.plan.data_jobs import annotation_job, condition_job, loader_settings, shard_paths
 from clipfair.plan.evaluation_jobs import evaluation_job, probe_job, record_folders
 from clipfair.plan.search_jobs import search_job
 from clipfair.plan.tabular_jobs import tabular_job
@@ -124,6 +124,22 @@ def test_annotations_by_source(plan_of):
     assert (annotation_job(plan, "cc12m").gpus, annotation_job(plan, "embedded-web").gpus) == (1, 0)
     with pytest.raises(UserError, match="annotations: no entry of dataset 'adult'"):
         annotation_job(plan, "adult")
+
+
+def test_shards_of_real_data_are_those_in_the_mirror_folder(plan_of, tmp_path):
+    overlay = {"mirror": str(tmp_path), "annotations": {"cc12m": {"shards": 3}}}
+    names = [f"00000{name}" for name in ["000", "001", "003", "007"]]
+    before = annotation_job(plan_of(overlay=overlay), "cc12m")
+    assert [file[-14:-8] for file in before.files] == ["~00000", "~00001", "~00002"]
+    for name in names:
+        path = tmp_path / f"cc12m/shards/small/{name}.tar"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    plan = plan_of(overlay=overlay)
+    after = annotation_job(plan, "cc12m")
+    assert [file.rpartition("shard~")[2] for file in after.files] == [f"{name}.parquet" for name in names]
+    assert after.settings == before.settings
+    assert shard_paths(plan, "cc12m")[3] == f"{plan.raw_of('cc12m')}/shards/small/00000007.tar"
 
 
 def test_a_condition_within_another_and_one_that_rewrites(plan_of):

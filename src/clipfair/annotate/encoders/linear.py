@@ -146,13 +146,15 @@ def fit_encoder(
     Raises
     ------
     UserError
-        If a shard cannot be read, has too many bad examples, or no word is in ``min_captions`` captions.
+        If a shard cannot be read, has too many bad examples, there are no examples, or no word is in
+        ``min_captions`` captions.
     """
     convolutions = _convolutions(channels, np.random.default_rng(seed))
     examples = progress(read_shards(shards, max_bad_share=max_bad_share), what="fitting the encoder")
-    pixels, captions = zip(
-        *((_pixels(example.image, side), example.caption) for example in examples), strict=True
-    )
+    pairs = [(_pixels(example.image, side), example.caption) for example in examples]
+    if not pairs:
+        raise UserError(f"encoder: the first {len(shards)} shards have no examples; raise fit_shards")
+    pixels, captions = zip(*pairs, strict=True)
     scaler = StandardScaler()
     features = scaler.fit_transform(_image_features(pixels, convolutions, grid))
     vectorizer, vectors = _fit_vectorizer(captions, min_captions)

@@ -1,7 +1,8 @@
 """Image-text pairs in webdataset shards, as img2dataset writes them.
 
-``shards/00000.tar`` contains <key>.jpg, <key>.txt and <key>.json of each pair. ``shards/00000.parquet`` has a
-row for every address that was tried; those with the status "success" are in the tar.
+``shards/00000.tar`` contains <key>.jpg, <key>.txt and <key>.json of each pair. ``00000.parquet`` next to it
+has a row for every address that was tried; those with the status "success" are in the tar, which may be
+empty. Shards may have other names (00000000) and be in folders below ``shards``.
 """
 
 from pathlib import Path
@@ -11,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clipfair.core.errors import UserError, progress
+from clipfair.core.paths import SHARDS
 from clipfair.data.loading import columns
-from clipfair.data.shards import list_files
+from clipfair.data.shards import list_files, list_shards
 
-FOLDER = "shards"
 ADVICE = "download the shard again"
 
 
@@ -34,20 +35,26 @@ def load(folder: str | Path) -> pd.DataFrame:
         If a tar has no parquet or vice versa, their keys differ, a file is damaged, a key has two files of
         one suffix, or two shards share a key.
     """
-    root = Path(folder, FOLDER)
-    names = _names(root)
+    root = Path(folder, SHARDS)
+    tars = _paired_tars(Path(folder))
     rows, keys = [], []
-    for name in progress(names, unit="shard", what="checking shards"):
-        found, failed = _check_shard(root, name)
-        rows.append((name, f"{FOLDER}/{name}.tar", f"{FOLDER}/{name}.parquet", len(found), failed))
+    for name, tar in progress(tars.items(), unit="shard", what="checking shards"):
+        found, failed = _check_shard(root, tar)
+        place = tar.relative_to(folder).as_posix()
+        rows.append((name, place, f"{place.removesuffix('.tar')}.parquet", len(found), failed))
         keys.append(pd.Series(sorted(found), dtype="str"))
-    _check_overlap(names, keys, root)
+    _check_overlap(list(tars), keys, root)
     frame = pd.DataFrame(rows, columns=["key", "tar", "parquet", "examples", "failed"])
     return frame.assign(split=columns.constant("train", frame))
 
 
-def _names(root: Path) -> list[str]:
-    tars, parquets = ({path.stem for path in root.glob(f"*{suffix}")} for suffix in (".tar", ".parquet"))
+def _paired_tars(folder: Path) -> dict[str, Path]:
+    """Return the tars by name, each of which has its parquet next to it."""
+    root, by_name = folder / SHARDS, list_shards(folder)
+    tars, parquets = (
+        {path.relative_to(root).with_suffix("").as_posix() for path in list_shards(folder, suffix).values()}
+        for suffix in (".tar", ".parquet")
+    )
     for here, there, suffix, other in (
         (tars, parquets, ".tar", ".parquet"),
         (parquets, tars, ".parquet", ".tar"),
@@ -59,12 +66,12 @@ def _names(root: Path) -> list[str]:
             )
     if not tars:
         raise UserError(f"{root}: no shards (00000.tar and 00000.parquet); fetch the dataset again")
-    return sorted(tars)
+    return by_name
 
 
-def _check_shard(root: Path, name: str) -> tuple[set[str], int]:
+def _check_shard(root: Path, tar_path: Path) -> tuple[set[str], int]:
     """Return the keys of one shard, equal in tar and parquet, and the number of addresses without a pair."""
-    tar_path, parquet_path = root / f"{name}.tar", root / f"{name}.parquet"
+    name, parquet_path = tar_path.stem, tar_path.with_suffix(".parquet")
     in_tar = set(list_files(tar_path))
     try:
         missing = {"key", "status"} - set(pq.read_schema(parquet_path).names)

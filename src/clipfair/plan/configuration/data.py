@@ -66,7 +66,8 @@ class DatasetAnnotation(CatalogueEntry):
     vocabularies: list[Vocabulary] = []
     """Files in resources/vocabulary."""
     shards: Whole = 0
-    """Number of shards of pairs."""
+    """pairs: number of shards; for data that are not synthetic only until they are there, as then the shards
+    in their folder count."""
     encoder: AnnotationEncoder | None = None
     annotator: AnnotatorEntry | None = None
     max_bad_share: Share = 0.0

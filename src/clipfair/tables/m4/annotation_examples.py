@@ -13,7 +13,7 @@ import pandas as pd
 from clipfair.core.errors import UserError
 from clipfair.core.keys import hash_keys
 from clipfair.data.annotation_columns import AnnotationColumn
-from clipfair.data.images import DAMAGE, decode_image
+from clipfair.data.images import DamagedImageError, decode_image
 from clipfair.data.shards import read_pair
 from clipfair.tables.common.annotations import find_columns, read_annotations
 from clipfair.tables.common.markdown import markdown_table, percent, plain
@@ -160,7 +160,7 @@ def _show(example: ShownExample) -> tuple[str, dict[str, str]]:
 def _data_uri(content: bytes, example: ShownExample) -> str:
     try:
         shown = decode_image(content)
-    except DAMAGE:
+    except DamagedImageError:
         raise UserError(
             f"{example.shard}: the image of key {example.key!r} does not open; annotate this shard again"
         ) from None

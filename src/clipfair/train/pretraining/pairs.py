@@ -4,6 +4,7 @@ Both give the same batches in the same order (:mod:`clipfair.train.order`). Whic
 how many workers, changes no number.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,36 +28,63 @@ class DecodedPairs:
     Attributes
     ----------
     key, shard : (n,) the key of each pair, and the number of its shard.
-    pixels : (n, 3, size, size) uint8.
-    text : (n,) captions.
+    pixels : (n, 3, size, size) uint8; zeros where a pair is damaged.
+    text : (n,) captions, objects; empty where a pair is damaged.
+    error : (n,) objects: the message about a damaged pair, empty for the others.
     """
 
     key: np.ndarray
     shard: np.ndarray
     pixels: np.ndarray
     text: np.ndarray
+    error: np.ndarray
 
 
 def read_decoded(folder: str | Path, cache: str | Path, built: BuiltModel) -> DecodedPairs:
     """Return all pairs of a dataset's shards, resized for a model; the cache keeps them for the next run."""
     paths = find_shards(folder)
-    cached = Path(cache, "decoded", f"{built.size}-{built.resizing}-{files_digest(paths)}.npz")
+    cached = Path(cache, "decoded-pairs", f"{built.size}-{built.resizing}-{files_digest(paths)}.npz")
     if not cached.is_file():
-        decoded = _decode(read_index(paths, cache), built)
+        decoded = vars(_decode(read_index(paths, cache), built))
+        stored = decoded | {name: _pack(decoded[name]) for name in _TEXTS}
         with atomic_path(cached) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, **vars(decoded))
+            np.savez(stream, **stored)
     with np.load(cached, allow_pickle=False) as arrays:
-        return DecodedPairs(**arrays)
+        stored = dict(arrays)
+    return DecodedPairs(**stored | {name: _unpack(stored[name]) for name in _TEXTS})
+
+
+_TEXTS = ("text", "error")
 
 
 def _decode(index: PairIndex, built: BuiltModel) -> DecodedPairs:
-    pixels = np.empty((len(index), 3, built.size, built.size), dtype=np.uint8)
-    texts = []
-    for row in progress(range(len(index)), unit="image", what="decoding"):
-        content, text = index.read(row)
-        pixels[row] = pixels_of(built.resize(index.decode(row, content)))
-        texts.append(text)
-    return DecodedPairs(index.key, index.shard, pixels, np.array(texts, dtype=str))
+    """Decode all pairs. A damaged one is no error here: a condition need not contain it."""
+    n = len(index)
+    pixels = np.zeros((n, 3, built.size, built.size), dtype=np.uint8)
+    texts, errors = np.full(n, "", dtype=object), np.full(n, "", dtype=object)
+    for row in progress(range(n), unit="image", what="decoding"):
+        try:
+            content, text = index.read(row)
+            pixels[row] = pixels_of(built.resize(index.decode(row, content)))
+            texts[row] = text
+        except UserError as error:
+            errors[row] = str(error)
+    return DecodedPairs(index.key, index.shard, pixels, texts, errors)
+
+
+def _pack(texts: np.ndarray) -> np.ndarray:
+    """Return texts as the bytes of a JSON list: an array of type str has the longest text's width in each
+    row, and an array of objects would be a pickle in the file.
+    """
+    return np.frombuffer(json.dumps(texts.tolist()).encode(), dtype=np.uint8)
+
+
+def _unpack(packed: np.ndarray) -> np.ndarray:
+    """Return the texts of :func:`_pack`, (n,) objects."""
+    texts = json.loads(packed.tobytes())
+    unpacked = np.empty(len(texts), dtype=object)
+    unpacked[:] = texts
+    return unpacked
 
 
 class MemorySource:
@@ -68,6 +96,11 @@ class MemorySource:
         The order of the global batches.
     process, accumulate
         This process yields its share of each global batch, in ``accumulate`` batches.
+
+    Raises
+    ------
+    UserError
+        If a pair of the order is damaged.
     """
 
     def __init__(
@@ -81,6 +114,9 @@ class MemorySource:
     ):
         self.decoded, self.order, self.built = decoded, order, built
         self.process, self.accumulate, self.step = process, accumulate, 0
+        for stage in order.stages:
+            for error in filter(None, decoded.error[stage.rows]):
+                raise UserError(error)
         self._tokens: dict[str, Tensor] = {}
         self._pixels = torch.from_numpy(decoded.pixels)
 

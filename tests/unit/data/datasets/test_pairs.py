@@ -58,6 +58,29 @@ def test_pairs(tree):
     ]
 
 
+def test_gaps_empty_shards_and_folders_are_read_as_they_are(tree):
+    """DataComp's download_upstream.py writes shards/small/00000000.tar; where every address failed, the tar
+    has no files."""
+    made = FIRST | shard("00002", [], failed=["000020000", "000020001"]) | shard("00005", ["000050000"])
+    files = {name.replace("shards/", "shards/small/000"): content for name, content in made.items()}
+    frame = pairs.load(tree(files))
+    assert frame["key"].tolist() == ["00000000", "00000002", "00000005"]
+    assert frame["tar"].tolist()[1] == "shards/small/00000002.tar"
+    assert frame["parquet"].tolist()[1] == "shards/small/00000002.parquet"
+    assert frame[["examples", "failed"]].to_numpy().tolist() == [[2, 1], [0, 2], [1, 0]]
+
+
+def test_a_name_that_is_in_the_tar_twice(tree, error_of):
+    """As tar -r appends it: a reader that takes the first and one that takes the last would differ."""
+    stream = io.BytesIO(FIRST["shards/00000.tar"])
+    with tarfile.open(fileobj=stream, mode="a") as archive:
+        member = tarfile.TarInfo("000000000.txt")
+        member.size = 7
+        archive.addfile(member, io.BytesIO(b"a woman"))
+    message = error_of(pairs.load, tree(FIRST | {"shards/00000.tar": stream.getvalue()}))
+    assert "00000.tar: two files 'txt' of key '000000000'" in message
+
+
 @pytest.mark.parametrize("name", ["cc3m", "cc12m", "datacomp-small"])
 def test_every_corpus_of_pairs_is_read_alike(tree, catalogue, tmp_path, name):
     assert catalogue[name].kind == "pairs"

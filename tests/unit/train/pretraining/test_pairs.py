@@ -1,9 +1,12 @@
+import io
 import shutil
+import tarfile
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from clipfair.core.errors import UserError
 from clipfair.data.shards import find_shards, read_index
@@ -116,13 +119,62 @@ def test_a_cut_shard(raw, tmp_path):
         read_index(find_shards(tmp_path / "raw"), tmp_path)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_damaged_image(raw, tmp_path, built, workers):
-    shutil.copytree(raw, tmp_path / "raw")
-    path = tmp_path / "raw/shards/00000.tar"
+def damage_first_image(raw, folder):
+    shutil.copytree(raw, folder)
+    path = folder / "shards/00000.tar"
     content = bytearray(path.read_bytes())
     content[512:600] = bytes(88)  # the first image's header
     path.write_bytes(content)
+
+
+def test_a_damaged_image_that_no_condition_contains_stops_no_reader(raw, tmp_path, built):
+    damage_first_image(raw, tmp_path / "raw")
+    decoded = read_decoded(tmp_path / "raw", tmp_path, built)
+    index = read_index(find_shards(tmp_path / "raw"), tmp_path)
+    rows = np.arange(1, len(index))
+    order = ExampleOrder([Stage("all", rows, ShuffledPasses(index.shard[rows], 2, (0, 0)), 10)], 12)
+    memory = MemorySource(decoded, order, built, process=Process(), accumulate=1)
+    shards = ShardSource(index, order, built, process=Process(), accumulate=1, workers=0)
+    assert_same(take(memory, 5), take(shards, 5))
+
+
+def test_a_damaged_image_of_a_condition_stops_training_from_memory(raw, tmp_path, built):
+    damage_first_image(raw, tmp_path / "raw")
+    decoded = read_decoded(tmp_path / "raw", tmp_path, built)
+    with pytest.raises(UserError, match=r"00000\.tar: pair 000000000: damaged .*; fetch the shard again"):
+        MemorySource(decoded, order_of(decoded), built, process=Process(), accumulate=1)
+
+
+def test_a_caption_of_a_million_characters_costs_its_own_length_once(write_pairs, tmp_path, built):
+    folder = write_pairs([("a", "A" * 1_000_000), *((f"b{number}", "a man") for number in range(2000))])
+    decoded = read_decoded(folder, tmp_path, built)
+    assert [len(text) for text in decoded.text[:2]] == [1_000_000, 5]
+    [cached] = (tmp_path / "decoded-pairs").iterdir()
+    assert cached.stat().st_size < decoded.pixels.nbytes + 2_000_000
+
+
+@pytest.fixture
+def write_pairs(tmp_path):
+    """Returns a function that writes (key, caption) with one image as a dataset of one shard."""
+
+    def write(pairs):
+        encoded = io.BytesIO()
+        Image.new("RGB", (16, 16)).save(encoded, "PNG")
+        (tmp_path / "written/shards").mkdir(parents=True)
+        with tarfile.open(tmp_path / "written/shards/00000.tar", "w") as tar:
+            for key, caption in pairs:
+                for suffix, data in (("png", encoded.getvalue()), ("txt", caption.encode())):
+                    member = tarfile.TarInfo(f"{key}.{suffix}")
+                    member.size = len(data)
+                    tar.addfile(member, io.BytesIO(data))
+        return tmp_path / "written"
+
+    return write
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_damaged_image(raw, tmp_path, built, workers):
+    damage_first_image(raw, tmp_path / "raw")
     index = read_index(find_shards(tmp_path / "raw"), tmp_path)
     source = ShardSource(index, order_of(index), built, process=Process(), accumulate=1, workers=workers)
     with pytest.raises(UserError, match=r"00000\.tar: pair 000000000: damaged .*; fetch the shard again"):
