@@ -11,7 +11,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = "3.11"
-ENVIRONMENTS = {"workflow": [], "clip": ["clip"]}  # name -> groups in addition to the base dependencies
+ENVIRONMENTS = {
+    "workflow": ["workflow"],
+    "clip": ["workflow", "clip"],
+}  # name -> groups in addition to the base dependencies
 HEAD = """\
 # Written by envs/render.py from requirements.lock (`make lock`); do not edit.
 channels: [conda-forge, nodefaults]
