@@ -38,7 +38,7 @@ def build(
     repeats = read_repeats(records, settings)
     values = read_published(published, settings["published"])
     compared = compare_with_published(repeats, values, settings["rows"], settings)
-    return compared[[*CELL, "mean", "std", "n"]], compared, _page(compared, settings)
+    return compared[[*CELL, "mean", "std", "n"]], compared, render(compared, settings)
 
 
 def verdict_counts(compared: pd.DataFrame) -> list[str]:
@@ -53,7 +53,7 @@ def verdict_counts(compared: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _page(compared: pd.DataFrame, settings: Mapping) -> str:
+def render(compared: pd.DataFrame, settings: Mapping) -> str:
     """The table as in the paper, the paired differences, and the counts of verdicts."""
     repeats = len(settings["seeds"])
     lines = [

@@ -56,7 +56,38 @@ def build(records: Iterable[str], published: str, settings: Mapping) -> tuple[pd
         ],
         ignore_index=True,
     )
-    return table, None, _page(table, settings)
+    return table, None, render(table, settings)
+
+
+def render(table: pd.DataFrame, settings: Mapping) -> str:
+    """The number of orders that hold, by column, and M4 against every other method."""
+    counts = [
+        [f"{task}: {metric}", *(str(int((column["verdict"] == verdict).sum())) for verdict in VERDICTS)]
+        for (task, metric), column in table.groupby(["task", "metric"], sort=False)
+    ]
+    total = [str(int((table["verdict"] == verdict).sum())) for verdict in VERDICTS]
+    m4 = [row for row, name in settings["rows"].items() if name == M4]
+    against_m4 = table[table["row"].isin(m4) | table["against"].isin(m4)]
+    lines = [
+        "# Method against method: the orders of Table 5 of CLIP the Bias",
+        "",
+        f"Pairs of methods by verdict. {HOLDS}: the published order is ours, too (paired t-test over "
+        f"{len(settings['seeds'])} repeats, Holm over the pairs of a column, level {LEVEL}); {FAILS}: ours "
+        f"is the opposite; {UNDECIDED}: ours is not significant; {NOT_RANKED}: the published values are "
+        "within two standard errors.",
+        "",
+        *markdown_table(["column", *VERDICTS], [*counts, ["all", *total]]),
+        "",
+        "## M4 less each other method",
+        "",
+        "In percentage points, with our 95% interval; negative: M4 is lower (better).",
+        "",
+        *markdown_table(
+            ["against", "column", "published", "ours", "p (Holm)", "verdict"],
+            [_m4_row(pair, m4) for pair in against_m4.to_dict("records")],
+        ),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _compare_column(
@@ -125,37 +156,6 @@ def _verdict(published: str, ours: str) -> str:
     if published == NOT_RANKED or ours == UNDECIDED:
         return NOT_RANKED if published == NOT_RANKED else UNDECIDED
     return HOLDS if ours == published else FAILS
-
-
-def _page(table: pd.DataFrame, settings: Mapping) -> str:
-    """The number of orders that hold, by column, and M4 against every other method."""
-    counts = [
-        [f"{task}: {metric}", *(str(int((column["verdict"] == verdict).sum())) for verdict in VERDICTS)]
-        for (task, metric), column in table.groupby(["task", "metric"], sort=False)
-    ]
-    total = [str(int((table["verdict"] == verdict).sum())) for verdict in VERDICTS]
-    m4 = [row for row, name in settings["rows"].items() if name == M4]
-    against_m4 = table[table["row"].isin(m4) | table["against"].isin(m4)]
-    lines = [
-        "# Method against method: the orders of Table 5 of CLIP the Bias",
-        "",
-        f"Pairs of methods by verdict. {HOLDS}: the published order is ours, too (paired t-test over "
-        f"{len(settings['seeds'])} repeats, Holm over the pairs of a column, level {LEVEL}); {FAILS}: ours "
-        f"is the opposite; {UNDECIDED}: ours is not significant; {NOT_RANKED}: the published values are "
-        "within two standard errors.",
-        "",
-        *markdown_table(["column", *VERDICTS], [*counts, ["all", *total]]),
-        "",
-        "## M4 less each other method",
-        "",
-        "In percentage points, with our 95% interval; negative: M4 is lower (better).",
-        "",
-        *markdown_table(
-            ["against", "column", "published", "ours", "p (Holm)", "verdict"],
-            [_m4_row(pair, m4) for pair in against_m4.to_dict("records")],
-        ),
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def _m4_row(pair: Mapping, m4: list[str]) -> list[str]:

@@ -39,10 +39,11 @@ def build(
     values = read_published(published, settings["published"])
     compared = compare_with_published(repeats, values, rows, settings)
     compared = compared[compared["row"].isin(several.index)].reset_index(drop=True)
-    return compared[[*CELL, "published_row", "mean", "std", "n"]], compared, _page(compared, settings)
+    return compared[[*CELL, "published_row", "mean", "std", "n"]], compared, render(compared, settings)
 
 
-def _page(compared: pd.DataFrame, settings: Mapping) -> str:
+def render(compared: pd.DataFrame, settings: Mapping) -> str:
+    """The page: for each published row its values and those of every reading."""
     lines = [
         "# Readings of the rows of Table 5 of CLIP the Bias",
         "",
