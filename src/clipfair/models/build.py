@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Width and heads; both sizes have 12 layers, and MLPs of four times the width (section 4).
 SIZES = {"S": (384, 6), "B": (768, 12)}
 LAYERS = 12
+LAYER_NORM = {"eps": 1e-6}  # flax's default
 OPENAI = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 SYMMETRIC = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # [0, 1] -> [-1, 1] (Appendix A.4)
 
@@ -89,7 +90,11 @@ def _small(entry: Mapping) -> BuiltModel:
 
 
 def _vit(entry: Mapping) -> BuiltModel:
-    """CLIP the Bias: images in [-1, 1]; a text tower without causal mask, pooled at the last token."""
+    """CLIP the Bias: images in [-1, 1]; a text tower without causal mask, pooled at the last token.
+
+    The patch embedding and the text tower's head have a bias, and layer norms an epsilon of 1e-6, as in
+    big_vision.
+    """
     from open_clip import CLIP
     from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 
@@ -105,6 +110,7 @@ def _vit(entry: Mapping) -> BuiltModel:
             patch_size=int(patch),
             image_size=entry["size"],
             no_ln_pre=True,
+            norm_kwargs=LAYER_NORM,
         ),
         CLIPTextCfg(
             context_length=entry["length"],
@@ -113,8 +119,12 @@ def _vit(entry: Mapping) -> BuiltModel:
             layers=LAYERS,
             no_causal_mask=True,
             pool_type="last",
+            proj_bias=True,
+            norm_kwargs=LAYER_NORM,
         ),
     )
+    model.visual.conv1 = nn.Conv2d(3, width, kernel_size=int(patch), stride=int(patch))
+    _approximate_gelu(model)
     tokenizer = tokenizers.sticky_tokenizer(entry["length"])
     resizing = _big_vision_resizing(entry)
     return with_preprocessing(model, tokenizer, entry["size"], SYMMETRIC, resizing=resizing)
@@ -129,8 +139,16 @@ def _siglip(entry: Mapping) -> BuiltModel:
     size = config["vision_cfg"]["image_size"]
     config["text_cfg"] |= {"context_length": entry["length"], "vocab_size": tokenizers.CLIP_VOCABULARY_SIZE}
     model = CustomTextCLIP(**config)
+    _approximate_gelu(model)
     tokenizer = tokenizers.sticky_tokenizer(entry["length"])
     return with_preprocessing(model, tokenizer, size, SYMMETRIC, resizing=_big_vision_resizing(entry))
+
+
+def _approximate_gelu(model: nn.Module) -> None:
+    """Approximate GELU by tanh, which is flax's default."""
+    for module in model.modules():
+        if isinstance(module, nn.GELU):
+            module.approximate = "tanh"
 
 
 def _open_clip(entry: Mapping) -> BuiltModel:

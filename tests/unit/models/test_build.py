@@ -12,12 +12,18 @@ from clipfair.models.interface import pixels_of
 from clipfair.models.resizing import interpolate
 
 SMALL = {"kind": "small", "width": 8, "dim": 16, "words": "embedded", "length": 12, "size": 32}
+SIGLIP = {"kind": "siglip", "architecture": "ViT-B-16-SigLIP", "length": 16}
 VIT = {"kind": "vit", "vision": "S/32", "text": "S", "dim": 384, "length": 16, "size": 224}
 
 
 @pytest.fixture(scope="module")
 def vit():
     return build(VIT, None, 0)
+
+
+@pytest.fixture(scope="module")
+def siglip():
+    return build(SIGLIP, None, 0)
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +40,24 @@ def test_the_papers_small_towers(vit):
     """12 layers of width 384, MLPs of 1536, patches of 32: 49 places and a class token."""
     width, mlp, r = 384, 1536, 384
     layer = 4 * width * (width + 1) + mlp * (width + 1) + width * (mlp + 1) + 4 * width
-    image = 3 * 32 * 32 * width + width + 50 * width + 12 * layer + 2 * width + width * r
-    text = 49_408 * width + 16 * width + 12 * layer + 2 * width + width * r
+    patches, class_token = (3 * 32 * 32 + 1) * width, width
+    image = patches + class_token + 50 * width + 12 * layer + 2 * width + width * r
+    text = 49_408 * width + 16 * width + 12 * layer + 2 * width + (width + 1) * r
     assert count(vit.model.visual) == image
     assert count(vit.model) == image + text + 1  # the temperature
+
+
+@pytest.mark.parametrize("kind", ["vit", "siglip"])
+def test_activations_and_norms_are_those_of_flax(kind, vit, siglip):
+    model = {"vit": vit, "siglip": siglip}[kind].model
+    activations = [module for module in model.modules() if "gelu" in type(module).__name__.lower()]
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.LayerNorm)]
+    assert len(activations) >= 24
+    assert len(norms) >= 50
+    x = torch.linspace(-4, 4, 101)
+    tanh = 0.5 * x * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (x + 0.044715 * x**3)))
+    assert all(torch.allclose(activation(x), tanh, atol=1e-6) for activation in activations)
+    assert {norm.eps for norm in norms} == {1e-6}
 
 
 def test_the_text_tower_has_no_causal_mask_and_pools_the_last_token(vit):
@@ -81,12 +101,8 @@ def test_images_are_squashed_to_minus_one_and_one(image):
 
 
 @pytest.mark.parametrize("kind", ["vit", "siglip"])
-def test_the_papers_models_resize_without_antialiasing_unless_asked(kind, image, vit):
-    if kind == "vit":
-        entry, default = VIT, vit
-    else:
-        entry = {"kind": "siglip", "architecture": "ViT-B-16-SigLIP", "length": 16}
-        default = build(entry, None, 0)
+def test_the_papers_models_resize_without_antialiasing_unless_asked(kind, image, vit, siglip):
+    entry, default = {"vit": (VIT, vit), "siglip": (SIGLIP, siglip)}[kind]
     assert default.resizing == "sample"
     expected = interpolate(np.asarray(image), 224, 224).astype(np.uint8)
     assert np.array_equal(np.asarray(default.resize(image)), expected)
@@ -175,13 +191,11 @@ def test_pixels():
     assert pixels_of(image)[:, 0, 0].tolist() == [1, 2, 3]
 
 
-def test_siglip():
+def test_siglip(siglip):
     """The trunk of timm with its pooling by attention; the bias is the method's to set."""
-    entry = {"kind": "siglip", "architecture": "ViT-B-16-SigLIP", "length": 16}
-    built = build(entry, None, 0)
     with torch.no_grad():
-        seen = built.model.encode_image(built.preprocess(Image.new("RGB", (99, 9)))[None], normalize=True)
-        read = built.model.encode_text(built.tokenizer(["a man"]), normalize=True)
+        seen = siglip.model.encode_image(siglip.preprocess(Image.new("RGB", (99, 9)))[None], normalize=True)
+        read = siglip.model.encode_text(siglip.tokenizer(["a man"]), normalize=True)
     assert seen.shape == read.shape == (1, 768)
-    assert built.model.text.token_embedding.num_embeddings == 49_408
-    assert built.model.logit_bias is not None
+    assert siglip.model.text.token_embedding.num_embeddings == 49_408
+    assert siglip.model.logit_bias is not None
