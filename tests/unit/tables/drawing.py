@@ -25,3 +25,20 @@ def texts_of(figure) -> set[str]:
     """All texts in a figure."""
     figure.draw_without_rendering()
     return {text.get_text() for text in figure.findobj(Text)}
+
+
+def cut_off(figure) -> list[str]:
+    """Return the panels and directions in which the limits of an axis leave out some of the data."""
+    figure.draw_without_rendering()
+    found = []
+    for number, axis in enumerate(figure.axes):
+        for way, limits, data, scale in (
+            ("x", axis.get_xlim(), axis.dataLim.intervalx, axis.get_xscale()),
+            ("y", axis.get_ylim(), axis.dataLim.intervaly, axis.get_yscale()),
+        ):
+            low, high = sorted(limits)
+            margin = 1e-9 * (high - low)
+            shown = data[data > 0] if scale == "log" else data
+            if len(shown) and (shown.min() < low - margin or shown.max() > high + margin):
+                found.append(f"panel {number}, {way}: {sorted(data)} in {low, high}")
+    return found

@@ -68,8 +68,10 @@ def _draw_model(axis: Axes, shown: pd.DataFrame, styles: dict, across: int) -> d
 
 
 def _share_scale(axes: list[Axes], *, every: int) -> None:
-    """Share the y axis; only the first panel of each row has numbers."""
+    """Share the y axis, with the data of all panels in its limits; only the first of each row has numbers."""
     for at, axis in enumerate(axes):
         if at:
             axis.sharey(axes[0])
         axis.tick_params(labelleft=at % every == 0)
+    # Sharing sets the limits to those of the first panel.
+    axes[0].autoscale_view(scalex=False)

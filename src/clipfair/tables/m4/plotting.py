@@ -1,7 +1,6 @@
 """Parts of the figures of CLIP the Bias: sizes in print, one style per condition, panels, p-values."""
 
 from collections.abc import Mapping, Sequence
-from math import ceil
 
 import matplotlib as mpl
 import pandas as pd
@@ -63,13 +62,20 @@ def make_panels(
     n: int, *, columns: int, height: float = 1.6, width: float = PAGE, sharey: bool | str = False
 ) -> tuple[Figure, list[Axes]]:
     """A figure with ``n`` panels in rows of at most ``columns``; ``height`` inches a row."""
-    columns = min(columns, n)
-    rows = ceil(n / columns)
-    figure = Figure(figsize=(width, height * rows + 0.35), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False, sharey=sharey).ravel()
-    for spare in axes[n:]:
-        spare.remove()
-    return figure, list(axes[:n])
+    sizes = [min(columns, n - start) for start in range(0, n, columns)]
+    return make_rows(sizes, height=height, width=width, sharey=sharey)
+
+
+def make_rows(
+    sizes: Sequence[int], *, height: float, width: float = PAGE, sharey: bool | str = False
+) -> tuple[Figure, list[Axes]]:
+    """A figure with a row of so many panels for each of ``sizes``; ``height`` inches a row."""
+    figure = Figure(figsize=(width, height * len(sizes) + 0.35), layout="constrained")
+    grid = figure.subplots(len(sizes), max(sizes), squeeze=False, sharey=sharey)
+    for row, size in zip(grid, sizes, strict=True):
+        for spare in row[size:]:
+            spare.remove()
+    return figure, [axis for row, size in zip(grid, sizes, strict=True) for axis in row[:size]]
 
 
 def draw_series(

@@ -1,5 +1,9 @@
 """Figures 6, 12, 17 to 20 of CLIP the Bias: quality by condition and model."""
 
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -12,6 +16,8 @@ from clipfair.tables.m4.selection import OVERALL
 def draw(table: pd.DataFrame) -> Figure:
     """Draw one panel per dataset, metric and group; models along x, or conditions if there is one model.
 
+    Classification is on top, retrieval below.
+
     Parameters
     ----------
     table
@@ -19,9 +25,10 @@ def draw(table: pd.DataFrame) -> Figure:
     """
     models, conditions = list(table["model_label"].unique()), list(table["condition"].unique())
     styles = plotting.series_styles(conditions)
-    panels = list(table.groupby(["group", "metric", "panel"], sort=False))
-    columns = _columns(table)
-    figure, axes = plotting.make_panels(len(panels), columns=columns, height=1.5)
+    panels = sorted(table.groupby(["group", "metric", "panel"], sort=False), key=_is_retrieval)
+    sizes = _row_sizes(panels)
+    columns = max(sizes)
+    figure, axes = plotting.make_rows(sizes, height=1.5)
     handles = {}
     for axis, ((_, metric, _), shown) in zip(axes, panels, strict=True):
         scale = metric_name(metric).scale
@@ -45,10 +52,28 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _columns(table: pd.DataFrame) -> int:
+Panel = tuple[tuple[str, str, str], pd.DataFrame]
+
+
+def _is_retrieval(panel: Panel) -> bool:
+    (_, metric, _), _ = panel
+    return "recall" in metric
+
+
+def _row_sizes(panels: Sequence[Panel]) -> list[int]:
+    """The number of panels of each row; classification and retrieval do not share a row."""
+    parts = [list(part) for _, part in groupby(panels, key=_is_retrieval)]
+    sizes = []
+    for part in parts:
+        columns = _columns([key for key, _ in part]) if len(parts) == 1 else 4
+        sizes += [min(columns, len(part) - start) for start in range(0, len(part), columns)]
+    return sizes
+
+
+def _columns(keys: Sequence[tuple[str, str, str]]) -> int:
     """The number of columns: the datasets if every metric has the same ones, else three or four."""
-    sizes = set(table.groupby(["group", "metric"], sort=False)["panel"].nunique())
-    size = sizes.pop()
-    if not sizes and size in (2, 3, 4):
-        return size
-    return 3 if size == 9 or len(table[["metric", "panel"]].drop_duplicates()) == 6 else 4
+    datasets = Counter((group, metric) for group, metric, _ in keys)
+    sizes = set(datasets.values())
+    if len(sizes) == 1 and sizes <= {2, 3, 4}:
+        return sizes.pop()
+    return 3 if sizes == {9} or len({(metric, panel) for _, metric, panel in keys}) == 6 else 4
