@@ -16,6 +16,12 @@ from tests.structure.source import MODULES, ROOT
 
 LISTING = Path(__file__).with_suffix(".yaml")
 RULES = ROOT / "workflow" / "rules"
+# What the property `modules` of a job may name.
+JOB_MODULES = {
+    "training_job(": ("clipfair.train.kinds.*", "clipfair.train.losses.*", "clipfair.metrics.distances.*"),
+    "search_job(": ("clipfair.train.kinds.finetune", "clipfair.metrics.distances.*"),
+    "evaluation_job(": ("clipfair.evaluate.kinds.*", "clipfair.metrics.distances.*"),
+}
 HEAD = "# Written by `make digests`: the modules whose logic the results of each rule depend on.\n"
 
 
@@ -44,7 +50,10 @@ def _digest_roots(source: str, functions: dict[str, str]) -> set[str]:
         roots |= _digest_roots(functions[name], functions)
     if "find_loader(" in source:
         roots.update(module for module in MODULES if module.startswith("clipfair.data.datasets."))
-    for name in re.findall(r'"(clipfair\.[\w.{}()\[\]]+)"', source):
+    named = re.findall(r'"(clipfair\.[\w.{}()\[\]]+)"', source)
+    if ".modules" in source:
+        named += [pattern for job, patterns in JOB_MODULES.items() if job in source for pattern in patterns]
+    for name in named:
         # A placeholder stands for any name.
         pattern = re.sub(r"\{[^}]*\}", "*", name)
         found = [module for module in MODULES if fnmatchcase(module, pattern)]

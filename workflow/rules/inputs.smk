@@ -202,7 +202,7 @@ def get_training_data_kind(wildcards):
 
 def get_train_code(wildcards):
     job = training_job(PLAN, get_run(wildcards))
-    return job_code("clipfair.train.run", f"clipfair.train.kinds.{job.kind}", own=job.own)
+    return job_code("clipfair.train.run", *job.modules, own=job.own)
 
 
 def get_batch_specs(wildcards):
@@ -238,8 +238,7 @@ def get_evaluated_runs(wildcards):
 
 def get_evaluation_code(wildcards):
     job = evaluation_job(PLAN, get_run(wildcards))
-    kinds = [f"clipfair.evaluate.kinds.{kind}" for kind in job.kinds]
-    return job_code("clipfair.evaluate.run", *kinds, own=job.own)
+    return job_code("clipfair.evaluate.run", *job.modules, own=job.own)
 
 
 def get_embedded_models(wildcards):
@@ -334,12 +333,9 @@ def get_search_parts(wildcards):
 
 
 def get_search_code(wildcards):
-    return job_code(
-        "clipfair.train.search.run",
-        "clipfair.train.run",
-        "clipfair.train.kinds.finetune",
-        own=search_job(PLAN, wildcards.search).training.own,
-    )
+    job = search_job(PLAN, wildcards.search).training
+    modules = ["clipfair.train.search.run", "clipfair.train.run", *job.modules]
+    return job_code(*modules, own=job.own)
 
 
 def get_search_threads(wildcards):

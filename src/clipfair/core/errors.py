@@ -1,6 +1,7 @@
 """Errors in one line, progress bars, and the log of a job."""
 
 import contextlib
+import difflib
 import errno
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,14 @@ class UserError(Exception):
 
     The message is one line. Entry points print it without a traceback; one means a bug of this package.
     """
+
+
+def unknown(what: str, value: str, known: Iterable[str]) -> str:
+    """``unknown dataset 'adlt' (did you mean 'adult'?); known: adult, credit-default``."""
+    names = sorted(known)
+    close = difflib.get_close_matches(value, names, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return f"unknown {what} {value!r}{hint}; known: {', '.join(names) or 'none'}"
 
 
 # System errors that the user can fix, with the remedy. Any other OSError is a bug of this package.

@@ -8,6 +8,13 @@ from types import ModuleType
 
 from clipfair.core.errors import UserError
 
+SOURCE = Path(__file__).parents[1]
+
+
+def module_names(folder: str) -> list[str]:
+    """Return the names of the modules in a folder below ``src/clipfair``, sorted."""
+    return sorted(path.stem for path in SOURCE.joinpath(folder).glob("[a-z]*.py"))
+
 
 def load_function(name: str, *, where: str) -> Callable:
     """Import the function ``module:function``.

@@ -8,8 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from clipfair.core.errors import UserError
-from clipfair.core.schema import unknown
+from clipfair.core.errors import UserError, unknown
 
 Key = tuple[str | int, ...]
 

@@ -1,12 +1,12 @@
 """The distances that evaluations and recipes name (docs/fairclip-protocol.md, section 4).
 
-The plan checks configurations with this module, so it does not import torch.
+The plan replaces the names by the settings: jobs do not import this module, so a new name reruns nothing. It
+does not import torch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from clipfair.core.errors import UserError
-from clipfair.core.schema import unknown
+from clipfair.core.errors import UserError, unknown
 
 # As the reproduction of FairCLIP evaluates. A diameter below the range of the scores starts the annealing too
 # late, so the value is not converged; it is kept so that the published numbers can be recomputed.
@@ -27,6 +27,11 @@ EVALUATED = {
     "distance_square_scale_free": SCALE_FREE,
 }
 PREFIX = "distance_"
+
+
+def named_distances(names: Iterable[str]) -> dict[str, Mapping]:
+    """Metric -> settings of the distances with these names (:func:`named_distance`)."""
+    return dict(map(named_distance, names))
 
 
 def named_distance(name: str) -> tuple[str, Mapping]:

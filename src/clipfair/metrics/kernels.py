@@ -1,8 +1,6 @@
 """Maximum mean discrepancies (MMD) between one-dimensional scores.
 
-Each function has the signature of a distance (:mod:`clipfair.metrics.distances`) and returns half the squared
-MMD of its kernel. ``bandwidth: median`` is the median distance between two of the given scores; it has no
-gradient.
+``bandwidth: median`` is the median distance between two of the given scores; it has no gradient.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,30 +11,16 @@ from torch import Tensor
 MEDIAN = "median"
 
 
-def gaussian(population: Tensor, groups: Sequence[Tensor], *, bandwidth: float | str) -> Tensor:
-    """With the kernel exp(-(x - y)^2 / 2 s^2); (G,)."""
-    return _half_squared_mmd(
-        population, groups, lambda distance: torch.exp(-distance.square() / 2), bandwidth
-    )
-
-
-def laplacian(population: Tensor, groups: Sequence[Tensor], *, bandwidth: float | str) -> Tensor:
-    """With the kernel exp(-abs(x - y) / s); (G,)."""
-    return _half_squared_mmd(population, groups, lambda distance: torch.exp(-distance), bandwidth)
-
-
-def energy(population: Tensor, groups: Sequence[Tensor]) -> Tensor:
-    """With the kernel -abs(x - y): half the energy distance; (G,)."""
-    return _half_squared_mmd(population, groups, torch.neg, 1)
-
-
-def _half_squared_mmd(
+def half_squared_mmd(
     population: Tensor,
     groups: Sequence[Tensor],
     kernel: Callable[[Tensor], Tensor],
     bandwidth: float | str,
 ) -> Tensor:
-    """``kernel`` is a function of abs(x - y) in units of the bandwidth."""
+    """Return half the squared MMD of each group to the population, (G,).
+
+    ``kernel`` is a function of abs(x - y) in units of the bandwidth.
+    """
     unit = _median_distance(torch.cat([population, *groups]).detach()) if bandwidth == MEDIAN else bandwidth
     x, y = population / unit, pad(groups, 0) / unit
     weights = pad([torch.ones_like(group) / len(group) for group in groups], 0)

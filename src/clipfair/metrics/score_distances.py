@@ -1,19 +1,18 @@
 """Distances between the scores of each group and the scores of all examples, as rows of metrics.json."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import torch
 
 from clipfair.metrics.distances import group_distances
-from clipfair.metrics.evaluated_distances import named_distance
 from clipfair.metrics.measure import Measure, make_measure
 from clipfair.metrics.scores import score_column
 
 
 def measure_distances(
-    scores: pd.DataFrame, *, sensitive: Sequence[str], distances: Sequence[str]
+    scores: pd.DataFrame, *, sensitive: Sequence[str], distances: Mapping[str, Mapping]
 ) -> list[Measure]:
     """The ``distances`` of every group of every sensitive attribute (docs/fairclip-protocol.md, section 4).
 
@@ -22,15 +21,14 @@ def measure_distances(
     scores
         Predictions as :func:`clipfair.metrics.scores.make_scores` returns them, also read from a file.
     distances
-        Names that :func:`clipfair.metrics.evaluated_distances.named_distance` knows, each with its column of
+        Metric -> settings of a distance (:mod:`clipfair.metrics.distances`); each metric has its column of
         ``scores`` (:func:`clipfair.metrics.scores.score_column`).
     """
     groups = [(attribute, group) for attribute in sensitive for group in scores[attribute].cat.categories]
     members = [torch.tensor((scores[attribute] == group).to_numpy()) for attribute, group in groups]
     columns = {}
-    for name in distances:
-        metric, settings = named_distance(name)
-        population = torch.tensor(scores[score_column(name)].to_numpy(dtype=np.float32))
+    for metric, settings in distances.items():
+        population = torch.tensor(scores[score_column(metric)].to_numpy(dtype=np.float32))
         columns[metric] = group_distances(
             settings, population, [population[rows] for rows in members]
         ).tolist()

@@ -63,6 +63,6 @@ def measure_scores(
     )
 
 
-def score_column(distance: str) -> str:
-    """The column that a distance compares: ``score_square`` for those named ``square_*``, else ``score``."""
-    return "score_square" if distance.startswith("square_") else "score"
+def score_column(metric: str) -> str:
+    """The column that a metric compares: ``score_square`` for ``distance_square_*``, else ``score``."""
+    return "score_square" if metric.startswith("distance_square_") else "score"

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from clipfair.core.errors import UserError
-from clipfair.core.schema import unknown
+from clipfair.core.errors import UserError, unknown
 from clipfair.models import tokenizers
 from clipfair.models.interface import BuiltModel, pixels_of
 from clipfair.models.resizing import ResizeMethod, make_resize

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
+from clipfair.core.errors import unknown
 from clipfair.core.paths import Run
-from clipfair.core.schema import unknown
 from clipfair.core.settings import Violation
 from clipfair.plan.configuration.methods import FinetuneMethod
 from clipfair.plan.configuration.models import RunLevels

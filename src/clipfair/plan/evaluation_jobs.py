@@ -7,7 +7,7 @@ from functools import cache
 from clipfair.core import paths
 from clipfair.core.paths import Run
 from clipfair.plan.configuration.evaluations import Evaluation
-from clipfair.plan.own_code import own_functions
+from clipfair.plan.own_code import distance_modules, own_functions
 from clipfair.plan.study_plan import StudyPlan
 from clipfair.plan.training_jobs import model_settings, start_weights, vocabulary_file
 from clipfair.plan.vocabularies import spell_out
@@ -39,9 +39,11 @@ class EvaluationJob:
     gpus: int
 
     @property
-    def kinds(self) -> list[str]:
-        """The kinds of its evaluations."""
-        return sorted({evaluation["kind"] for evaluation in self.evaluations.values()})
+    def modules(self) -> list[str]:
+        """The modules that it imports by name: of the kinds of its evaluations and of their distances."""
+        kinds = sorted({evaluation["kind"] for evaluation in self.evaluations.values()})
+        distances = {name: evaluation.get("distances") for name, evaluation in self.evaluations.items()}
+        return [*(f"clipfair.evaluate.kinds.{kind}" for kind in kinds), *distance_modules(distances)]
 
     @property
     def own(self) -> list[str]:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from clipfair.core.errors import unknown
 from clipfair.core.paths import Run
-from clipfair.core.schema import unknown
 from clipfair.core.settings import Violation
 from clipfair.plan.configuration.methods import FinetuneMethod
 from clipfair.plan.configuration.recipes import Recipe

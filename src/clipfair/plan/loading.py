@@ -7,9 +7,8 @@ from typing import Any
 
 from clipfair.core import paths
 from clipfair.core.catalogue import Dataset, Expected, load_catalogue
-from clipfair.core.errors import UserError
+from clipfair.core.errors import UserError, unknown
 from clipfair.core.provenance import settings_digest
-from clipfair.core.schema import unknown
 from clipfair.core.settings import Key, Violation, parse, spell
 from clipfair.plan.checks import check_plan, check_tables
 from clipfair.plan.configuration.data import GeneratedDataset

@@ -1,9 +1,9 @@
-"""Functions of the user's own, named ``module:function``, and the digest of their code."""
+"""The code that the settings of a job name: distances, and functions of the user's own; its digest."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from clipfair.core.code_digest import PACKAGE, SOURCE, code_digest
-from clipfair.core.functions import find_function_file
+from clipfair.core.functions import find_function_file, module_names
 from clipfair.core.io import sha256_of
 from clipfair.plan.configuration.types import is_own
 
@@ -17,6 +17,20 @@ def own_functions(settings: object) -> list[str]:
     return [settings] if is_own(settings) else []
 
 
+def distance_modules(settings: object) -> list[str]:
+    """The modules of the distances (``kind`` and arguments) in the settings of a job, at any depth."""
+    kinds = {name for name in _kinds(settings) if name in module_names("metrics/distances")}
+    return sorted(f"clipfair.metrics.distances.{name}" for name in kinds)
+
+
+def _kinds(settings: object) -> Iterator[str]:
+    if isinstance(settings, Mapping):
+        if isinstance(settings.get("kind"), str):
+            yield settings["kind"]
+        for value in settings.values():
+            yield from _kinds(value)
+
+
 def job_code(*modules: str, own: Iterable[str] = ()) -> str:
     """The digest of the code of a job: of ``modules`` and of the files of the user's ``own`` functions.
 
@@ -27,7 +41,7 @@ def job_code(*modules: str, own: Iterable[str] = ()) -> str:
     """
     inside, outside = list(modules), []
     for name in own:
-        file = find_function_file(name, where=f"methods: {name}")
+        file = find_function_file(name, where=f"methods.yaml: {name}")
         if file.is_relative_to(SOURCE):
             inside.append(".".join([PACKAGE, *file.relative_to(SOURCE).with_suffix("").parts]))
         else:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from clipfair.core.schema import unknown
+from clipfair.core.errors import unknown
 from clipfair.core.settings import Violation
 from clipfair.plan.configuration.types import ROLE
 

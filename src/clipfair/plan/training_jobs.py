@@ -6,11 +6,12 @@ from functools import cache
 from pathlib import Path
 
 from clipfair.core import paths
+from clipfair.core.functions import module_names
 from clipfair.core.paths import Run
 from clipfair.plan.configuration.methods import FinetuneMethod
 from clipfair.plan.configuration.recipes import Recipe
 from clipfair.plan.fairness import fairness_of
-from clipfair.plan.own_code import own_functions
+from clipfair.plan.own_code import distance_modules, own_functions
 from clipfair.plan.study_plan import StudyPlan
 
 
@@ -50,9 +51,18 @@ class TrainingJob:
         return self.settings["method"]["kind"]
 
     @property
+    def modules(self) -> list[str]:
+        """The modules that it imports by name: of its kind, its loss and its distances."""
+        method = self.settings["method"]["settings"]
+        loss = method.get("loss")
+        losses = [f"clipfair.train.losses.{loss}"] if loss in module_names("train/losses") else []
+        distances = distance_modules({**method, "tracked": self.settings["recipe"]["tracked"]})
+        return [f"clipfair.train.kinds.{self.kind}", *losses, *distances]
+
+    @property
     def own(self) -> list[str]:
         """The functions of the user's own that it calls, ``module:function``."""
-        return own_functions([self.settings["method"]["settings"], self.settings["recipe"].get("tracked")])
+        return own_functions([self.settings["method"]["settings"], self.settings["recipe"]["tracked"]])
 
 
 @cache

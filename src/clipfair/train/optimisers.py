@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 
-from clipfair.core.errors import UserError
-from clipfair.core.schema import unknown
+from clipfair.core.errors import UserError, unknown
 
 # Weight decay applies to what flax calls a kernel: weights of linear layers and convolutions, projections.
 _NOT_KERNELS = ("embedding", "words", "pos_embed", "cls", "latent")
@@ -239,7 +238,7 @@ def make_optimiser(recipe: Mapping, named: Iterable[tuple[str, nn.Parameter]]) -
     """
     name = recipe["optimiser"]
     if name not in OPTIMISERS:
-        raise UserError(f"config.recipes: {unknown('optimiser', name, OPTIMISERS)}")
+        raise UserError(f"recipes.yaml: {unknown('optimiser', name, OPTIMISERS)}")
     common = {"rate": recipe["learning_rate"], "weight_decay": recipe.get("weight_decay", 0.0)}
     if name == "adafactor":
         return Adafactor(list(named), **common)

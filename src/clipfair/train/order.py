@@ -107,5 +107,5 @@ def check_size(name: str, examples: int, batch_size: int) -> None:
     if examples < batch_size:
         raise UserError(
             f"{name} has {examples:,} examples, fewer than a batch of {batch_size:,}: "
-            "choose a smaller batch_size in config.recipes or more data"
+            "choose a smaller batch_size in recipes.yaml or more data"
         )

@@ -9,10 +9,9 @@ import torch
 from torch import nn
 
 from clipfair.core import paths
-from clipfair.core.errors import UserError
+from clipfair.core.errors import UserError, unknown
 from clipfair.core.io import sha256_of
 from clipfair.core.provenance import settings_digest
-from clipfair.core.schema import unknown
 from clipfair.models.build import build
 from clipfair.models.interface import BuiltModel
 from clipfair.train.checkpoint import Checkpoints
@@ -147,7 +146,7 @@ def _make_parts(
 ) -> TrainingParts:
     kind = settings["method"]["kind"]
     if kind not in KINDS:
-        raise UserError(f"config.methods: {unknown('kind', kind, KINDS)}")
+        raise UserError(f"methods.yaml: {unknown('kind', kind, KINDS)}")
     module = import_module(f"clipfair.train.kinds.{kind}")
     return module.make_parts(settings, data, built, process=process, out=out, scratch=scratch)
 
@@ -163,12 +162,12 @@ def _loop_settings(recipe: Mapping, parts: TrainingParts, failure: str) -> LoopS
     steps = parts.examples // parts.batch_size
     if steps == 0:
         raise UserError(
-            f"config.recipes: {parts.examples} examples are fewer than a batch of {parts.batch_size}; raise "
+            f"recipes.yaml: {parts.examples} examples are fewer than a batch of {parts.batch_size}; raise "
             "examples or lower batch_size"
         )
     precision = recipe.get("precision", "fp32")
     if precision not in PRECISIONS:
-        raise UserError(f"config.recipes: {unknown('precision', precision, PRECISIONS)}")
+        raise UserError(f"recipes.yaml: {unknown('precision', precision, PRECISIONS)}")
     return LoopSettings(
         steps=steps,
         accumulate=recipe.get("accumulate", 1),
@@ -207,7 +206,7 @@ def _join_processes(gpus: int) -> Process:
     local = int(os.environ.get("LOCAL_RANK", 0))
     if gpus > torch.cuda.device_count():
         raise UserError(
-            f"config.recipes: gpus is {gpus}, but this machine has {torch.cuda.device_count()}; lower gpus "
+            f"recipes.yaml: gpus is {gpus}, but this machine has {torch.cuda.device_count()}; lower gpus "
             "(0 trains on the CPU) or run on a machine with GPUs"
         )
     if gpus:

@@ -4,8 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from clipfair.core.errors import UserError
-from clipfair.core.schema import unknown
+from clipfair.core.errors import UserError, unknown
 
 Schedule = Callable[[int], float]
 
@@ -60,7 +59,7 @@ def make_schedule(recipe: Mapping, total: int) -> Schedule:
     """
     name = recipe["schedule"]
     if name not in SCHEDULES:
-        raise UserError(f"config.recipes: {unknown('schedule', name, SCHEDULES)}")
+        raise UserError(f"recipes.yaml: {unknown('schedule', name, SCHEDULES)}")
     defaults = {"warmup": 0, "timescale": 1, "cooldown": 0, "floor": 0.0}
     chosen = {key: recipe.get(key, default) for key, default in defaults.items()}
     return partial(SCHEDULES[name], total=total, **chosen)

@@ -22,7 +22,7 @@ def module(tmp_path, monkeypatch):
 
 def test_a_function_of_an_importable_module(module):
     name = module("def double(x):\n    return 2 * x\n")
-    assert load_function(f"{name}:double", where="config.methods: loss")(4) == 8
+    assert load_function(f"{name}:double", where="methods.yaml: loss")(4) == 8
 
 
 def test_a_function_of_a_file_below_the_package_by_its_path():
@@ -34,9 +34,9 @@ def test_a_function_of_a_file_below_the_package_by_its_path():
 
 def test_what_does_not_exist_is_one_line(module):
     with pytest.raises(
-        UserError, match=r"^config\.methods: loss: no module 'nowhere'; expected module:function"
+        UserError, match=r"^methods\.yaml: loss: no module 'nowhere'; expected module:function"
     ):
-        load_function("nowhere:f", where="config.methods: loss")
+        load_function("nowhere:f", where="methods.yaml: loss")
     name = module("x = 1\n")
     with pytest.raises(
         UserError, match=rf"^where: '{name}:x': .*module_of_a_user\.py defines no function 'x'$"

@@ -114,10 +114,10 @@ def test_a_distance_of_ones_own_is_measured_and_differentiated(own_module):
     torch.testing.assert_close(scaled, found[[0, 2]] / population.var(correction=0))
 
 
-@pytest.mark.parametrize("module", ["clipfair.metrics.wasserstein", "metrics.wasserstein"])
-def test_a_distance_inside_clipfair_can_be_named_by_its_module(module):
+@pytest.mark.parametrize("folder", ["clipfair.metrics.distances", "metrics.distances"])
+def test_a_distance_inside_clipfair_can_be_named_by_its_module(folder):
     population, *groups = scores(6, 3)
-    entry = {"kind": f"{module}:wasserstein", "p": 2}
+    entry = {"kind": f"{folder}.wasserstein:distance", "p": 2}
     torch.testing.assert_close(
         group_distances(entry, population, groups), group_distances(EXACT, population, groups)
     )
@@ -146,7 +146,7 @@ def test_a_distance_that_returns_another_shape_is_refused(own_module):
 )
 def test_an_entry_that_is_no_distance_is_refused_in_one_line(entry, message, own_module):
     with pytest.raises(UserError) as error:
-        check_distance(entry, where="config.methods.mine.distance")
-    assert str(error.value).startswith("config.methods.mine.distance: ")
+        check_distance(entry, where="methods.mine.distance")
+    assert str(error.value).startswith("methods.mine.distance: ")
     assert message in str(error.value)
     assert "\n" not in str(error.value)

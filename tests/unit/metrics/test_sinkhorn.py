@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from clipfair.metrics import sinkhorn
-from clipfair.metrics.distances import group_distances
+from clipfair.metrics.distances import group_distances, sinkhorn
 from clipfair.metrics.evaluated_distances import AS_RELEASED, EXACT
 from tests.unit.metrics.samples import scores
 

@@ -7,6 +7,7 @@ import pandas as pd
 from PIL import Image
 
 from clipfair.core.io import write_parquet
+from clipfair.metrics.evaluated_distances import named_distances
 from clipfair.models.build import build
 from clipfair.plan.configuration.methods import FinetuneMethod
 
@@ -32,7 +33,7 @@ RECIPE = {
         "validation": {"split": "val", "where": {"used": True}},
         "test": {"split": "test", "where": {"used": True}},
     },
-    "tracked": ["distance_wasserstein", "distance_scale_free"],
+    "tracked": named_distances(["distance_wasserstein", "distance_scale_free"]),
 }
 
 

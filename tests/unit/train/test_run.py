@@ -145,8 +145,8 @@ def test_bf16_is_close_to_fp32(request_of):
 
 def test_a_loss_of_a_module_of_the_user(request_of, tmp_path, monkeypatch):
     (tmp_path / "losses_of_a_user.py").write_text(
-        "from clipfair.train.losses import softmax_loss\n\n\n"
-        "def doubled(*features_scale_bias_first):\n    return 2 * softmax_loss(*features_scale_bias_first)\n"
+        "from clipfair.train.losses.softmax import loss\n\n\n"
+        "def doubled(*features_scale_bias_first):\n    return 2 * loss(*features_scale_bias_first)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     settings = {"loss": "losses_of_a_user:doubled", "temperature": 10, "bias": None}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from clipfair.core.schema import unknown
+from clipfair.core.errors import unknown
 from clipfair.core.settings import SettingsModel
 
 Count = Annotated[int, Field(ge=1)]

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from clipfair.core.errors import UserError
+from clipfair.core.errors import UserError, unknown
 from clipfair.core.io import atomic_folder
-from clipfair.core.schema import unknown
 from clipfair.core.settings import SettingsModel
 from clipfair.data.embedded.captions import generate_captions
 from clipfair.data.embedded.faces import generate_faces, generate_named_faces

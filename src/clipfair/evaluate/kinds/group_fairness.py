@@ -1,9 +1,8 @@
 """Quality and fairness of a label predicted from two prompts; distances between the scores of groups.
 
 Settings: ``label`` (a column; ``positive`` is the value that becomes 1, unless the column is 0 and 1),
-``prompts`` (of 0, of 1), ``sensitive`` (columns), ``distances`` (names that
-:func:`clipfair.metrics.evaluated_distances.named_distance` knows; they need ``captions``, the text of each
-example).
+``prompts`` (of 0, of 1), ``sensitive`` (columns), ``distances`` (metric -> settings of a distance,
+:mod:`clipfair.metrics.distances`; they need ``captions``, the text of each example).
 
 The probability of 1 is the softmax over the two cosines without the temperature, as in the papers, so it is
 close to 0.5 (docs/fairclip-protocol.md, section 2). The score is the logit of the image with its own text,
@@ -34,7 +33,7 @@ def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) ->
         If there are not two prompts, an example does not have exactly one text, a distance is unknown, or a
         column is missing.
     """
-    test, sensitive, distances = embedded.test, settings["sensitive"], settings.get("distances", [])
+    test, sensitive, distances = embedded.test, settings["sensitive"], settings.get("distances", {})
     n = len(embedded.texts["prompts"])
     if n != 2:
         raise UserError(f"group_fairness: expected two prompts, of label 0 and of label 1; found {n}")

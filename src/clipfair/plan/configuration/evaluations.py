@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from clipfair.metrics.evaluated_distances import EVALUATED, PREFIX
+from clipfair.metrics.evaluated_distances import EVALUATED, PREFIX, named_distances
 from clipfair.plan.configuration.recipes import Prompts
 from clipfair.plan.configuration.types import (
     CatalogueEntry,
@@ -135,6 +135,11 @@ class GroupFairnessEvaluation(EmbeddedEvaluation):
         if self.distances and self.captions is None:
             raise ValueError("missing captions, which distances needs")
         return self
+
+    def job_settings(self) -> dict:
+        """What was set, with the settings of each distance by its metric."""
+        settings = super().job_settings()
+        return settings | {"distances": named_distances(self.distances)} if self.distances else settings
 
 
 class LinearProbeEvaluation(ModelEvaluation):

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from clipfair.core.schema import unknown
+from clipfair.core.errors import unknown
+from clipfair.core.functions import module_names
 from clipfair.core.settings import SettingsModel
 from clipfair.plan.configuration.types import (
     PLAIN,
@@ -229,7 +230,7 @@ class PretrainMethod(CatalogueEntry):
     """A contrastive loss on pairs."""
 
     kind: Literal["pretrain"]
-    loss: word_or_own("softmax", "sigmoid")
+    loss: word_or_own(*module_names("train/losses"))
     """softmax: CLIP's; sigmoid: SigLIP's; over the batch of all processes. Or your own, `module:function`."""
     temperature: Positive | None
     """The factor of the cosines at the start; null: the model's own."""

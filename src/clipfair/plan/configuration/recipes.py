@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from clipfair.core.settings import SettingsModel
-from clipfair.metrics.evaluated_distances import EVALUATED
+from clipfair.metrics.evaluated_distances import EVALUATED, named_distances
 from clipfair.plan.configuration.types import (
     CatalogueEntry,
     Count,
@@ -133,7 +133,8 @@ class Recipe(CatalogueEntry):
 
     def job_settings(self) -> dict:
         """All that decides the trained model, defaults included; None only where it says something."""
-        told = self.model_dump(exclude_none=True)
+        settings = self.model_dump(exclude_none=True)
+        settings["tracked"] = named_distances(self.tracked)
         if self.fine_tunes:
-            told["max_characters"] = self.max_characters
-        return told
+            settings["max_characters"] = self.max_characters
+        return settings

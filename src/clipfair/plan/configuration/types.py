@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
-from clipfair.core.schema import unknown
+from clipfair.core.errors import unknown
 from clipfair.core.settings import SettingsModel
 from clipfair.plan.numbers import canonical_number
 

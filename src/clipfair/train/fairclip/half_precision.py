@@ -20,7 +20,7 @@ from clipfair.core.errors import UserError
 LARGEST = 65504.0
 _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Linear)
 _PROJECTIONS = ("proj", "text_projection")
-ADVICE = "set precision: fp32 in config.methods, or choose a smaller lam"
+ADVICE = "set precision: fp32 in methods.yaml, or choose a smaller lam"
 
 
 def half_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

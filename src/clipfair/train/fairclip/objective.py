@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from clipfair.metrics.distances import group_distances
 from clipfair.models.interface import BuiltModel
+from clipfair.train.cross_entropy import symmetric_cross_entropy
 from clipfair.train.fairclip.half_precision import GradientRounding, round_weights, to_half
 from clipfair.train.fairclip.scores import normalise, pair_scores, square_scores
 from clipfair.train.finetuning.batches import GROUP_KEYS, GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS
 from clipfair.train.interfaces import Batch
-from clipfair.train.losses import symmetric_cross_entropy
 from clipfair.train.pretraining.contrastive import embed
 
 # Names of a text tower outside its blocks, which the released code does not train, and the temperature.

@@ -17,8 +17,7 @@ from torch.nn import functional
 
 from clipfair.core.errors import UserError
 from clipfair.core.io import write_csv, write_json
-from clipfair.metrics.distances import group_distances
-from clipfair.metrics.evaluated_distances import named_distance
+from clipfair.metrics.distances import check_distance, group_distances
 from clipfair.metrics.fairness import compare_groups
 from clipfair.metrics.prediction import auc, rates
 from clipfair.models.interface import BuiltModel
@@ -85,14 +84,18 @@ def _chunks(examples: Examples) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def measure_groups(
-    examples: Examples, predictions: Predictions, *, attributes: Sequence[str], tracked: Sequence[str]
+    examples: Examples,
+    predictions: Predictions,
+    *,
+    attributes: Sequence[str],
+    tracked: Mapping[str, Mapping],
 ) -> list[dict]:
     """Return the measures of one split: rows of ``epochs.csv`` without its first columns.
 
     Parameters
     ----------
     tracked
-        Names of :func:`clipfair.metrics.evaluated_distances.named_distance`.
+        Metric -> settings of a distance (:mod:`clipfair.metrics.distances`).
     """
     y, p = examples.labels, predictions.probability
     overall = rates(y, p)
@@ -106,8 +109,7 @@ def measure_groups(
         members = examples.members(attribute)
         rows += _compare(attribute, list(members.values()), y, p)
         groups = [scores[torch.from_numpy(places)] for places in members.values()]
-        for name in tracked:
-            metric, distance = named_distance(name)
+        for metric, distance in tracked.items():
             values = group_distances(distance, scores, groups).tolist()
             reason = "no example or no scale"
             rows += [
@@ -155,7 +157,7 @@ class EpochTracker:
     splits : the examples of ``validation`` and ``test``.
     prompts : (2, length) tokens.
     attributes : the attributes whose groups are measured.
-    tracked : names of distances (:func:`clipfair.metrics.evaluated_distances.named_distance`).
+    tracked : metric -> settings of a distance (:mod:`clipfair.metrics.distances`).
     steps_per_epoch, batch_size : the steps of an epoch, the examples of a step.
     selection : ``validation`` or ``test``, the split on which the AUC of the selected epoch is the largest
         (ties: the later epoch), or ``last``.
@@ -171,7 +173,7 @@ class EpochTracker:
     built: BuiltModel
     prompts: Tensor
     attributes: Sequence[str]
-    tracked: Sequence[str]
+    tracked: Mapping[str, Mapping]
     steps_per_epoch: int
     batch_size: int
     selection: str
@@ -187,14 +189,14 @@ class EpochTracker:
 
     def __post_init__(self) -> None:
         """Check before training that everything can be measured."""
-        for name in self.tracked:
-            named_distance(name)
+        for metric, distance in self.tracked.items():
+            check_distance(distance, where=f"tracked: {metric}")
         if self.selection != "last":
             reason = _one_label(self.splits[self.selection].labels)
             if reason is not None:
                 raise UserError(
                     f"the {self.selection} split: {reason}, so its AUC is undefined and selects no epoch; "
-                    "set selection: last in config.methods, or use other examples"
+                    "set selection: last in methods.yaml, or use other examples"
                 )
 
     def measure_epoch(self, epoch: int, model: nn.Module) -> float | None:
@@ -251,7 +253,7 @@ class EpochTracker:
             write_json(self.failure, {"epoch": epoch, "split": split, "lost": lost})
             raise UserError(
                 f"epoch {epoch}: {lost} of {len(p)} probabilities of the {split} split are not finite: the "
-                "model diverged; set a smaller learning_rate in config.recipes, or a smaller lam"
+                "model diverged; set a smaller learning_rate in recipes.yaml, or a smaller lam"
             )
 
     def _selection_auc(self, p: np.ndarray) -> float:

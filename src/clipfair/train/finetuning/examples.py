@@ -15,9 +15,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from clipfair.core.errors import UserError, progress
+from clipfair.core.errors import UserError, progress, unknown
 from clipfair.core.io import atomic_path, sha256_of
-from clipfair.core.schema import unknown
 from clipfair.data.captions import truncate
 from clipfair.data.images import image_records, open_image
 from clipfair.data.rows import read_table, select_rows
@@ -91,7 +90,7 @@ def read_splits(
     labels = binary_labels(table, recipe["label"], recipe.get("positive"))
     for attribute in recipe["attributes"]:
         if attribute not in table:
-            raise UserError(f"config.recipes: {unknown('attribute', attribute, table.columns)}")
+            raise UserError(f"recipes.yaml: {unknown('attribute', attribute, table.columns)}")
     rows = {name: _rows(recipe, name, table) for name in SPLITS}
     needed = np.unique(np.concatenate(list(rows.values())))
     stored = _read_pixels(table.iloc[needed], data, built, Path(cache))
@@ -126,7 +125,7 @@ def cut_texts(table: pd.DataFrame, max_characters: int | None) -> list[str]:
         if not text.strip():
             raise UserError(
                 f"the text of {key} is empty after cutting at {max_characters} characters; correct the note, "
-                "or raise max_characters in config.recipes"
+                "or raise max_characters in recipes.yaml"
             )
         texts.append(text)
     return texts
@@ -183,7 +182,7 @@ def choose_part(subsample: Mapping, table: pd.DataFrame, seed: int) -> np.ndarra
     """
     share = subsample["share"]
     if not 0 < share <= 1:
-        raise UserError(f"config.methods: subsample.share is {share}; expected more than 0, at most 1")
+        raise UserError(f"methods.yaml: subsample.share is {share}; expected more than 0, at most 1")
     wanted = round(share * len(table))
     order = np.argsort([_draw(key, seed) for key in table["key"]], kind="stable")
     if "attribute" not in subsample:
@@ -196,7 +195,7 @@ def choose_part(subsample: Mapping, table: pd.DataFrame, seed: int) -> np.ndarra
         count = round(part * wanted)
         if count > len(members):
             raise UserError(
-                f"config.methods: subsample: {part:g} of {wanted:,} examples are {count:,} of {attribute} "
+                f"methods.yaml: subsample: {part:g} of {wanted:,} examples are {count:,} of {attribute} "
                 f"{group}, which has {len(members):,}; choose a smaller share"
             )
         parts.append(members[:count])
@@ -205,14 +204,14 @@ def choose_part(subsample: Mapping, table: pd.DataFrame, seed: int) -> np.ndarra
 
 def _check_shares(table: pd.DataFrame, attribute: str, shares: Mapping[str, float]) -> None:
     if attribute not in table:
-        raise UserError(f"config.methods: subsample: {unknown('attribute', attribute, table.columns)}")
+        raise UserError(f"methods.yaml: subsample: {unknown('attribute', attribute, table.columns)}")
     groups = [str(name) for name in table[attribute].astype("category").cat.categories]
     for group in shares:
         if group not in groups:
-            raise UserError(f"config.methods: subsample.shares: {unknown('group', group, groups)}")
+            raise UserError(f"methods.yaml: subsample.shares: {unknown('group', group, groups)}")
     total = sum(shares.values())
     if min(shares.values()) < 0 or abs(total - 1) > 1e-9:
-        raise UserError(f"config.methods: subsample.shares sum to {total:g}; expected 1, none negative")
+        raise UserError(f"methods.yaml: subsample.shares sum to {total:g}; expected 1, none negative")
 
 
 def _draw(key: str, seed: int) -> bytes:

@@ -18,10 +18,10 @@ from torch.nn import functional
 from clipfair.core.errors import UserError
 from clipfair.models.blip2 import Blip2
 from clipfair.models.interface import BuiltModel
+from clipfair.train.cross_entropy import symmetric_cross_entropy
 from clipfair.train.finetuning.batches import GroupedBatches
 from clipfair.train.finetuning.examples import read_splits
 from clipfair.train.interfaces import Batch, Process, TrainingParts
-from clipfair.train.losses import symmetric_cross_entropy
 from clipfair.train.order import check_size
 
 SMOOTHING = 0.1
@@ -52,7 +52,7 @@ def make_parts(
     recipe, seed = settings["recipe"], settings["run"]["seed"]
     if process.world > 1:
         raise UserError(
-            "config.recipes: blip2 draws wrong pairs from the batch of one process; set gpus to 1 or 0"
+            "recipes.yaml: blip2 draws wrong pairs from the batch of one process; set gpus to 1 or 0"
         )
     splits = read_splits(recipe, data, built, subsample=None, seed=seed, cache=data.get("cache", scratch))
     check_size("the train split", len(splits["train"]), recipe["batch_size"])
@@ -95,7 +95,7 @@ class Blip2Stage1:
             If the model is not a BLIP2.
         """
         if not isinstance(model, Blip2):
-            raise UserError("config.methods: blip2 trains a model of kind blip2; choose another method")
+            raise UserError("methods.yaml: blip2 trains a model of kind blip2; choose another method")
 
     def parameters(self, model: nn.Module) -> Iterable[tuple[str, nn.Parameter]]:
         """Return all parameters but those of the frozen tower."""

@@ -135,10 +135,10 @@ def _make_tracker(
 def _check_recipe(recipe: Mapping, process: Process) -> None:
     if process.world > 1 or recipe.get("accumulate", 1) != 1:
         raise UserError(
-            "config.recipes: fine-tuning takes one process and one batch a step; set accumulate: 1, and gpus "
+            "recipes.yaml: fine-tuning takes one process and one batch a step; set accumulate: 1, and gpus "
             "to 1 or 0"
         )
     if len(recipe["prompts"]) != 2:
         raise UserError(
-            f"config.recipes: {len(recipe['prompts'])} prompts; expected two, of label 0 and of label 1"
+            f"recipes.yaml: {len(recipe['prompts'])} prompts; expected two, of label 0 and of label 1"
         )

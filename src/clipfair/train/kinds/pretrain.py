@@ -79,7 +79,7 @@ def _read_pairs(
     shards, workers = find_shards(raw), recipe.get("workers", 0)
     if len(shards) < workers * process.world:
         raise UserError(
-            f"config.recipes: {workers} workers x {process.world} processes are more readers than "
+            f"recipes.yaml: {workers} workers x {process.world} processes are more readers than "
             f"{len(shards)} shards; lower workers, or set in_memory for a small dataset"
         )
     return read_index(shards, cache, workers=workers)
@@ -88,7 +88,7 @@ def _read_pairs(
 def _check_batch_size(batch_size: int, accumulate: int, process: Process) -> None:
     if batch_size % (process.world * accumulate):
         raise UserError(
-            f"config.recipes: a batch of {batch_size} cannot be divided into {process.world} processes x "
+            f"recipes.yaml: a batch of {batch_size} cannot be divided into {process.world} processes x "
             f"{accumulate} parts; change batch_size, gpus or accumulate"
         )
 

@@ -36,7 +36,7 @@ class ContrastiveObjective:
     Parameters
     ----------
     loss
-        A name of :data:`clipfair.train.losses.LOSSES`, or ``module:function``.
+        A module of :mod:`clipfair.train.losses`, or ``module:function``.
     temperature
         The initial factor of the cosines, exp(logit_scale); None keeps the model's.
     bias
@@ -53,7 +53,7 @@ class ContrastiveObjective:
     def __init__(self, *, loss: str, temperature: float | None, bias: float | None, process: Process):
         self.loss = find_loss(loss)
         if loss in ("softmax", "sigmoid") and (loss == "sigmoid") != (bias is not None):
-            raise UserError(f"config.methods: loss {loss!r}: sigmoid needs a bias, softmax takes none")
+            raise UserError(f"methods.yaml: loss {loss!r}: sigmoid needs a bias, softmax takes none")
         self.temperature, self.bias, self.process = temperature, bias, process
 
     def prepare(self, model: nn.Module) -> None:

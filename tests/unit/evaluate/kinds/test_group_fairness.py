@@ -7,6 +7,7 @@ from geomloss import SamplesLoss
 from clipfair.core.errors import UserError
 from clipfair.evaluate.kinds.group_fairness import evaluate
 from clipfair.evaluate.protocol import Embedded, Sample
+from clipfair.metrics.evaluated_distances import named_distances
 from clipfair.metrics.fairness import COMPARISONS
 from clipfair.metrics.score_distances import measure_distances
 from clipfair.metrics.scores import make_scores, measure_scores
@@ -14,7 +15,7 @@ from clipfair.metrics.scores import make_scores, measure_scores
 SETTINGS = {
     "label": "glaucoma",
     "sensitive": ["race", "gender"],
-    "distances": ["sinkhorn", "wasserstein", "scale_free"],
+    "distances": named_distances(["sinkhorn", "wasserstein", "scale_free"]),
 }
 
 
@@ -95,7 +96,7 @@ def test_the_score_is_the_diagonal_of_the_logits():
 
 def test_the_released_score_is_the_diagonal_of_the_squared_logits_in_batches_of_32():
     embedded = made(n=80)
-    result = run(embedded, sensitive=["race"], distances=["square_wasserstein"])
+    result = run(embedded, sensitive=["race"], distances=named_distances(["square_wasserstein"]))
     expected = []
     for rows in (slice(0, 32), slice(32, 64), slice(64, 80)):
         logits = 100 * embedded.test.images[rows].astype(float) @ embedded.texts["captions"][rows].T
@@ -109,7 +110,7 @@ def test_the_released_score_is_the_diagonal_of_the_squared_logits_in_batches_of_
 
 
 def test_the_distance_as_released_is_geomloss_with_its_settings():
-    result = run(made(), sensitive=["race"], distances=["sinkhorn"])
+    result = run(made(), sensitive=["race"], distances=named_distances(["sinkhorn"]))
     score = torch.tensor(result.scores["score"].to_numpy())[:, None]
     black = score[(result.scores["race"] == "black").to_list()]
     loss = SamplesLoss("sinkhorn", p=2, blur=1e-4, diameter=2, scaling=0.95, backend="tensorized")
@@ -131,7 +132,7 @@ def test_everything_can_be_recomputed_from_the_scores_file(tmp_path):
 
 def test_a_positive_value_makes_a_label():
     embedded = made()
-    named = run(embedded, label="gender", positive="Male", sensitive=["race"], distances=[])
+    named = run(embedded, label="gender", positive="Male", sensitive=["race"], distances={})
     assert (named.scores["label"] == (embedded.test.table["gender"] == "Male")).all()
     assert "score" not in named.scores
 
@@ -170,8 +171,8 @@ def test_wrong_settings_are_errors_of_one_line():
         run(made(texts={"prompts": embedded.texts["prompts"]}))
     with pytest.raises(UserError, match="found 79 for 80 examples"):
         run(made(texts={**embedded.texts, "captions": embedded.texts["captions"][1:]}))
-    with pytest.raises(UserError, match="unknown distance 'energy'; known: laplacian, scale_free, sinkhorn"):
-        run(embedded, distances=["energy"])
+    with pytest.raises(UserError, match="unknown distance 'manhattan'; known: energy, gaussian"):
+        run(embedded, distances={"distance_mine": {"kind": "manhattan"}})
     with pytest.raises(UserError, match="expected two prompts"):
         run(made(texts={**embedded.texts, "prompts": embedded.texts["prompts"][:1]}))
     with pytest.raises(UserError, match="not finite"):
@@ -185,7 +186,9 @@ def test_a_distance_of_ones_own_is_evaluated(tmp_path, monkeypatch):
         "    return torch.stack([(population.mean() - group.mean()).abs() for group in groups])\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    result = run(made(), sensitive=["race"], distances=["wasserstein", "own_distances:mean_gap"])
+    result = run(
+        made(), sensitive=["race"], distances=named_distances(["wasserstein", "own_distances:mean_gap"])
+    )
     score = result.scores["score"]
     expected = abs(score.mean() - score[result.scores["race"] == "black"].mean())
     found = by_name(result.measures)["distance_mean_gap", "race", "black"]

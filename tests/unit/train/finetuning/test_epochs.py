@@ -8,7 +8,7 @@ import torch
 from clipfair.core.errors import UserError
 from clipfair.core.io import read_json
 from clipfair.metrics.distances import group_distances
-from clipfair.metrics.evaluated_distances import EVALUATED
+from clipfair.metrics.evaluated_distances import EVALUATED, named_distances
 from clipfair.metrics.fairness_measures import measure_fairness
 from clipfair.metrics.prediction import auc
 from clipfair.train.finetuning import epochs
@@ -16,7 +16,7 @@ from clipfair.train.finetuning.epochs import EpochTracker, Predictions, measure_
 from clipfair.train.finetuning.examples import read_splits
 from tests.unit.train.finetuning_data import RECIPE, make_model, make_table, write_data
 
-TRACKED = ["distance_wasserstein", "distance_scale_free"]
+TRACKED = named_distances(["distance_wasserstein", "distance_scale_free"])
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_measures_equal_those_of_the_evaluation(splits):
 
 def test_distances_compare_every_group_with_all_scores(splits):
     examples, found = splits["test"], seen(40)
-    rows = measure_groups(examples, found, attributes=["race"], tracked=list(EVALUATED))
+    rows = measure_groups(examples, found, attributes=["race"], tracked=EVALUATED)
     scores = torch.from_numpy(found.score)
     members = examples.members("race")
     for name, entry in EVALUATED.items():
@@ -226,7 +226,7 @@ def test_labels_that_are_all_equal_select_no_epoch(make, splits):
 
 def test_an_unknown_distance_is_refused(make):
     with pytest.raises(UserError, match=r"unknown distance 'wasserstain' \(did you mean"):
-        make(tracked=["distance_wasserstain"])
+        make(tracked={"distance_mine": {"kind": "wasserstain", "p": 2}})
 
 
 def test_a_diverged_model_is_reported(make):
@@ -238,7 +238,7 @@ def test_a_diverged_model_is_reported(make):
         tracking.after_step(4, model)
     assert str(error.value) == (
         "epoch 2: 40 of 40 probabilities of the test split are not finite: the model diverged; set a smaller "
-        "learning_rate in config.recipes, or a smaller lam"
+        "learning_rate in recipes.yaml, or a smaller lam"
     )
     assert read_json(tracking.failure) == {"epoch": 2, "split": "test", "lost": 40}
     assert (tracking.rows, tracking.weights) == ([], {})

@@ -72,7 +72,7 @@ def test_temperature_of_the_model_is_kept(built):
 @pytest.mark.parametrize(
     ("loss", "bias", "message"),
     [
-        ("hinge", None, "config.methods: unknown loss 'hinge'; known: sigmoid, softmax"),
+        ("hinge", None, "methods.yaml: unknown loss 'hinge'; known: sigmoid, softmax"),
         ("softmax", -10, "loss 'softmax': sigmoid needs a bias, softmax takes none"),
         ("sigmoid", None, "loss 'sigmoid': sigmoid needs a bias, softmax takes none"),
     ],

@@ -1,6 +1,6 @@
-"""The debiased Sinkhorn divergence between one-dimensional scores, and geomloss's own.
+"""The debiased Sinkhorn divergence between one-dimensional scores.
 
-Both have the signature of a distance (:mod:`clipfair.metrics.distances`), with the arguments
+The arguments of the distance, also of :mod:`clipfair.metrics.distances.geomloss`:
 
 - ``p``: 1 or 2, the cost abs(x - y)^p / p;
 - ``blur``: the temperature at the end is blur^p;
@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clipfair.metrics.wasserstein import transport_cost
+from clipfair.metrics.distances.wasserstein import transport_cost
 
 # Problems of up to this many scores are padded and stacked.
 SMALL = 128
@@ -34,7 +34,7 @@ SMALLEST_POWER = -126.0
 Schedule = list[tuple[Tensor, Tensor | None]]
 
 
-def sinkhorn(
+def distance(
     population: Tensor,
     groups: Sequence[Tensor],
     *,
@@ -78,33 +78,6 @@ def _diameters(population: Tensor, groups: Sequence[Tensor]) -> list[float]:
     low, high = population.min(), population.max()
     ranges = [torch.maximum(high, group.max()) - torch.minimum(low, group.min()) for group in groups]
     return torch.stack(ranges).tolist()
-
-
-def geomloss(
-    population: Tensor,
-    groups: Sequence[Tensor],
-    *,
-    p: int,
-    blur: float,
-    scaling: float,
-    diameter: float | None,
-) -> Tensor:
-    """The debiased Sinkhorn divergence by the library geomloss, with its defaults written out; (G,)."""
-    from geomloss import SamplesLoss
-
-    loss = SamplesLoss(
-        "sinkhorn",
-        p=p,
-        blur=blur,
-        reach=None,
-        diameter=diameter,
-        scaling=scaling,
-        debias=True,
-        backend="tensorized",
-    )
-    # geomloss switches gradients on and does not restore the mode.
-    with torch.set_grad_enabled(torch.is_grad_enabled()):
-        return torch.stack([loss(population[:, None], group[:, None]) for group in groups])
 
 
 def _schedule(like: Tensor, p: int, diameters: Sequence[float], blur: float, scaling: float) -> Schedule:

@@ -10,7 +10,7 @@ from torch import Tensor
 from clipfair.metrics.kernels import pad
 
 
-def wasserstein(population: Tensor, groups: Sequence[Tensor], *, p: int) -> Tensor:
+def distance(population: Tensor, groups: Sequence[Tensor], *, p: int) -> Tensor:
     """W_p^p / p of each group to the population: a distance (:mod:`clipfair.metrics.distances`).
 
     The integral over u in [0, 1] of abs(F^-1(u) - G^-1(u))^p / p, where F^-1 and G^-1 are quantile functions.

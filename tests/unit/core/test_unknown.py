@@ -1,4 +1,4 @@
-from clipfair.core.schema import unknown
+from clipfair.core.errors import unknown
 
 
 def test_an_unknown_name_comes_with_the_known_ones_and_the_nearest():

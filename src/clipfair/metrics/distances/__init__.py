@@ -17,6 +17,9 @@ sinkhorn and wasserstein have the unit of the score to the power p, energy has t
 ``scale_free: true`` scores are first divided by the standard deviation (ddof 0) of all scores, so the
 distance does not shrink when the scores do; ``wasserstein`` with p = 2 is then divided by the variance.
 
+Each kind is the function ``distance`` of a module of this package. It is imported by name: the code digest of
+a job contains the modules of its own distances only, so a new module here reruns nothing.
+
 A distance of your own is a function of any module that can be imported, or of a file below ``src/clipfair``::
 
     def my_distance(population, groups, *, power=1):
@@ -33,23 +36,10 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from clipfair.core.errors import UserError
-from clipfair.core.functions import load_function
-from clipfair.core.schema import unknown
-from clipfair.metrics.kernels import energy, gaussian, laplacian
-from clipfair.metrics.sinkhorn import geomloss, sinkhorn
-from clipfair.metrics.wasserstein import wasserstein
+from clipfair.core.errors import UserError, unknown
+from clipfair.core.functions import load_function, module_names
 
 Distance = Callable[..., Tensor]
-
-KINDS: dict[str, Distance] = {
-    "sinkhorn": sinkhorn,
-    "geomloss": geomloss,
-    "wasserstein": wasserstein,
-    "gaussian": gaussian,
-    "laplacian": laplacian,
-    "energy": energy,
-}
 
 
 def group_distances(settings: Mapping, population: Tensor, groups: Sequence[Tensor]) -> Tensor:
@@ -108,18 +98,19 @@ def check_distance(settings: Mapping, *, where: str) -> None:
 
 
 def find_distance(kind: object) -> Distance:
-    """The function of a kind: one of :data:`KINDS`, or ``my_module:my_distance``.
+    """The function of a kind: that of a module of this package, or ``my_module:my_distance``.
 
     Raises
     ------
     UserError
         If the kind is unknown, or the module or its function cannot be imported.
     """
-    if kind in KINDS:
-        return KINDS[kind]
-    if ":" not in str(kind):
-        raise UserError(f"{unknown('distance', str(kind), KINDS)}, or my_module:my_distance")
-    return load_function(kind, where="distance")
+    if ":" in str(kind):
+        return load_function(kind, where="distance")
+    known = module_names("metrics/distances")
+    if kind not in known:
+        raise UserError(f"{unknown('distance', str(kind), known)}, or my_module:my_distance")
+    return load_function(f"{__name__}.{kind}:distance", where="distance")
 
 
 def _read(settings: Mapping) -> tuple[Distance, dict]:
