@@ -2,9 +2,9 @@
 
 *CLIP the Bias* gives the datasets, the classifier and the metrics (appendix A.2.4), but not the split,
 the preprocessing or the repeats. Here, a repeat is a random split into three quarters for training
-and one for testing, as in the R2B paper by the same first author; its seed determines the split, the
-initial weights and every random choice of a method. All columns are features, including the sensitive
-attribute: only the correlation remover is defined without it.
+and one for testing, as in the R2B paper by the same first author. Its seed determines the initial weights,
+every random choice of a method and, unless the method's settings fix it, the split. All columns are features,
+including the sensitive attribute: only the correlation remover is defined without it.
 """
 # ruff: noqa: N806 - X is scikit-learn's name
 

@@ -64,7 +64,7 @@ class TabularGrid(CatalogueEntry):
     test_share: Annotated[Number, Field(gt=0, lt=1)]
     """Share of the rows that a repeat tests on."""
     seeds: Seeds
-    """One repeat each; a repeat draws its own split, initial weights and batches."""
+    """One repeat each; a repeat draws its own initial weights, batches and, without `split_seed`, split."""
 
 
 AnyGrid = Annotated[
