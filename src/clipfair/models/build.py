@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from clipfair.core.errors import UserError, unknown
 from clipfair.models import tokenizers
+from clipfair.models.architectures import CLIP_VOCABULARY_SIZE
+from clipfair.models.checkpoints import check_finite
 from clipfair.models.interface import BuiltModel, pixels_of
 from clipfair.models.resizing import ResizeMethod, make_resize
 
@@ -62,13 +64,15 @@ def load_weights(model: nn.Module, path: str) -> None:
     Raises
     ------
     UserError
-        If the file is not a complete .safetensors, or its weights are not exactly those of the model.
+        If the file is not a complete .safetensors, its weights are not exactly those of the model, or they
+        are not finite.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         state = load_file(path)
+        check_finite(state, where=path)
         if "logit_bias" in state and model.logit_bias is None:
             model.logit_bias = nn.Parameter(torch.zeros_like(state["logit_bias"]))
         model.load_state_dict(state)
@@ -136,7 +140,7 @@ def _siglip(entry: Mapping) -> BuiltModel:
     config = _config(entry["architecture"])
     config.pop("custom_text")
     size = config["vision_cfg"]["image_size"]
-    config["text_cfg"] |= {"context_length": entry["length"], "vocab_size": tokenizers.CLIP_VOCABULARY_SIZE}
+    config["text_cfg"] |= {"context_length": entry["length"], "vocab_size": CLIP_VOCABULARY_SIZE}
     model = CustomTextCLIP(**config)
     _approximate_gelu(model)
     tokenizer = tokenizers.sticky_tokenizer(entry["length"])

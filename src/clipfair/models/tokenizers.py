@@ -18,7 +18,6 @@ from clipfair.core.errors import UserError
 Tokenizer = Callable[[Sequence[str]], Tensor]
 
 WORDS = paths.ROOT / "resources/words"
-CLIP_VOCABULARY_SIZE = 49_408
 _WORD = re.compile(r"[a-z0-9]+")
 
 

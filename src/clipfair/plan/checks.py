@@ -8,7 +8,7 @@ from clipfair.core.errors import unknown
 from clipfair.core.paths import Run
 from clipfair.core.settings import Violation
 from clipfair.plan.configuration.methods import FinetuneMethod
-from clipfair.plan.configuration.models import RunLevels
+from clipfair.plan.configuration.models import LocalWeights, RunLevels
 from clipfair.plan.configuration.recipes import Recipe
 from clipfair.plan.configuration.root import Configuration
 from clipfair.plan.configuration.studies import Grid, Table, TabularGrid
@@ -96,6 +96,10 @@ def _check_data(plan: StudyPlan) -> None:
 def _check_models(plan: StudyPlan) -> None:
     configuration = plan.configuration
     for name, model in configuration.models.items():
+        if isinstance(model.weights, LocalWeights) and not Path(model.weights.file).is_file():
+            raise Violation(
+                ("models", name, "weights", "file"), f"{model.weights.file}: no such file; correct its path"
+            )
         tower = model.published.tower if model.published else None
         if tower is not None:
             published = [other for other, entry in configuration.models.items() if entry.published]

@@ -199,3 +199,12 @@ def test_siglip(siglip):
     assert seen.shape == read.shape == (1, 768)
     assert siglip.model.text.token_embedding.num_embeddings == 49_408
     assert siglip.model.logit_bias is not None
+
+
+def test_weights_that_are_not_finite_are_not_loaded(tmp_path):
+    built = build(SMALL, None, 0)
+    state = built.model.state_dict()
+    state["logit_scale"] = torch.tensor(float("nan"))
+    save_file(state, tmp_path / "m.safetensors")
+    with pytest.raises(UserError, match=r"m\.safetensors: 1 of \d+ tensors are not finite"):
+        build(SMALL, str(tmp_path / "m.safetensors"), 0)

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from clipfair.core.errors import UserError
-from clipfair.models.weights import fetch_vocabulary, fetch_weights, read_weights
+from clipfair.models.checkpoints import read_weights
+from clipfair.models.weights import fetch_vocabulary, fetch_weights
 
 
 class Towers(torch.nn.Module):
@@ -86,6 +87,7 @@ class Evil:
 def test_code_in_an_archive_is_not_executed(tmp_path):
     with zipfile.ZipFile(tmp_path / "evil.pt", "w") as made:
         made.writestr("evil/data.pkl", pickle.dumps(Evil(tmp_path / "ran"), protocol=2))
+        made.writestr("evil/constants.pkl", b"")
     with pytest.raises(UserError, match=r"evil\.pt: contains no weights"):
         read_weights(tmp_path / "evil.pt")
     torch.save({"model": Evil(tmp_path / "ran")}, tmp_path / "evil.pth")
@@ -118,5 +120,56 @@ def test_a_vocabulary_is_copied(tmp_path):
 
 def test_a_file_that_is_neither_is_refused(tmp_path):
     (tmp_path / "x.pt").write_bytes(b"<html>not found</html>")
-    with pytest.raises(UserError, match=r"x\.pt: neither a \.safetensors, a TorchScript archive nor a \.pth"):
+    with pytest.raises(
+        UserError, match=r"x\.pt: neither a \.safetensors, a TorchScript archive nor a checkpoint"
+    ):
         read_weights(tmp_path / "x.pt")
+
+
+# --- other people's checkpoints ---
+
+STATE = {"visual.weight": torch.arange(6.0).reshape(2, 3), "logit_scale": torch.tensor(4.6)}
+WRAPPED = {f"module.{name}": value for name, value in STATE.items()}
+
+
+@pytest.mark.parametrize("name", ["x.pt", "x.pth", "x.bin"])
+@pytest.mark.parametrize(
+    "checkpoint",
+    [
+        {"epoch": 3, "model_state_dict": STATE, "optimizer_state_dict": {"state": {}}, "loss": 0.1},
+        {"epoch": 32, "name": "run", "state_dict": WRAPPED, "optimizer": {}, "scaler": {"scale": 1.0}},
+        STATE,
+        WRAPPED,
+    ],
+    ids=["FairCLIP", "open_clip", "plain", "wrapped"],
+)
+@pytest.mark.parametrize("is_zip", [True, False], ids=["zip", "legacy"])
+def test_checkpoints_of_torch_are_read_whatever_their_form(tmp_path, checkpoint, name, is_zip):
+    torch.save(checkpoint, tmp_path / name, _use_new_zipfile_serialization=is_zip)
+    found = read_weights(tmp_path / name)
+    assert found.keys() == STATE.keys()
+    assert all(torch.equal(found[key], STATE[key]) for key in STATE)
+
+
+def test_a_checkpoint_without_weights_names_its_keys(tmp_path):
+    torch.save({"net": STATE, "epoch": 3}, tmp_path / "x.pt")
+    with pytest.raises(UserError, match=r"x\.pt: no weights in model, model_state_dict, .*keys: net, epoch"):
+        read_weights(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path, value):
+    torch.save({"state_dict": {**STATE, "bias": torch.tensor([0.0, value])}}, tmp_path / "x.pt")
+    with pytest.raises(UserError, match=r"x\.pt: 1 of 3 tensors are not finite \(first bias\)"):
+        read_weights(tmp_path / "x.pt")
+
+
+def test_a_file_of_ones_own_is_named_by_its_path(tmp_path):
+    torch.save({"state_dict": WRAPPED}, tmp_path / "epoch_3.pt")
+    sha256 = entry_of(tmp_path / "epoch_3.pt")["sha256"]
+    entry = {"file": str(tmp_path / "epoch_3.pt"), "sha256": sha256}
+    places = {"mirror": None, "partial_dir": str(tmp_path / "p"), "out_path": tmp_path / "out.safetensors"}
+    fetch_weights("mine", entry, **places)
+    assert load_file(tmp_path / "out.safetensors").keys() == STATE.keys()
+    with pytest.raises(UserError, match=r"models\.mine\.weights: .*epoch_3\.pt: sha256 is .*, expected 0000"):
+        fetch_weights("mine", entry | {"sha256": "0" * 64}, **places)

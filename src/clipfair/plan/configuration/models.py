@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from clipfair.core.settings import SettingsModel
+from clipfair.models.architectures import check_clip, check_siglip
 from clipfair.plan.configuration.types import (
     NONE,
     CatalogueEntry,
@@ -34,11 +35,23 @@ class PublishedWeights(SettingsModel):
     """Weights to download."""
 
     url: Url
-    """A .safetensors file, OpenAI's archive, or BLIP2's .pth."""
+    """A .safetensors file, OpenAI's archive, or a checkpoint of torch."""
     sha256: Sha256 | None
     """Of the file; null if it is not published."""
     licence: str | None = None
     """Of the weights."""
+    tower: str | None = None
+    """Id of the model whose image tower these weights lack."""
+
+
+class LocalWeights(SettingsModel):
+    """Weights in a file of one's own."""
+
+    file: str
+    """Its path, absolute or from the repository: a .safetensors file, OpenAI's archive, or a checkpoint of
+    torch (its entry `model`, `model_state_dict` or `state_dict`, or the whole)."""
+    sha256: Sha256
+    """Of the file (`sha256sum`)."""
     tower: str | None = None
     """Id of the model whose image tower these weights lack."""
 
@@ -51,12 +64,14 @@ class TrainedWeights(SettingsModel):
 
 
 def _weights_kind(value: Any) -> str:
-    is_trained = "run" in value if isinstance(value, dict) else isinstance(value, TrainedWeights)
-    return "trained" if is_trained else "published"
+    keys = value if isinstance(value, dict) else type(value).model_fields
+    return "trained" if "run" in keys else "local" if "file" in keys else "published"
 
 
 Weights = Annotated[
-    Annotated[PublishedWeights, Tag("published")] | Annotated[TrainedWeights, Tag("trained")],
+    Annotated[PublishedWeights, Tag("published")]
+    | Annotated[LocalWeights, Tag("local")]
+    | Annotated[TrainedWeights, Tag("trained")],
     Discriminator(_weights_kind),
 ]
 
@@ -65,7 +80,7 @@ class TrainableModel(CatalogueEntry):
     """What every kind of model has."""
 
     weights: Weights | None = None
-    """What it starts from: published weights, a run of this study, or null for random weights."""
+    """What it starts from: published weights, a file, a run of this study, or null for random weights."""
 
     @property
     def start(self) -> RunLevels | None:
@@ -73,9 +88,9 @@ class TrainableModel(CatalogueEntry):
         return self.weights.run if isinstance(self.weights, TrainedWeights) else None
 
     @property
-    def published(self) -> PublishedWeights | None:
-        """The published weights that it starts from, None if there are none."""
-        return self.weights if isinstance(self.weights, PublishedWeights) else None
+    def published(self) -> PublishedWeights | LocalWeights | None:
+        """The published weights, or those of a file, that it starts from; None if there are none."""
+        return None if isinstance(self.weights, TrainedWeights) else self.weights
 
     @property
     def vocabulary(self) -> "PublishedVocabulary | None":
@@ -121,7 +136,7 @@ class SiglipModel(TrainableModel):
     """A SigLIP of open_clip."""
 
     kind: Literal["siglip"]
-    architecture: str
+    architecture: Annotated[str, AfterValidator(check_siglip)]
     """Its name in open_clip."""
     length: Length
     """Tokens of a text; the last is always its end."""
@@ -130,10 +145,10 @@ class SiglipModel(TrainableModel):
 
 
 class OpenClipModel(TrainableModel):
-    """A CLIP of open_clip."""
+    """A CLIP of open_clip, with the text tower and tokenizer of OpenAI's models."""
 
     kind: Literal["open_clip"]
-    architecture: str
+    architecture: Annotated[str, AfterValidator(check_clip)]
     """Its name in open_clip."""
 
 
