@@ -9,6 +9,12 @@ fail() {
   exit 1
 }
 
+# Snakemake starts the jobs with the path of Python as it is, so the shell would take such a path apart.
+case $PWD in
+  *[[:space:]\'\"\`\\\$\&\;\|\<\>\(\)\*\?]*)
+    fail "$PWD: the folder's path has a space, a quote or another sign of the shell, and jobs would not start; move the repository to a path without them"
+    ;;
+esac
 command -v git >/dev/null || fail "git was not found; install git"
 command -v "$python" >/dev/null || fail "$python was not found; install Python 3.11 to 3.13 or name one: make PYTHON=python3.12"
 "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null ||

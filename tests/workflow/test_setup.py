@@ -13,10 +13,10 @@ NEW = OLD.replace("3.9.18", "3.14.0")
 NO_VENV = "#!/bin/sh\ncase $2 in *ensurepip*) exit 1;; esac\n"
 
 
-def set_up(tmp_path, python, path):
+def set_up(tmp_path, python, path, folder=ROOT):
     run = subprocess.run(
         [shutil.which("bash"), "envs/setup.sh", python, str(tmp_path / "venv")],
-        cwd=ROOT, env={"PATH": path}, capture_output=True, text=True, check=False,
+        cwd=folder, env={"PATH": path}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.returncode == 1
     assert run.stdout == ""
@@ -68,3 +68,11 @@ def test_the_environment_is_set_up_once_and_again_for_a_new_lock(tmp_path):
     ready = (tmp_path / ".venv/.ready").stat().st_mtime
     os.utime(tmp_path / "requirements.lock", (ready + 1, ready + 1))
     assert "setup.sh" in plan()
+
+
+@pytest.mark.parametrize("folder", ["my clone", "o'clone", 'a "b"', "a$b", "a&b"])
+def test_in_a_folder_that_the_shell_would_take_apart(tmp_path, folder):
+    (tmp_path / folder / "envs").mkdir(parents=True)
+    shutil.copy(ROOT / "envs/setup.sh", tmp_path / folder / "envs")
+    line = set_up(tmp_path, "python3", os.environ["PATH"], folder=tmp_path / folder)
+    assert line.startswith(f"clipfair: {tmp_path}/{folder}: the folder's path has a space, a quote")

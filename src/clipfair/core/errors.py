@@ -53,7 +53,9 @@ def _message(error: UserError | OSError) -> str:
         return str(error)
     if error.errno not in REMEDIES:
         raise error
-    return f"{error.filename or 'the disk'}: {error.strerror}; {REMEDIES[error.errno]}"
+    # Of a copy or a rename the second file is the target, and the disk of the target is the full one.
+    place = error.filename2 or error.filename or "the disk"
+    return f"{place}: {error.strerror}; {REMEDIES[error.errno]}"
 
 
 @contextlib.contextmanager

@@ -1,10 +1,14 @@
 """Reading and writing files: every write is atomic, every digest is sha256."""
 
 import contextlib
+import errno
+import glob
 import hashlib
 import json
+import os
 import secrets
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,16 +22,55 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of ``path`` and rename it to ``path`` if the block succeeds.
 
     On any error the temporary file is removed and ``path`` is left as it was, so that nobody reads an
-    incomplete file.
+    incomplete file. What a killed process of this machine left of an earlier attempt is removed first.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    _remove_stale(target)
+    temporary = target.with_name(f"{_temporary_prefix(target)}{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
-        yield temporary
-        temporary.replace(target)
+        with _naming_full_disk(target):
+            yield temporary
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_stale(target: Path) -> None:
+    """Remove the temporary files of a target whose writers do not run any more.
+
+    Processes of other machines cannot be checked, so their files stay.
+    """
+    prefix = _temporary_prefix(target)
+    for left in target.parent.glob(f"{glob.escape(prefix)}*.tmp"):
+        writer = left.name.removeprefix(prefix).partition(".")[0]
+        if writer.isdecimal() and not _is_running(int(writer)):
+            left.unlink(missing_ok=True)
+
+
+def _temporary_prefix(target: Path) -> str:
+    return f".{target.name}.{socket.gethostname()}."
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # signal 0 only asks whether it could be sent
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def _naming_full_disk(target: Path) -> Iterator[None]:
+    """Put the target into errors of a full disk, which name no file when they come from a write."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) and error.filename is None:
+            error.filename = str(target)
+        raise
 
 
 @contextlib.contextmanager
@@ -42,10 +85,11 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        yield temporary
-        if target.exists():
-            shutil.rmtree(target)
-        temporary.replace(target)
+        with _naming_full_disk(target):
+            yield temporary
+            if target.exists():
+                shutil.rmtree(target)
+            temporary.replace(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -37,11 +37,12 @@ def check_data(plan: StudyPlan) -> tuple[StudyPlan, str]:
 
 
 def report_failed_downloads(plan: StudyPlan) -> None:
-    """Print the last line of the log of each download that failed."""
+    """Print the last line of the log of each download that failed; an empty log has none."""
     for name in datasets_needed(plan):
         log = Path(f"logs/fetch_dataset/{name}-{plan.datasets[name].version}.log")
         if log.exists() and not Path(plan.raw_of(name)).exists():
-            print(log.read_text(encoding="utf-8").strip().splitlines()[-1], file=sys.stderr)
+            for line in log.read_text(encoding="utf-8").strip().splitlines()[-1:]:
+                print(line, file=sys.stderr)
 
 
 def stop_for(message: str) -> None:

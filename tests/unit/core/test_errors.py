@@ -27,6 +27,12 @@ def test_a_system_error_that_the_user_can_fix_is_one_line(capsys, number, advice
     assert line.count("\n") == 1
 
 
+def test_of_a_copy_the_full_disk_is_that_of_the_target(capsys):
+    with pytest.raises(SystemExit), one_line_errors():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "mirror/adult.zip", None, "data/raw/adult.zip")
+    assert capsys.readouterr().err.startswith("clipfair: data/raw/adult.zip: No space left on device")
+
+
 def test_other_system_errors_keep_their_traceback():
     with pytest.raises(FileNotFoundError), one_line_errors():
         open("no/such/file")  # noqa: PTH123, SIM115

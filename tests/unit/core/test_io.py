@@ -1,4 +1,9 @@
+import errno
 import hashlib
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -22,6 +27,50 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         raise RuntimeError("in the middle")
     assert target.read_text() == "whole"
     assert [path.name for path in target.parent.iterdir()] == ["file.txt"]
+
+
+def kill_while_writing(target):
+    """Leave the temporary file of a writer that was killed; returns its process id."""
+    code = (
+        "import os, signal, sys\n"
+        "from clipfair.core.io import atomic_path\n"
+        "with atomic_path(sys.argv[1]) as temporary:\n"
+        "    temporary.write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    writer = subprocess.run([sys.executable, "-c", code, str(target)], check=False)
+    assert writer.returncode == -signal.SIGKILL
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path):
+    target = tmp_path / "weights [1].parquet"
+    kill_while_writing(target)
+    [left] = tmp_path.iterdir()
+    assert left.name.endswith(".tmp")
+    write_text(tmp_path / "another file", "whole")
+    assert left.exists()
+    write_text(target, "whole")
+    assert {path.name for path in tmp_path.iterdir()} == {target.name, "another file"}
+
+
+def test_files_of_writers_that_run_or_are_on_another_machine_stay(tmp_path):
+    target = tmp_path / "file.txt"
+    elsewhere = tmp_path / ".file.txt.another-machine.1.00000000.tmp"
+    elsewhere.touch()
+    with atomic_path(target) as first:
+        first.write_text("first")
+        with atomic_path(target) as second:
+            second.write_text("second")
+            assert first.read_text() == "first"
+    assert target.read_text() == "first"
+    assert elsewhere.exists()
+
+
+@pytest.mark.parametrize("write", [atomic_path, atomic_folder])
+def test_a_full_disk_is_named_by_the_target(tmp_path, write):
+    with pytest.raises(OSError, match="No space") as caught, write(tmp_path / "target"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert caught.value.filename == str(tmp_path / "target")
 
 
 def test_a_folder_appears_complete_or_not_at_all(tmp_path):
