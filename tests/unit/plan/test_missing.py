@@ -9,7 +9,7 @@ from clipfair.core.paths import ROOT
 from clipfair.data.fetch import MANIFEST, fetch_dataset
 from clipfair.plan.configuration_files import configuration_files, read_configuration
 from clipfair.plan.loading import load_plan
-from clipfair.plan.missing import check_data, missing_datasets, missing_message
+from clipfair.plan.missing import check_data, missing_datasets, missing_message, report_failed_downloads
 
 NEEDED = {
     "webli": ["m4/table1"],
@@ -98,3 +98,17 @@ def test_a_dataset_without_loader_is_an_error_before_any_job(error_of):
     adult = replace(plan.datasets["adult"], loader="no_such_module")
     changed = replace(plan, datasets={**plan.datasets, "adult": adult})
     assert "dataset 'adult': no module clipfair.data.datasets.no_such_module" in error_of(check_data, changed)
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"), [("", ""), ("step\nclipfair: no answer\n", "clipfair: no answer\n")]
+)
+def test_the_last_line_of_a_failed_download_is_repeated_if_there_is_one(
+    tmp_path, monkeypatch, capsys, plan_of, content, shown
+):
+    plan = plan_of()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs/fetch_dataset").mkdir(parents=True)
+    (tmp_path / f"logs/fetch_dataset/adult-{plan.datasets['adult'].version}.log").write_text(content)
+    report_failed_downloads(plan)
+    assert capsys.readouterr().err == shown
