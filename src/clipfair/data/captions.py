@@ -1,4 +1,7 @@
-"""Captions, truncated as in the released FairCLIP code."""
+"""Captions, cut and processed as in the released FairCLIP code."""
+
+# The characters that BLIP's caption processor replaces by spaces.
+_REPLACED = str.maketrans(dict.fromkeys('.!"()*#:;~', " "))
 
 
 def truncate(text: str, max_characters: int) -> str:
@@ -10,3 +13,12 @@ def truncate(text: str, max_characters: int) -> str:
     if len(text) <= max_characters or text[max_characters - 1] == " ":
         return text[:max_characters].rstrip()
     return text[:max_characters].rpartition(" ")[0]
+
+
+def blip_caption(text: str, max_words: int) -> str:
+    """Return a text as LAVIS's ``BlipCaptionProcessor`` does: lower case, fewer marks, at most ``max_words``.
+
+    >>> blip_caption('No sign of "glaucoma"; IOP: 14.', 5)
+    'no sign of glaucoma iop'
+    """
+    return " ".join(text.lower().translate(_REPLACED).split()[:max_words])

@@ -14,6 +14,8 @@ evaluated like CLIP. See docs/fairclip-protocol.md, section 5. Its entry in the 
               cross_attention_frequency: 2, hidden_dropout_prob: 0.1, attention_probs_dropout_prob: 0.1}
     length: 32              # of a text, in tokens
     tokenizer: {kind: bert, vocabulary: <vocab.txt of bert-base-uncased>}   # or {kind: words, words: <list>}
+    caption_words: 50       # process texts as LAVIS's BlipCaptionProcessor; omitted: texts as they are
+    resize: squash-bicubic  # images as LAVIS's BlipImageEvalProcessor; omitted: as the tower's
 
 Weights are a .safetensors with all weights of the model, under our names or those of the published
 checkpoint; or the weights of a CLIP, of which only the image tower is used.
@@ -29,6 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from clipfair.core.errors import UserError
+from clipfair.data.captions import blip_caption
 from clipfair.models import tokenizers
 
 TEMPERATURE = 0.07
@@ -198,6 +201,10 @@ class Blip2(nn.Module):
         embedded = self.text_head(hidden[:, 0])
         return functional.normalize(embedded, dim=-1) if normalize else embedded
 
+    def embed_queries(self, image_tokens: Tensor) -> Tensor:
+        """Image tokens (n, t, width) -> projections of the queries, of unit length (n, queries, dim)."""
+        return functional.normalize(self.visual.head(self.visual.trunk.read(image_tokens)), dim=-1)
+
     def match(self, image_tokens: Tensor, texts: Tensor) -> Tensor:
         """Return logits (n, 2) that a text does not match, or matches, its image; full self-attention.
 
@@ -259,6 +266,8 @@ def make_blip2(entry: Mapping, tower: nn.Module) -> tuple[Blip2, tokenizers.Toke
     from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel, Blip2TextEmbeddings
 
     tokenizer, tokens = make_tokenizer(entry["tokenizer"], entry["length"])
+    if entry.get("caption_words") is not None:
+        tokenizer = processed_captions(tokenizer, entry["caption_words"])
     image_tokens = ImageTokens(tower, entry.get("tokens"))
     config = Blip2QFormerConfig(
         vocab_size=tokens.vocabulary_size,
@@ -288,6 +297,15 @@ def make_tokenizer(entry: Mapping, length: int) -> tuple[tokenizers.Tokenizer, S
     if entry["kind"] == "bert":
         return _bert_tokenizer(entry["vocabulary"], length)
     return _word_tokenizer(entry["words"], length)
+
+
+def processed_captions(tokenizer: tokenizers.Tokenizer, max_words: int) -> tokenizers.Tokenizer:
+    """Return a tokenizer of texts that are processed first (:func:`clipfair.data.captions.blip_caption`)."""
+
+    def tokenize(texts: Sequence[str]) -> Tensor:
+        return tokenizer([blip_caption(text, max_words) for text in texts])
+
+    return tokenize
 
 
 def _bert_tokenizer(path: str, length: int) -> tuple[tokenizers.Tokenizer, SpecialTokens]:

@@ -179,7 +179,8 @@ def _blip2(entry: Mapping) -> BuiltModel:
 
     tower = build(entry["tower"], None, 0)
     model, tokenizer = make_blip2(entry, tower.model.visual)
-    return replace(tower, model=model, tokenizer=tokenizer)
+    built = replace(tower, model=model, tokenizer=tokenizer)
+    return built if entry.get("resize") is None else _with_resizing(built, entry["resize"])
 
 
 _KINDS: dict[str, Callable[[Mapping], BuiltModel]] = {
@@ -196,11 +197,23 @@ def with_preprocessing(
 ) -> BuiltModel:
     resize = make_resize(resizing, size)
     normalise = _normaliser(*scale)
+    preprocess = _preprocessing(resize, normalise)
+    return BuiltModel(model, tokenizer, preprocess, resize, normalise, size, resizing)
 
+
+def _with_resizing(built: BuiltModel, resizing: ResizeMethod) -> BuiltModel:
+    resize = make_resize(resizing, built.size)
+    preprocess = _preprocessing(resize, built.normalise)
+    return replace(built, preprocess=preprocess, resize=resize, resizing=resizing)
+
+
+def _preprocessing(
+    resize: Callable[["Image"], "Image"], normalise: Callable[[Tensor], Tensor]
+) -> Callable[["Image"], Tensor]:
     def preprocess(image: "Image") -> Tensor:
         return normalise(pixels_of(resize(image))[None])[0]
 
-    return BuiltModel(model, tokenizer, preprocess, resize, normalise, size, resizing)
+    return preprocess
 
 
 def _big_vision_resizing(entry: Mapping) -> ResizeMethod:

@@ -1,4 +1,4 @@
-"""Images resized to the square that a model expects, by one of three methods."""
+"""Images resized to the square that a model expects, by one of four methods."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 # squash: both sides, bilinear with antialiasing, as Pillow. sample: both sides, bilinear without
-# antialiasing, as big_vision. crop: the shorter side, bicubic, as CLIP.
+# antialiasing, as big_vision. squash-bicubic: both sides, bicubic, as LAVIS. crop: the shorter side, bicubic,
+# as CLIP.
 # crop first cuts the ends off an image that is longer than this many times its shorter side.
 MAX_ASPECT_RATIO = 16
-ResizeMethod = Literal["squash", "sample", "crop"]
+ResizeMethod = Literal["squash", "sample", "squash-bicubic", "crop"]
 
 
 def make_resize(
@@ -25,7 +26,8 @@ def make_resize(
     Parameters
     ----------
     method
-        ``squash`` or ``sample``: both sides, ignoring the aspect ratio; ``crop``: the shorter side.
+        ``squash``, ``sample`` or ``squash-bicubic``: both sides, ignoring the aspect ratio; ``crop``: the
+        shorter side.
     size
         The side of the result, in pixels.
     resized_to
@@ -60,6 +62,12 @@ def _squash(image: "Image", side: int) -> "Image":
     from PIL import Image
 
     return image if image.size == (side, side) else image.resize((side, side), Image.Resampling.BILINEAR)
+
+
+def _squash_bicubic(image: "Image", side: int) -> "Image":
+    from PIL import Image
+
+    return image.resize((side, side), Image.Resampling.BICUBIC)
 
 
 def _shrink_shorter_side(image: "Image", side: int) -> "Image":
@@ -128,5 +136,6 @@ def _neighbours(length: int, resized: int) -> tuple[np.ndarray, np.ndarray, np.n
 _RESIZERS: dict[ResizeMethod, Callable[["Image", int], "Image"]] = {
     "squash": _squash,
     "sample": _sample,
+    "squash-bicubic": _squash_bicubic,
     "crop": _shrink_shorter_side,
 }

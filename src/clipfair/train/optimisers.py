@@ -41,8 +41,9 @@ class Optimiser(Protocol):
 class FunctionalAdam:
     """Adam (Kingma and Ba, 2015), or AdamW (Loshchilov and Hutter, 2019) with ``decoupled`` weight decay.
 
-    Decoupled decay applies to kernels only (:func:`is_kernel`), the other to all parameters. A parameter
-    without a gradient is not updated.
+    Decoupled decay applies to kernels only (:func:`is_kernel`), or to all ``matrices`` (parameters of two or
+    more dimensions, embeddings included); the other to all parameters. A parameter without a gradient is not
+    updated.
     """
 
     def __init__(
@@ -54,9 +55,13 @@ class FunctionalAdam:
         betas: Sequence[float],
         eps: float,
         decoupled: bool,
+        matrices: bool = False,
     ):
         self.parameters = [parameter for _, parameter in named]
-        self.decays = [weight_decay if not decoupled or is_kernel(name, p) else 0.0 for name, p in named]
+        self.decays = [
+            weight_decay if not decoupled or is_kernel(name, p) or (matrices and p.ndim >= 2) else 0.0
+            for name, p in named
+        ]
         self.rate, self.betas, self.eps, self.decoupled = rate, tuple(betas), eps, decoupled
         self.steps = [torch.zeros(()) for _ in named]
         self.first = [torch.zeros_like(parameter) for parameter in self.parameters]
@@ -227,7 +232,8 @@ def make_optimiser(recipe: Mapping, named: Iterable[tuple[str, nn.Parameter]]) -
     Parameters
     ----------
     recipe
-        ``optimiser``, ``learning_rate``, ``weight_decay``; for Adam and AdamW also ``betas`` and ``eps``.
+        ``optimiser``, ``learning_rate``, ``weight_decay``; for Adam and AdamW also ``betas`` and ``eps``; for
+        AdamW ``decayed`` (``kernels`` or ``matrices``).
     named
         The parameters to train, with their names.
 
@@ -247,6 +253,7 @@ def make_optimiser(recipe: Mapping, named: Iterable[tuple[str, nn.Parameter]]) -
         betas=recipe.get("betas", (0.9, 0.999)),
         eps=recipe.get("eps", 1e-8),
         decoupled=name == "adamw",
+        matrices=recipe.get("decayed") == "matrices",
         **common,
     )
 

@@ -1,10 +1,12 @@
-"""Truncated captions."""
+"""Truncated captions, and captions processed as by LAVIS."""
+
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipfair.data.captions import truncate
+from clipfair.data.captions import blip_caption, truncate
 
 
 @pytest.mark.parametrize(
@@ -34,3 +36,19 @@ def test_truncation_equals_the_released_one_up_to_blanks_at_the_end(text, max_ch
     assert found.rstrip() == released_truncate(text, max_characters).rstrip()
     assert text.startswith(found)
     assert len(found) <= max_characters
+
+
+def released_processor(text, max_words):
+    """An independent implementation of the published processor, for texts without line breaks."""
+    text = re.sub("[" + re.escape('.!"()*#:;~') + "]", " ", text.lower())
+    return " ".join(re.sub(" +", " ", text).strip().split(" ")[:max_words])
+
+
+@given(st.text('aB -,.!"()*#:;~', max_size=40), st.integers(1, 8))
+def test_a_caption_is_processed_as_by_lavis(text, max_words):
+    assert blip_caption(text, max_words) == released_processor(text, max_words)
+
+
+def test_a_processed_note_has_at_most_50_words():
+    note = "IOP (right): 14. " * 40
+    assert blip_caption(note, 50).split() == ["iop", "right", "14"] * 16 + ["iop", "right"]

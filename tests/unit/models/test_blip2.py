@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 import torch
 from open_clip import CLIP
+from PIL import Image
 from safetensors.torch import save_file
 from torch.nn import functional
 from transformers import Blip2Config, Blip2ForImageTextRetrieval
@@ -8,7 +10,8 @@ from transformers import Blip2Config, Blip2ForImageTextRetrieval
 from clipfair.core.errors import UserError
 from clipfair.models import blip2, tokenizers
 from clipfair.models.blip2 import make_blip2, make_tokenizer
-from clipfair.models.build import load_weights
+from clipfair.models.build import build, load_weights
+from clipfair.models.interface import pixels_of
 from tests.blip2_original import original
 
 QFORMER = {
@@ -71,6 +74,15 @@ def test_the_trunk_is_the_mean_over_the_queries():
     seen = model.visual.trunk.image_tokens(pixels())
     assert torch.equal(model.visual.trunk(pixels()), model.visual.trunk.read(seen).mean(dim=1))
     assert model.visual.trunk.read(seen).shape == (2, 3, 16)
+
+
+def test_queries_are_embedded_one_by_one():
+    model, _ = made()
+    seen = model.visual.trunk.image_tokens(pixels())
+    found = model.embed_queries(seen)
+    projected = model.visual.head(model.visual.trunk.read(seen))
+    assert found.shape == (2, 3, 5)
+    torch.testing.assert_close(found * projected.norm(dim=-1, keepdim=True), projected)
 
 
 def test_image_tokens_are_those_after_a_block():
@@ -210,6 +222,26 @@ def test_words_between_start_and_end():
         [start, end, 0, 0, 0, 0],
     ]
     assert len({tokens.pad, start, end, tokens.decode, *range(1, 8)}) == tokens.vocabulary_size == 11
+
+
+def test_texts_are_processed_before_they_are_split():
+    _, plain = made()
+    _, processing = made(caption_words=3)
+    assert torch.equal(processing(["NO (clear) disc. of glaucoma"]), plain(["no clear disc"]))
+
+
+def test_images_are_squashed_bicubically_if_the_entry_says_so():
+    """As LAVIS: the whole image; without it, the tower's own preparation."""
+    tower = {"kind": "small", "width": 4, "dim": 6, "words": "tiny", "length": 5, "size": 32}
+    values = np.random.default_rng(0).integers(0, 256, (40, 64, 3), dtype=np.uint8)
+    image = Image.fromarray(values)
+    settings = {"kind": "blip2", **entry(tokens=None), "tower": tower}
+    for resize, filtered in ((None, Image.Resampling.BILINEAR), ("squash-bicubic", Image.Resampling.BICUBIC)):
+        built = build({**settings, "resize": resize}, None, 0)
+        expected = image.resize((32, 32), filtered)
+        assert np.array_equal(np.array(built.resize(image)), np.array(expected))
+        assert torch.equal(built.preprocess(image), built.normalise(pixels_of(expected)[None])[0])
+        assert built.resizing == (resize or "squash")
 
 
 def test_bert_pieces(tmp_path):

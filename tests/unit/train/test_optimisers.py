@@ -46,6 +46,22 @@ def test_adam_and_adamw_against_the_classes_of_torch(name):
         assert torch.allclose(left, right, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize(("decayed", "shrinks"), [("kernels", False), ("matrices", True)])
+def test_embeddings_decay_only_if_all_matrices_do(decayed, shrinks):
+    """LAVIS decays every parameter of two or more dimensions, the words and positions included."""
+    named = {"word_embeddings.weight": (3, 2), "dense.weight": (3, 2), "dense.bias": (3,)}
+    parameters = {name: nn.Parameter(torch.ones(shape)) for name, shape in named.items()}
+    recipe = {"optimiser": "adamw", "learning_rate": 0.1, "weight_decay": 0.5, "decayed": decayed}
+    optimiser = make_optimiser(recipe, parameters.items())
+    for parameter in parameters.values():
+        parameter.grad = torch.zeros_like(parameter)
+    optimiser.step(1.0)
+    found = {name: parameter.unique().item() for name, parameter in parameters.items()}
+    assert found["dense.weight"] == pytest.approx(1 - 0.1 * 0.5)
+    assert found["dense.bias"] == 1
+    assert found["word_embeddings.weight"] == pytest.approx(0.95 if shrinks else 1)
+
+
 def test_optimisers_do_not_import_the_compiler_of_torch():
     program = (
         "import sys, torch; from clipfair.train.optimisers import make_optimiser; "

@@ -49,3 +49,25 @@ def test_constant_and_no_warmup():
 def test_an_unknown_name_is_reported():
     with pytest.raises(UserError, match=r"unknown schedule 'cosin' \(did you mean 'cosine'\?\)"):
         make_schedule({"schedule": "cosin"}, 10)
+
+
+def test_a_warm_up_may_start_above_zero():
+    schedule = make_schedule({"schedule": "constant", "warmup": 10, "start": 0.2}, 100)
+    assert [schedule(step) for step in (0, 5, 10, 50)] == pytest.approx([0.2, 0.6, 1, 1])
+
+
+def test_the_released_warm_up_of_blip2():
+    """LAVIS on FairVLMed, section 5: 218 steps per epoch, 50 epochs, 1e-4 to 1e-5, 5,000 steps from 1e-6."""
+    recipe = {"schedule": "cosine-by-epoch", "warmup": 5000, "start": 0.01, "floor": 0.1, "epochs": 50}
+    schedule = make_schedule(recipe, 50 * 218)
+    assert 1e-4 * schedule(0) == pytest.approx(1e-6)
+    assert 1e-4 * schedule(217) == pytest.approx(1e-6 + 9.9e-5 * 217 / 5000)
+    assert 1e-4 * schedule(217) == pytest.approx(5.3e-6, abs=5e-8)
+
+    def of_epoch(epoch):
+        return 1e-5 + 9e-5 * (1 + math.cos(math.pi * epoch / 50)) / 2
+
+    for epoch in (1, 25, 49):
+        for step in (0, 217):
+            assert 1e-4 * schedule(218 * epoch + step) == pytest.approx(of_epoch(epoch))
+    assert 1e-4 * schedule(218) > 0.99e-4

@@ -3,6 +3,7 @@
 Settings: ``label`` (``positive``), ``sensitive`` and ``support`` as for group_fairness; ``validation`` (the
 split of the support that chooses the epoch; the rest is trained on), ``feature`` (``embedding``, the output
 of the image tower, or ``pre-logits``) and those of :class:`clipfair.evaluate.probe.head.ProbeSettings`.
+``head: logistic`` fits a logistic regression instead (:mod:`clipfair.evaluate.probe.logistic`).
 
 Embeddings are not augmented and have unit length; the papers' probes augment and do not normalise. With
 ``augmented: true`` the probe needs the images and is fitted by :mod:`clipfair.evaluate.probe.augmented`.
@@ -33,6 +34,7 @@ def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) ->
     import torch
 
     from clipfair.evaluate.probe.head import LabelledFeatures, fit_probe, read_probe_settings
+    from clipfair.evaluate.probe.logistic import fit_logistic
 
     support, test = embedded.support, embedded.test
     validation = find_validation(None if support is None else support.table, settings["validation"])
@@ -44,6 +46,9 @@ def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) ->
         )
         for name, sample in {**samples, "test": test}.items()
     }
+    if settings.get("head") == "logistic":
+        fitted = fit_logistic(**parts)
+        return measure_probe(test.table, fitted.p, parts["test"].labels, settings, rng)
     fitted = fit_probe(
         lambda rows: parts["training"].features[rows],
         parts["training"].labels,

@@ -4,27 +4,34 @@ The files are those of an evaluation, so that tables read both alike: ``metrics.
 in ``seed~<s>/on~<evaluation>/``. ``log.csv`` has the AUC of every validation.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from clipfair.core.errors import UserError
 from clipfair.core.io import read_json, sha256_of, write_csv
 from clipfair.core.provenance import weights_digest
 from clipfair.data.rows import read_table, select_rows, select_support
 from clipfair.evaluate.outputs import make_generator, write_evaluation
 from clipfair.evaluate.probe.crops import ProbeImages
 from clipfair.evaluate.probe.evaluation import find_validation, measure_probe
+from clipfair.evaluate.probe.features import (
+    AT_ONCE,
+    active_dropout,
+    best_query_probability,
+    extractor,
+    own_texts,
+    text_features,
+)
 from clipfair.evaluate.probe.head import FittedProbe, LabelledFeatures, fit_probe, read_probe_settings
+from clipfair.evaluate.probe.logistic import fit_logistic
 from clipfair.metrics.labels import binary_labels
+from clipfair.metrics.prediction import auc
 from clipfair.models.build import build
 from clipfair.models.interface import BuiltModel
-
-IMAGES_AT_ONCE = 64
 
 
 def fit_probes(
@@ -60,6 +67,8 @@ def fit_probes(
     table, digest = read_table(dataset["table"]), sha256_of(dataset["table"])
     for name, settings in evaluations.items():
         parts = split_table(table, settings)
+        labels = _labels(parts, settings)
+        texts = {part: own_texts(rows, settings) for part, rows in parts.items()}
         images: dict[str, ProbeImages] = {}
         for model in models:
             seed = model["run"]["seed"]
@@ -69,11 +78,7 @@ def fit_probes(
                 part: ProbeImages(rows, dataset["raw"], size=built.size, threads=threads)
                 for part, rows in parts.items()
             }
-            labels = {
-                part: binary_labels(rows, settings["label"], settings.get("positive"))
-                for part, rows in parts.items()
-            }
-            fitted = fit(built, images, labels, settings, seed=seed, device=device)
+            fitted = fit(built, images, labels, texts, settings, seed=seed, device=device)
             result = measure_probe(parts["test"], fitted.p, labels["test"], settings, make_generator(name))
             folder = Path(out_dir, f"seed~{seed}", f"on~{name}")
             write_csv(folder / "log.csv", pd.DataFrame(fitted.log))
@@ -107,10 +112,17 @@ def split_table(table: pd.DataFrame, settings: Mapping) -> dict[str, pd.DataFram
     return {name: part.reset_index(drop=True) for name, part in parts.items()}
 
 
+def _labels(parts: Mapping[str, pd.DataFrame], settings: Mapping) -> dict[str, np.ndarray]:
+    return {
+        part: binary_labels(rows, settings["label"], settings.get("positive")) for part, rows in parts.items()
+    }
+
+
 def fit(
     built: BuiltModel,
     images: Mapping[str, ProbeImages],
     labels: Mapping[str, np.ndarray],
+    texts: Mapping[str, list[str] | None],
     settings: Mapping,
     *,
     seed: int,
@@ -118,45 +130,67 @@ def fit(
 ) -> FittedProbe:
     """The probe of one model.
 
-    Validation and test images are not augmented and are encoded once. The augmentation has a generator of its
-    own.
+    Validation and test images are not augmented and are encoded once, in evaluation mode. The augmentation
+    has a generator of its own, which also seeds the dropout. ``texts`` are a second feature, which is
+    concatenated with that of the images; None for images alone.
     """
+    head = settings.get("head")
+    if head == "best-query":
+        return _classify_by_prompts(built, images, labels, settings, device=device)
     extract = extractor(built.model, settings["feature"])
     augmentation = torch.Generator().manual_seed(seed + 1)
+    of_texts = {
+        part: None if of_part is None else text_features(built, of_part, device=device)
+        for part, of_part in texts.items()
+    }
 
-    def encode(pixels: Tensor) -> Tensor:
+    def encode(part: str, rows: Tensor, pixels: Tensor) -> Tensor:
         with torch.inference_mode():
-            batches = pixels.split(IMAGES_AT_ONCE)
-            features = [extract(built.normalise(batch.to(device))).float() for batch in batches]
-        return torch.cat(features).clone()  # a copy outside inference mode, which autograd accepts
+            batches = pixels.split(AT_ONCE)
+            features = torch.cat([extract(built.normalise(batch.to(device))).float() for batch in batches])
+        features = features.clone()  # a copy outside inference mode, which autograd accepts
+        return features if of_texts[part] is None else torch.cat([features, of_texts[part][rows]], dim=1)
 
     def encode_resized(part: str) -> LabelledFeatures:
-        batches = torch.arange(len(labels[part])).split(IMAGES_AT_ONCE)
-        features = torch.cat([encode(images[part].resized(rows.tolist())) for rows in batches])
-        return LabelledFeatures(features, labels[part])
+        batches = torch.arange(len(labels[part])).split(AT_ONCE)
+        features = [encode(part, rows, images[part].resized(rows.tolist())) for rows in batches]
+        return LabelledFeatures(torch.cat(features), labels[part])
 
+    def encode_training(rows: Tensor) -> Tensor:
+        pixels = images["training"].augmented(rows.tolist(), augmentation)
+        if not settings.get("dropout"):
+            return encode("training", rows, pixels)
+        with active_dropout(built.model, augmentation):
+            return encode("training", rows, pixels)
+
+    evaluated = {part: encode_resized(part) for part in ("validation", "test")}
+    if head == "logistic":
+        return fit_logistic(encode_resized("training"), **evaluated)
     return fit_probe(
-        lambda rows: encode(images["training"].augmented(rows.tolist(), augmentation)),
+        encode_training,
         labels["training"],
-        validation=encode_resized("validation"),
-        test=encode_resized("test"),
+        **evaluated,
         settings=read_probe_settings(settings),
         generator=torch.Generator().manual_seed(seed),
     )
 
 
-def extractor(model: nn.Module, feature: str) -> Callable[[Tensor], Tensor]:
-    """The function from prepared images to ``embedding``, the output of the image tower, or ``pre-logits``.
+def _classify_by_prompts(
+    built: BuiltModel,
+    images: Mapping[str, ProbeImages],
+    labels: Mapping[str, np.ndarray],
+    settings: Mapping,
+    *,
+    device: str,
+) -> FittedProbe:
+    """BLIP2's zero-shot classification in place of a fitted head."""
+    prompts = built.tokenizer(settings["prompts"]).to(device)
 
-    Raises
-    ------
-    UserError
-        If the model does not have the feature.
-    """
-    if feature == "embedding":
-        return model.encode_image
-    if feature == "pre-logits" and hasattr(model.visual, "trunk"):
-        return model.visual.trunk
-    raise UserError(
-        f"linear_probe: the model has no feature {feature!r}; set feature: embedding in the configuration"
-    )
+    def predict(part: str) -> np.ndarray:
+        with torch.inference_mode():
+            batches = torch.arange(len(labels[part])).split(AT_ONCE)
+            pixels = (built.normalise(images[part].resized(rows.tolist()).to(device)) for rows in batches)
+            return torch.cat([best_query_probability(built, part, prompts) for part in pixels]).cpu().numpy()
+
+    p = {part: predict(part) for part in ("validation", "test")}
+    return FittedProbe(p["test"], [{"epoch": 0} | {f"{part}_auc": auc(labels[part], p[part]) for part in p}])

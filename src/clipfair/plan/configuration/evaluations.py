@@ -156,10 +156,24 @@ class LinearProbeEvaluation(ModelEvaluation):
     """The examples that the probe is fitted to and chosen by."""
     validation: str
     """The split of the support that chooses the epoch."""
-    feature: Literal["embedding", "pre-logits"]
-    """What the probe reads."""
+    feature: Literal["embedding", "pre-logits", "first-query", "max-query", "all-queries"]
+    """What the probe reads; of BLIP2: the mean (pre-logits), the first, the maximum or all of its queries;
+    the last three: augmented only."""
+    head: Literal["lars", "logistic", "best-query"] | None = None
+    """lars unless given; logistic: a logistic regression (C = 0.316) on images that are not augmented;
+    best-query: none, BLIP2's zero-shot classification with `prompts` (augmented only)."""
+    prompts: Prompts | None = None
+    """best-query: prompts of label 0 and of label 1."""
+    captions: Literal["all"] | None = None
+    """Concatenate the features of each example's own text (augmented only)."""
+    caption_words: Count | None = None
+    """Process those texts as LAVIS does, and keep so many words."""
+    max_characters: Count | None = None
+    """Where those texts are cut, back to the last space."""
     augmented: bool = False
     """Fit to augmented images, with the frozen model at every step."""
+    dropout: bool | None = None
+    """Run the model in training mode while the head is fitted, as released (augmented only)."""
     epochs: Count | None = None
     """Passes over the support."""
     batch_size: Annotated[int, Field(ge=2)] | None = None
@@ -178,6 +192,21 @@ class LinearProbeEvaluation(ModelEvaluation):
     """Epochs between two evaluations."""
     reshuffle: bool | None = None
     """Draw a new order in each epoch."""
+
+    @model_validator(mode="after")
+    def _reads_images(self) -> Self:
+        needs_images = {
+            f"feature: {self.feature}": self.feature not in ("embedding", "pre-logits"),
+            "head: best-query": self.head == "best-query",
+            "captions": self.captions is not None,
+            "dropout": bool(self.dropout),
+        }
+        found = [key for key, needs in needs_images.items() if needs]
+        if found and not self.augmented:
+            raise ValueError(f"{found[0]} needs the images; set augmented: true")
+        if self.head == "best-query" and self.prompts is None:
+            raise ValueError("missing prompts, which head: best-query needs")
+        return self
 
 
 Evaluation = Annotated[

@@ -192,6 +192,10 @@ class Blip2Model(TrainableModel):
     tokenizer: Annotated[WordTokenizer | BertTokenizer, Field(discriminator="kind")]
     qformer: dict[str, Any]
     """Arguments of transformers' Blip2QFormerConfig."""
+    caption_words: Count | None = None
+    """Process texts as LAVIS does (lower case, fewer marks) and keep so many words; null: as they are."""
+    resize: Literal["squash-bicubic"] | None = None
+    """squash-bicubic: both sides of an image to the model's size, as LAVIS does; null: as the tower's."""
 
     @property
     def vocabulary(self) -> PublishedVocabulary | None:

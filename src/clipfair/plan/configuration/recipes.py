@@ -61,12 +61,16 @@ class Recipe(CatalogueEntry):
     """Of Adam and AdamW; [0.9, 0.999] unless given."""
     eps: Positive | None = None
     """Of Adam and AdamW; 1e-8 unless given."""
-    schedule: Literal["rsqrt", "cosine", "constant"]
-    """Of the learning rate, over all stages."""
+    decayed: Literal["kernels", "matrices"] | None = None
+    """adamw: what decays; matrices: embeddings, too, as LAVIS; kernels unless given."""
+    schedule: Literal["rsqrt", "cosine", "cosine-by-epoch", "constant"]
+    """Of the learning rate, over all stages; cosine-by-epoch: LAVIS's, whose warm-up ends with the epoch."""
     warmup: Whole = 0
     """Steps up to the peak."""
+    start: Share | None = None
+    """The learning rate at the start of the warm-up as a share of the peak; 0 unless given."""
     floor: Share | None = None
-    """cosine: the last learning rate as a share of the peak."""
+    """Of a cosine: the last learning rate as a share of the peak."""
     timescale: Count | None = None
     """rsqrt: its time scale, in steps."""
     cooldown: Whole | None = None

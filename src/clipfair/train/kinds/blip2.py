@@ -144,7 +144,7 @@ class Blip2Stage1:
 
 def similarities(model: Blip2, image_tokens: Tensor, texts: Tensor) -> Tensor:
     """Return the cosines of each image's best query (row) and each text, over the temperature; (n, n)."""
-    queries = functional.normalize(model.visual.head(model.visual.trunk.read(image_tokens)), dim=-1)
+    queries = model.embed_queries(image_tokens)
     embeddings = model.encode_text(texts, normalize=True)
     return torch.einsum("iqd,jd->ijq", queries, embeddings).amax(dim=2) / model.temp
 

@@ -4,13 +4,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from clipfair.core.errors import UserError
 from clipfair.core.io import read_json, write_json
-from clipfair.evaluate.probe.augmented import extractor, fit_probes, split_table
+from clipfair.evaluate.probe.augmented import fit_probes, split_table
 from clipfair.models import tokenizers
+from clipfair.models.build import build
+from clipfair.models.interface import pixels_of
 
 SETTINGS = {
     "kind": "linear_probe",
@@ -60,6 +64,7 @@ def dataset(tmp_path):
             "glaucoma": y,
             "race": pd.Categorical(rng.choice(["asian", "black"], n)),
             "image_bytes": [encoded(label, rng) for label in y],
+            "captions": [["a" if label else "b"] for label in y],
         }
     )
     table.to_parquet(tmp_path / "table.parquet")
@@ -129,11 +134,25 @@ def test_a_feature_that_the_model_lacks_is_an_error(dataset, tmp_path):
         )
 
 
-def test_pre_logits_are_a_trunks():
-    class Visual:
-        trunk = "the trunk"
+def test_texts_are_a_second_feature(dataset, tmp_path):
+    """With texts that give the label away, the probe is perfect."""
+    settings = {**SETTINGS, "captions": "all", "max_characters": 170, "epochs": 40}
+    fit_probes([model()], dataset, {"probe": settings}, str(tmp_path / "out"))
+    scores = pd.read_parquet(tmp_path / "out/seed~0/on~probe/scores.parquet")
+    assert roc_auc_score(scores["label"], scores["p"]) == 1
 
-    class Model:
-        visual = Visual
 
-    assert extractor(Model, "pre-logits") == "the trunk"
+def test_a_logistic_regression_is_scikit_learns_on_resized_images(dataset, tmp_path):
+    fit_probes([model()], dataset, {"probe": {**SETTINGS, "head": "logistic"}}, str(tmp_path / "out"))
+    table = pd.read_parquet(dataset["table"])
+    built = build(MODEL, None, 0)
+    images = [Image.open(io.BytesIO(content)) for content in table["image_bytes"]]
+    pixels = torch.stack([pixels_of(one.resize((32, 32), Image.Resampling.BICUBIC)) for one in images])
+    with torch.no_grad():
+        features = built.model.eval().encode_image(built.normalise(pixels)).numpy()
+    chosen = {name: (table["split"] == name).to_numpy() for name in ("train", "test")}
+    reference = LogisticRegression(C=0.316, max_iter=10_000)
+    reference.fit(features[chosen["train"]], table["glaucoma"][chosen["train"]])
+    scores = pd.read_parquet(tmp_path / "out/seed~0/on~probe/scores.parquet")
+    expected = reference.predict_proba(features[chosen["test"]])[:, 1]
+    assert scores["p"].to_numpy() == pytest.approx(expected, abs=1e-5)
