@@ -11,8 +11,9 @@ import pytest
 from tests.repository import ROOT
 from tests.unit.tables.drawing import cut_off, read_back
 
-# Panels from -0.9 to 0.9, and each on another scale.
+# Panels on both sides of zero, and panels with data on both sides.
 CENTRES = (0.01, -0.9, 0.9, -0.05)
+SIZES = (0.05, 0.9, 0.1, 0.4)
 PANELS = ("one", "two", "three", "four")
 
 
@@ -20,9 +21,9 @@ def data_size(panels):
     """Bias over the examples seen: each model in a panel, with one or several datasets."""
     rows = [
         {"part": "values", "panel": panel, "metric": "parity_mean", "model_label": model}
-        | {"condition": condition, "examples": examples, "mean": centre * examples / 1000, "std": 0.02}
+        | {"condition": condition, "examples": examples, "mean": size * (examples - 625) / 375, "std": 0.02}
         for panel in panels
-        for model, centre in zip(PANELS, CENTRES, strict=True)
+        for model, size in zip(PANELS, SIZES, strict=True)
         for condition in ("baseline", "proxies")
         for examples in (250, 1000)
     ]
@@ -36,9 +37,9 @@ def data_size(panels):
 def learning_dynamics():
     rows = [
         {"panel": "ImageNet", "order": order, "model_label": model, "metric": "parity_mean"}
-        | {"stage_1": stage, "mean": sign * centre * stage, "std": 0.02}
-        for order, sign in (("first", 1), ("second", -1))
-        for model, centre in zip(PANELS, CENTRES, strict=True)
+        | {"stage_1": stage, "mean": size * scale * (2 * stage - 1), "std": 0.02}
+        for order, scale in (("first", 0.1), ("second", 1))
+        for model, size in zip(PANELS, SIZES, strict=True)
         for stage in (0, 0.1, 0.9, 1)
     ]
     return pd.DataFrame(rows)

@@ -1,6 +1,7 @@
 """The tests of CLIP the Bias, sections 4.3 (recognising attributes) and 4.4 (model quality)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -8,7 +9,7 @@ from clipfair.core.errors import UserError
 from clipfair.metrics.statistics import compare_conditions, sign_test
 from clipfair.tables.common.markdown import markdown_table, number, p_value_text
 from clipfair.tables.m4.metric_names import metric_name
-from clipfair.tables.m4.selection import final_of_conditions
+from clipfair.tables.m4.selection import BASELINE, final_of_conditions
 
 COLUMNS = ["section", "quantity", "condition", "against", "mean_difference", "median_difference"]
 COLUMNS += ["statistic", "p_value", "p_sign", "n", "pairs", "paper", "agrees"]
@@ -18,22 +19,24 @@ MATCHED = ["panel", "metric", "group", "model", "seed"]
 
 
 def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd.DataFrame, None, str]:
-    """Test every two conditions against each other on each group of metrics.
+    """Test every condition against the baseline on each group of metrics, as the paper does.
 
     Parameters
     ----------
     records, published
         As in :mod:`clipfair.tables.m4.data_size`.
     settings
-        ``claims``: a list of {section, quantity, shown, metrics, groups (optional), largest_p, smallest_p}:
-        the paper says that the p-value is below largest_p, or above smallest_p.
+        ``claims``: a list of {section, quantity, shown, metrics, groups (optional)} and either
+        ``smallest_p``, the paper says that the p-value is above it, or ``largest_p`` and ``direction``, it
+        says that the p-value is below and the metrics are ``higher`` or ``lower`` than at the baseline.
 
     Returns
     -------
-    The table, None, the page. One row per claim and pair of conditions: section, quantity, condition,
-    against, mean_difference and median_difference (condition minus against), statistic, p_value (Wilcoxon's
-    signed-rank test, two-sided), p_sign (the sign test), n (pairs that differ), pairs, paper (its statement
-    about p), agrees (yes, no, or ``not comparable: <reason>``).
+    The table, None, the page. One row per claim and condition but the baseline: section, quantity,
+    condition, against (the baseline), mean_difference and median_difference (condition minus against),
+    statistic, p_value (Wilcoxon's signed-rank test, two-sided), p_sign (the sign test), n (pairs that
+    differ), pairs, paper (its statement), agrees (yes, no, or ``not comparable: <reason>``). A significant
+    difference in the other direction does not agree.
 
     Raises
     ------
@@ -56,29 +59,32 @@ def _tests(records: pd.DataFrame, claim: Mapping, settings: Mapping) -> pd.DataF
     names = chosen["condition"].unique()
     paired = chosen.pivot(index=MATCHED, columns="condition", values="value")[names]
     tests = compare_conditions(paired)
-    order = {name: at for at, name in enumerate(names)}
-    # Each pair once: the later condition against the earlier.
-    tests = tests[tests["condition"].map(order) > tests["against"].map(order)]
+    tests = tests[tests["against"] == BASELINE]
     differences = [paired[row.condition] - paired[row.against] for row in tests.itertuples()]
-    paper = _paper(claim)
     return tests.assign(
         section=str(claim["section"]),
         quantity=claim["quantity"],
         mean_difference=[difference.mean() for difference in differences],
         p_sign=[sign_test(difference).p_value for difference in differences],
-        paper=paper,
-        agrees=[_agrees(p, claim, settings) for p in tests["p_value"]],
+        paper=_paper(claim),
+        agrees=[_agrees(test, claim, settings) for test in tests.itertuples()],
     )[COLUMNS]
 
 
 def _paper(claim: Mapping) -> str:
-    return f"p < {claim['largest_p']:g}" if "largest_p" in claim else f"p > {claim['smallest_p']:g}"
+    if "smallest_p" in claim:
+        return f"p > {claim['smallest_p']:g}"
+    return f"{claim['direction']}, p < {claim['largest_p']:g}"
 
 
-def _agrees(p_value: float, claim: Mapping, settings: Mapping) -> str:
+def _agrees(test: Any, claim: Mapping, settings: Mapping) -> str:
     if settings["incomparable"]:
         return f"not comparable: {settings['incomparable']}"
-    agrees = p_value < claim["largest_p"] if "largest_p" in claim else p_value > claim["smallest_p"]
+    if "smallest_p" in claim:
+        return "yes" if test.p_value > claim["smallest_p"] else "no"
+    # Without an effect, half of the sum of all ranks is expected.
+    direction = "higher" if test.statistic > test.n * (test.n + 1) / 4 else "lower"
+    agrees = test.p_value < claim["largest_p"] and direction == claim["direction"]
     return "yes" if agrees else "no"
 
 
@@ -100,8 +106,8 @@ def _page(table: pd.DataFrame, claims: Sequence[Mapping]) -> str:
         [
             "# Tests of sections 4.3 and 4.4 of CLIP the Bias",
             "",
-            "Conditions against each other at the last checkpoint, pairs matched on dataset, metric, group, "
-            "model and seed. A mean difference is of shares in [0, 1], of a log-loss in nats.",
+            "Conditions against the baseline at the last checkpoint, pairs matched on dataset, metric, "
+            "group, model and seed. A mean difference is of shares in [0, 1], of a log-loss in nats.",
             "",
             *markdown_table([*head, "pairs that differ", "the paper", "agrees"], rows),
             "",

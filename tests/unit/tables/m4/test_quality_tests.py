@@ -10,8 +10,9 @@ CLAIMS = [
     {"section": "4.3", "quantity": "gender", "shown": {"faces": "FairFace", "scenes": "MIAP"}}
     | {"metrics": ["gender_log_loss"], "groups": ["man", "woman"], "smallest_p": 0.05},
     {"section": "4.4", "quantity": "classification", "shown": {"zero": "Pets", "few": "Pets"}}
-    | {"metrics": ["accuracy", "accuracy_10shot"], "largest_p": 1e-5},
-    {"section": "4.4", "quantity": "left out", "shown": {"gone": "COCO"}, "metrics": ["x"], "largest_p": 1},
+    | {"metrics": ["accuracy", "accuracy_10shot"], "largest_p": 1e-5, "direction": "higher"},
+    {"section": "4.4", "quantity": "left out", "shown": {"gone": "COCO"}, "metrics": ["x"]}
+    | {"largest_p": 1, "direction": "lower"},
 ]
 
 
@@ -28,7 +29,11 @@ def test_each_claim_is_tested_on_matched_pairs(sweep):
     own = sweep[sweep["metric"].isin(CLAIMS[1]["metrics"]) & sweep["label"].isna()]
     own = own.groupby("balance")["value"].mean()
     assert cell["mean_difference"] == pytest.approx(own["proxies"] - own["baseline"])
-    assert cell["paper"] == "p < 1e-05"
+    assert cell["paper"] == "higher, p < 1e-05"
+    assert set(zip(table["condition"], table["against"], strict=True)) == {
+        ("balanced", "baseline"),
+        ("proxies", "baseline"),
+    }
     assert set(table["agrees"]) == {"not comparable: synthetic data"}
     assert "- **gender**: log-loss." in page
 
@@ -39,6 +44,21 @@ def test_agreement_with_the_paper_is_stated_for_comparable_data_only(sweep):
     for entry in table.itertuples():
         agrees = entry.p_value > 0.05 if entry.section == "4.3" else entry.p_value < 1e-5
         assert entry.agrees == ("yes" if agrees else "no")
+
+
+@pytest.mark.parametrize(
+    ("change", "direction", "agrees"),
+    [(0.5, "higher", "yes"), (-0.5, "higher", "no"), (-0.5, "lower", "yes"), (0.5, "lower", "no")],
+)
+def test_a_significant_difference_agrees_in_the_direction_of_the_paper_only(sweep, change, direction, agrees):
+    records = sweep.copy()
+    records.loc[records["balance"] != "baseline", "value"] += change
+    claims = [{**CLAIMS[1], "direction": direction}]
+    table, _, _ = quality_tests.build(
+        records, None, settings_of("tests", SWEEP, claims=claims, incomparable="")
+    )
+    assert (table["p_value"] < 1e-5).all()
+    assert set(table["agrees"]) == {agrees}
 
 
 def test_claims_on_nothing_are_refused(sweep):
