@@ -92,6 +92,23 @@ def test_a_zero_shot_method_evaluates_the_model_that_it_starts_from(plan_of):
     assert job.models[0]["weights"].startswith("results/train/embedded/dataset~embedded-web/")
 
 
+def test_images_of_the_papers_classification_are_resized_to_256_and_cropped(plan_of):
+    """Table 1, the 10-shot column of Table 3 and Figure 17, and zero-shot classification."""
+    batch = Run("webli", "baseline", "b16-r768", "clip")
+    resized = {
+        name: settings.get("resize")
+        for name, settings in evaluation_job(plan_of("paper"), batch).evaluations.items()
+    }
+    classification = {name for name in resized if name.endswith(("-few-shot", "-zero-shot"))}
+    assert len(classification) == 9 + 3
+    assert {name for name, side in resized.items() if side == 256} == classification
+    assert {side for name, side in resized.items() if name not in classification} == {None}
+
+
+def test_images_of_the_synthetic_study_are_not_resized(plan_of):
+    assert not any("resize" in one for one in evaluation_job(plan_of(), WEB).evaluations.values())
+
+
 def test_occupations_of_an_evaluation_are_spelled_out(plan_of):
     batch = Run("cc12m", "baseline", "b32-r768", "clip")
     occupations = evaluation_job(plan_of("paper"), batch).evaluations["fairface-association"]["occupations"]
