@@ -94,11 +94,10 @@ def test_a_zero_shot_method_evaluates_the_model_that_it_starts_from(plan_of):
 
 def test_images_of_the_papers_classification_are_resized_to_256_and_cropped(plan_of):
     """Table 1, the 10-shot column of Table 3 and Figure 17, and zero-shot classification."""
-    batch = Run("webli", "baseline", "b16-r768", "clip")
-    resized = {
-        name: settings.get("resize")
-        for name, settings in evaluation_job(plan_of("paper"), batch).evaluations.items()
-    }
+    plan = plan_of("paper")
+    batch = next(run for run in plan.batches if run.model == "b16-r768")
+    evaluations = evaluation_job(plan, batch).evaluations
+    resized = {name: settings.get("resize") for name, settings in evaluations.items()}
     classification = {name for name in resized if name.endswith(("-few-shot", "-zero-shot"))}
     assert len(classification) == 9 + 3
     assert {name for name, side in resized.items() if side == 256} == classification
