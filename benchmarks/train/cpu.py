@@ -58,7 +58,9 @@ def vit() -> BuiltModel:
     from clipfair.models.build import SYMMETRIC, with_preprocessing
 
     torch.manual_seed(0)
-    return with_preprocessing(open_clip.CLIP(**VIT), tokenizers.clip_tokenizer(16), 32, SYMMETRIC, crop=False)
+    return with_preprocessing(
+        open_clip.CLIP(**VIT), tokenizers.clip_tokenizer(16), 32, SYMMETRIC, resizing="squash"
+    )
 
 
 def parts_of(built: BuiltModel, raw: str, keep: str, scratch: str, **recipe: object):
