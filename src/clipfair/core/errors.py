@@ -73,6 +73,13 @@ def job_log(path: str) -> Iterator[None]:
             sys.exit(1)
 
 
+def warn(message: str) -> None:
+    """Print a warning, in a job to its log and to the terminal."""
+    streams = [sys.stderr] if sys.stderr is sys.__stderr__ else [sys.stderr, sys.__stderr__]
+    for stream in filter(None, streams):
+        print(f"clipfair: warning: {message}", file=stream)
+
+
 def progress(items: Iterable, *, total: int | None = None, unit: str = "it", what: str = "") -> tqdm:
     """Return ``items`` with a progress bar on the terminal, also in a job whose messages go to its log.
 

@@ -5,6 +5,7 @@ cut, and is padded with it (big_vision's sticky end), for towers that pool the l
 """
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -13,11 +14,13 @@ import torch
 from torch import Tensor
 
 from clipfair.core import paths
-from clipfair.core.errors import UserError
+from clipfair.core.errors import UserError, warn
 
 Tokenizer = Callable[[Sequence[str]], Tensor]
 
 WORDS = paths.ROOT / "resources/words"
+# Of the words of a dataset; below it a word list is that of other data.
+MIN_KNOWN_SHARE = 0.5
 _WORD = re.compile(r"[a-z0-9]+")
 
 
@@ -46,14 +49,33 @@ def read_words(name: str) -> tuple[str, ...]:
     return tuple(path.read_text(encoding="utf-8").split())
 
 
-def word_tokenizer(name: str, length: int) -> Tokenizer:
-    """Return a tokenizer of a word list: line numbers of words, 0 as end; other words are left out."""
-    numbers = {word: number for number, word in enumerate(read_words(name), start=1)}
+class WordTokenizer:
+    """The tokenizer of a word list: line numbers of words, 0 as end; other words are left out."""
 
-    def tokens_of(text: str) -> list[int]:
-        return [numbers[word] for word in words_of(text) if word in numbers]
+    def __init__(self, name: str, length: int):
+        self.name, self.length = name, length
+        self._numbers = {word: number for number, word in enumerate(read_words(name), start=1)}
 
-    return lambda texts: _padded([tokens_of(text) for text in texts], length, 0)
+    def __call__(self, texts: Sequence[str]) -> Tensor:
+        numbers = self._numbers
+        rows = [[numbers[word] for word in words_of(text) if word in numbers] for text in texts]
+        return _padded(rows, self.length, 0)
+
+    def report_unknown_words(self, texts: Sequence[str]) -> None:
+        """Print how many words of the texts are left out; a warning if it is more than half of them."""
+        words = [words_of(text) for text in texts]
+        known = [sum(word in self._numbers for word in row) for row in words]
+        total = sum(map(len, words))
+        if sum(known) == total:
+            return
+        message = (
+            f"the word list {self.name!r} has {sum(known) / total:.1%} of the {total:,} words of "
+            f"{len(texts):,} captions; {known.count(0):,} captions have none of its words"
+        )
+        if sum(known) < MIN_KNOWN_SHARE * total:
+            warn(f"{message}: use a model with a larger vocabulary, or a list for these data")
+        else:
+            print(f"clipfair: {message}", file=sys.stderr)
 
 
 def clip_tokenizer(length: int) -> Tokenizer:

@@ -14,6 +14,7 @@ from clipfair.annotate.image import zero_shot
 from clipfair.annotate.shards import annotate_shard
 from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.core.errors import UserError
+from clipfair.data.shards import read_index
 
 FOLDER = Path(__file__).parents[3] / "resources/vocabulary"
 VOCABULARIES = [load_vocabulary(FOLDER / f"{name}.yaml") for name in ("gender", "occupations", "humans")]
@@ -139,6 +140,22 @@ def test_the_same_shard_gives_the_same_bytes(annotate, tmp_path):
 def test_a_second_file_of_a_key_and_suffix_stops_the_job(annotate, error_of):
     members = [*GOOD, ("00001.JPG", b"another image")]
     assert "00007.tar: two files 'jpg' of key '00001'" in error_of(annotate, members, max_bad_share=1.0)
+
+
+def test_annotation_and_pretraining_agree_on_keys_and_on_duplicates(annotate, tmp_path, error_of):
+    """Members with a leading ./ and in folders; then the same tar with one name twice."""
+    members = [(f"./{name}", data) for name, data in GOOD[:6]] + [
+        (f"part/{name}", data) for name, data in GOOD
+    ]
+    frame, _ = annotate(members)
+    shard = write_tar(tmp_path / "same.tar", members)
+    assert frame["key"].tolist() == read_index([shard], tmp_path / "cache").key.tolist()
+    assert frame["key"].tolist()[1:3] == ["00001", "part/00000"]
+    members.append(("00001.txt", b"a woman"))
+    write_tar(shard, members)
+    message = "two files 'txt' of key '00001'"
+    assert message in error_of(annotate, members)
+    assert message in error_of(read_index, [shard], tmp_path / "cache")
 
 
 def _starts(path):

@@ -22,6 +22,7 @@ from clipfair.data.images import image_records, open_image
 from clipfair.data.rows import read_table, select_rows
 from clipfair.metrics.labels import binary_labels
 from clipfair.models.interface import BuiltModel, pixels_of
+from clipfair.models.tokenizers import WordTokenizer
 
 SPLITS = ("train", "validation", "test")
 
@@ -94,7 +95,10 @@ def read_splits(
     rows = {name: _rows(recipe, name, table) for name in SPLITS}
     needed = np.unique(np.concatenate(list(rows.values())))
     stored = _read_pixels(table.iloc[needed], data, built, Path(cache))
-    tokens = built.tokenizer(cut_texts(table.iloc[needed], recipe["max_characters"]))
+    texts = cut_texts(table.iloc[needed], recipe["max_characters"])
+    if isinstance(built.tokenizer, WordTokenizer):
+        built.tokenizer.report_unknown_words(texts)
+    tokens = built.tokenizer(texts)
     if subsample is not None:
         rows["train"] = rows["train"][choose_part(subsample, table.iloc[rows["train"]], seed)]
     found = {}
