@@ -331,7 +331,7 @@ def _bert_tokenizer(path: str, length: int) -> tuple[tokenizers.Tokenizer, Speci
 def _word_tokenizer(name: str, length: int) -> tuple[tokenizers.Tokenizer, SpecialTokens]:
     """Return a tokenizer of a word list; 0 is the padding, and the special tokens follow the words."""
     words = len(tokenizers.read_words(name))
-    plain = tokenizers.WordTokenizer(name, length - 1)  # its last token is an end token
+    plain = tokenizers.WordListTokenizer(name, length - 1)  # its last token is an end token
     special = SpecialTokens(words + 4, pad=0, start=words + 1, end=words + 2, decode=words + 3)
 
     def tokenize(texts: Sequence[str]) -> Tensor:

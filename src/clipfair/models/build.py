@@ -88,7 +88,7 @@ def _small(entry: Mapping) -> BuiltModel:
 
     words = len(tokenizers.read_words(entry["words"]))
     model = SmallCLIP(width=entry["width"], dim=entry["dim"], words=words)
-    tokenizer = tokenizers.WordTokenizer(entry["words"], entry["length"])
+    tokenizer = tokenizers.WordListTokenizer(entry["words"], entry["length"])
     return with_preprocessing(model, tokenizer, entry["size"], SYMMETRIC, resizing="squash")
 
 

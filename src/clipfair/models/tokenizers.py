@@ -49,7 +49,7 @@ def read_words(name: str) -> tuple[str, ...]:
     return tuple(path.read_text(encoding="utf-8").split())
 
 
-class WordTokenizer:
+class WordListTokenizer:
     """The tokenizer of a word list: line numbers of words, 0 as end; other words are left out."""
 
     def __init__(self, name: str, length: int):

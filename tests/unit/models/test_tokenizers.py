@@ -9,7 +9,7 @@ END = 49_407
 
 def test_words_are_their_line_numbers_and_others_are_left_out():
     words = tokenizers.read_words("embedded")
-    tokenize = tokenizers.WordTokenizer("embedded", 6)
+    tokenize = tokenizers.WordListTokenizer("embedded", 6)
     [row] = tokenize(["A man, somewhere: a NURSE."]).tolist()
     expected = [1 + words.index(word) for word in ("a", "man", "a", "nurse")]
     assert row == [*expected, 0, 0]
@@ -24,7 +24,7 @@ def test_words_are_their_line_numbers_and_others_are_left_out():
     ],
 )
 def test_words_that_the_list_lacks_are_counted_and_most_of_them_are_a_warning(capsys, texts, message):
-    tokenizers.WordTokenizer("embedded", 6).report_unknown_words(texts)
+    tokenizers.WordListTokenizer("embedded", 6).report_unknown_words(texts)
     printed = capsys.readouterr().err
     assert message in printed
     assert bool(message) == bool(printed)
@@ -32,12 +32,12 @@ def test_words_that_the_list_lacks_are_counted_and_most_of_them_are_a_warning(ca
 
 
 def test_a_long_text_is_cut_before_its_end():
-    assert tokenizers.WordTokenizer("embedded", 4)(["a a a a a a"]).tolist()[0][-1] == 0
+    assert tokenizers.WordListTokenizer("embedded", 4)(["a a a a a a"]).tolist()[0][-1] == 0
     assert tokenizers.sticky_tokenizer(4)(["a man and a woman"]).tolist()[0][-1] == END
 
 
 def test_an_empty_text_consists_of_end_tokens():
-    assert tokenizers.WordTokenizer("embedded", 3)([""]).tolist() == [[0, 0, 0]]
+    assert tokenizers.WordListTokenizer("embedded", 3)([""]).tolist() == [[0, 0, 0]]
     assert tokenizers.sticky_tokenizer(3)([""]).tolist() == [[END, END, END]]
 
 
@@ -49,7 +49,7 @@ def test_sticky_pairs_are_clips_without_start_and_padding():
 
 
 def test_no_texts():
-    assert tokenizers.WordTokenizer("embedded", 3)([]).shape == (0, 3)
+    assert tokenizers.WordListTokenizer("embedded", 3)([]).shape == (0, 3)
     assert tokenizers.sticky_tokenizer(3)([]).dtype == torch.long
 
 

@@ -22,7 +22,7 @@ from clipfair.data.images import image_records, open_image
 from clipfair.data.rows import read_table, select_rows
 from clipfair.metrics.labels import binary_labels
 from clipfair.models.interface import BuiltModel, pixels_of
-from clipfair.models.tokenizers import WordTokenizer
+from clipfair.models.tokenizers import WordListTokenizer
 
 SPLITS = ("train", "validation", "test")
 
@@ -96,7 +96,7 @@ def read_splits(
     needed = np.unique(np.concatenate(list(rows.values())))
     stored = _read_pixels(table.iloc[needed], data, built, Path(cache))
     texts = cut_texts(table.iloc[needed], recipe["max_characters"])
-    if isinstance(built.tokenizer, WordTokenizer):
+    if isinstance(built.tokenizer, WordListTokenizer):
         built.tokenizer.report_unknown_words(texts)
     tokens = built.tokenizer(texts)
     if subsample is not None:

@@ -17,7 +17,7 @@ from clipfair.core.errors import UserError, progress
 from clipfair.core.io import atomic_path
 from clipfair.data.shards import PairIndex, files_digest, find_shards, read_index
 from clipfair.models.interface import BuiltModel, pixels_of
-from clipfair.models.tokenizers import WordTokenizer
+from clipfair.models.tokenizers import WordListTokenizer
 from clipfair.train.interfaces import Batch, Process
 from clipfair.train.order import ExampleOrder, Stage
 
@@ -138,7 +138,7 @@ class MemorySource:
             texts = self.decoded.text[stage.rows].tolist() if stage.texts is None else stage.texts
             number_of: dict[str, int] = {}
             numbers = [number_of.setdefault(text, len(number_of)) for text in texts]
-            if self.process.rank == 0 and isinstance(self.built.tokenizer, WordTokenizer):
+            if self.process.rank == 0 and isinstance(self.built.tokenizer, WordListTokenizer):
                 self.built.tokenizer.report_unknown_words(list(number_of))
             self._tokens = {stage.name: self.built.tokenizer(list(number_of))[torch.tensor(numbers)]}
         return self._tokens[stage.name]
