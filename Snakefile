@@ -52,12 +52,12 @@ wildcard_constraints:
     table="[a-z0-9-]+",
     model="[a-z0-9.-]+",
     method="[a-z0-9.-]+",
-    attr="[a-z0-9-]+",
+    attr="[A-Za-z0-9_-]+",
     lam="[0-9.e-]+",
     seed="[0-9]+",
     search="[a-z0-9.-]+",
     part="[0-9]+",
-    balance="[a-z0-9-]+",
+    balance="[a-z0-9.-]+",
     shard="[A-Za-z0-9._-]+",
 
 

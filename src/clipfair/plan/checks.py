@@ -1,6 +1,6 @@
 """What the configuration names must exist and agree; every error names the known values."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -13,8 +13,22 @@ from clipfair.plan.configuration.recipes import Recipe
 from clipfair.plan.configuration.root import Configuration
 from clipfair.plan.configuration.studies import Grid, Table, TabularGrid
 from clipfair.plan.configuration.types import NONE
+from clipfair.plan.data_checks import (
+    check_conditions,
+    check_evaluation,
+    check_generated,
+    check_trained_data,
+    check_words,
+)
 from clipfair.plan.fairness import fairness_of
 from clipfair.plan.study_plan import StudyPlan
+from clipfair.plan.table_checks import (
+    check_named,
+    check_places,
+    check_published,
+    check_settings,
+    check_used,
+)
 
 SOURCE = Path(__file__).parents[1]
 
@@ -41,6 +55,7 @@ def check_plan(plan: StudyPlan) -> None:
     _check_known(("subset",), "dataset", configuration.subset, plan.datasets)
     for name, used in configuration.stand_ins.items():
         _check_known(("stand_ins",), "dataset", [name, used], plan.datasets)
+    check_generated(configuration)
     _check_tabular(plan)
     _check_data(plan)
     _check_models(plan)
@@ -55,6 +70,9 @@ def check_plan(plan: StudyPlan) -> None:
     _check_batches(plan)
     for name in plan.searches:
         _check_search(name, plan)
+    check_conditions(plan)
+    check_used(configuration)
+    check_places(plan)
 
 
 def _check_tabular(plan: StudyPlan) -> None:
@@ -100,6 +118,7 @@ def _check_models(plan: StudyPlan) -> None:
             raise Violation(
                 ("models", name, "weights", "file"), f"{model.weights.file}: no such file; correct its path"
             )
+        check_words(name, model)
         tower = model.published.tower if model.published else None
         if tower is not None:
             published = [other for other, entry in configuration.models.items() if entry.published]
@@ -107,6 +126,7 @@ def _check_models(plan: StudyPlan) -> None:
             _check_known(key, "model with published weights", [tower], published)
     for name, evaluation in configuration.evaluations.items():
         _check_known(("evaluations", name, "dataset"), "dataset", [evaluation.dataset], plan.datasets)
+        check_evaluation(name, plan)
 
 
 def _check_table(name: str, table: Table, configuration: Configuration) -> None:
@@ -119,6 +139,7 @@ def _check_table(name: str, table: Table, configuration: Configuration) -> None:
         _check_known((*key, "rows"), "method", table.rows, configuration.methods)
     _check_known((*key, "names"), "method", table.names, configuration.methods)
     _check_known((*key, "balances"), "balance", table.balances, configuration.balances)
+    check_settings(name, table)
 
 
 def _check_sources(name: str, table: Table, plan: StudyPlan) -> None:
@@ -128,21 +149,10 @@ def _check_sources(name: str, table: Table, plan: StudyPlan) -> None:
     _check_known((*key, "datasets"), "dataset", table.datasets, plan.datasets)
     if table.published is not None:
         _check_known((*key, "published"), "published table", [table.published], plan.published)
+        check_published(table.published, plan)
     if len({type(plan.configuration.grids[grid]) for grid in table.grids}) > 1:
         raise Violation((*key, "grids"), "mixes grids of trained models and of mitigations; make two tables")
-    for at, shown in _shown(table.settings, (*key, "settings")):
-        _check_known(at, "evaluation", shown, plan.configuration.evaluations)
-
-
-def _shown(value: object, key: tuple) -> Iterable[tuple[tuple, list[str]]]:
-    items = (
-        value.items() if isinstance(value, Mapping) else enumerate(value if isinstance(value, list) else ())
-    )
-    for name, item in items:
-        if name == "shown" and isinstance(item, list):
-            yield (*key, name), item
-        else:
-            yield from _shown(item, (*key, name))
+    check_named(name, table, plan)
 
 
 def _check_tabular_grid(name: str, grid: TabularGrid, configuration: Configuration) -> None:
@@ -164,6 +174,7 @@ def _check_grid(name: str, grid: Grid, plan: StudyPlan) -> None:
     }
     for entry, known in catalogues.items():
         _check_known((*key, entry), entry.removesuffix("s"), getattr(grid, entry), known)
+    check_trained_data(name, grid, plan)
     recipe = configuration.recipes[grid.recipe]
     for batch in grid.batches:
         _check_start(batch, plan)

@@ -61,9 +61,11 @@ def read_file(path: str | Path) -> dict:
             value = yaml.load(stream, _Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = "" if mark is None else f", line {mark.line + 1}"
+        line = "" if mark is None else f", line {mark.line + 1}, column {mark.column + 1}"
         raise UserError(f"{path}{line}: not valid YAML: {error.problem}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 (byte {error.start}); save it in that encoding") from None
+    except (OSError, yaml.YAMLError) as error:
         raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
     if value is None:
         return {}

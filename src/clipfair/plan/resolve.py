@@ -29,7 +29,7 @@ OWN = ("like", "name")
 def resolve(config: Mapping) -> dict:
     """The configuration of the study that ``config`` chooses, without `like`, roles and grids of studies.
 
-    Roles are put in where the study's tables lead; elsewhere they stay as they are.
+    Roles are put in. Where the study's tables do not lead, roles that the study does not have stay.
 
     Raises
     ------
@@ -101,13 +101,15 @@ def _with_own_grids(config: Mapping, study: Mapping) -> dict:
 
 
 def _bind(entries: Any, names: Any, roles: Mapping, config: Mapping, catalogue: str) -> dict:
-    """``entries`` with the roles put into those of ``names``."""
+    """``entries`` with the roles put in; those of ``names`` must not have others than the study's."""
     if not isinstance(entries, Mapping):
         return entries
     chosen = set(filter(lambda name: isinstance(name, str), names or ()))
 
     def bound(name: str, entry: Any) -> Any:
         def value_of(role: str) -> Any:
+            if role not in roles and name not in chosen:
+                return f"{ROLE}{role}"
             if role not in roles:
                 study = config["study"]
                 raise Violation(
@@ -117,7 +119,7 @@ def _bind(entries: Any, names: Any, roles: Mapping, config: Mapping, catalogue: 
 
         return _substitute(entry, value_of)
 
-    return {name: bound(name, entry) if name in chosen else entry for name, entry in entries.items()}
+    return {name: bound(name, entry) for name, entry in entries.items()}
 
 
 def _spelled(roles: Mapping) -> list[str]:

@@ -7,6 +7,7 @@ from functools import cache
 from clipfair.core import paths
 from clipfair.core.errors import UserError
 from clipfair.core.paths import Run
+from clipfair.data.embedded.world import make_settings
 from clipfair.plan.configuration.studies import Grid, Table
 from clipfair.plan.data_jobs import annotation_job, shard_paths
 from clipfair.plan.data_needed import datasets_of
@@ -173,6 +174,7 @@ def _trained_settings(plan: StudyPlan, table: Table) -> dict:
         "rows": _rows(plan, table, _named(chosen, "methods")),
         **_published_places(plan, table),
         **_with_names(table.settings, plan),
+        **_stereotype(plan, table),
     }
 
 
@@ -202,6 +204,28 @@ def _published_places(plan: StudyPlan, table: Table) -> dict[str, dict[str, str]
     if places is None:
         return {}
     return {f"published_{key}": dict(value) for key, value in places.model_dump(exclude={"variants"}).items()}
+
+
+def _stereotype(plan: StudyPlan, table: Table) -> dict[str, dict[str, float]]:
+    """The planted association of each occupation with men in the synthetic data that a table checks.
+
+    To three decimals, as docs/synthetic-data.md gives them.
+    """
+    if table.builder != "known_answers":
+        return {}
+    from clipfair.data.embedded.planted import planted_associations  # late: pandas
+
+    [dataset] = {plan.grids[name].dataset for name in table.settings["biased"]}
+    settings = make_settings("web", plan.configuration.generated[dataset].settings)
+    planted = planted_associations(settings).set_index("attribute")["association"]
+    prefix = "occupation="
+    return {
+        "stereotype": {
+            name.removeprefix(prefix): round(float(value), 3)
+            for name, value in planted.items()
+            if name.startswith(prefix)
+        }
+    }
 
 
 def _with_names(settings: object, plan: StudyPlan) -> object:

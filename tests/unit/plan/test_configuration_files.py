@@ -53,9 +53,12 @@ def test_config_yaml_takes_precedence_over_the_catalogues():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("study: [\n", "0.yaml, line 2: not valid YAML"),
-        ("study: a\nmirror: b: c\n", "0.yaml, line 2: not valid YAML"),
-        ("a: 1\nb: {c: 1,\n  c: 2}\n", "0.yaml, line 3: not valid YAML: the key 'c' is there twice"),
+        ("study: [\n", "0.yaml, line 2, column 1: not valid YAML"),
+        ("study: a\nmirror: b: c\n", "0.yaml, line 2, column 10: not valid YAML"),
+        (
+            "a: 1\nb: {c: 1,\n  c: 2}\n",
+            "0.yaml, line 3, column 3: not valid YAML: the key 'c' is there twice",
+        ),
         ("- a\n", "0.yaml: expected a mapping of keys and values, found list"),
     ],
 )
@@ -77,3 +80,9 @@ def test_the_file_of_a_value_is_the_last_that_sets_it(files):
     assert file_of(("d", "inherited"), 7, both) == str(second)
     assert file_of(("a", "b"), 3, both) == COMMAND_LINE
     assert file_of(("nowhere",), 3, both) == COMMAND_LINE
+
+
+def test_a_file_in_another_encoding_is_one_line(tmp_path, error_of):
+    file = tmp_path / "mine.yaml"
+    file.write_bytes("study: é\n".encode("latin-1"))
+    assert error_of(read_file, file) == f"{file}: not UTF-8 (byte 7); save it in that encoding"

@@ -19,7 +19,11 @@ def test_a_grid_crosses_its_lists(plan_of):
 
 
 def test_a_run_of_several_grids_has_the_seeds_and_evaluations_of_all_and_is_there_once(plan_of):
-    overlay = {"grids": {"m4-neutralise": {"seeds": [2, 9], "evaluations": ["embedded-faces-gender"]}}}
+    evaluations = ["embedded-faces-gender"]
+    overlay = {
+        "grids": {"m4-neutralise": {"seeds": [2, 9], "evaluations": evaluations}},
+        "tables": {"m4/figure12": {"settings": {"shown": evaluations}}},
+    }
     plan = plan_of(overlay=overlay)
     assert plan.seeds_of(SHARED) == [0, 1, 2, 9]
     assert [run.seed for run in plan.runs_of(SHARED)] == [0, 1, 2, 9]

@@ -1,0 +1,156 @@
+"""The settings of the builders of tables: one model for each builder, by its module in clipfair.tables.
+
+A builder that is not listed takes no settings.
+"""
+
+from typing import Any
+
+from pydantic import Field
+
+from clipfair.core.settings import SettingsModel
+from clipfair.plan.configuration.types import Share, SomeIds
+
+
+class NoSettings(SettingsModel):
+    """No settings."""
+
+
+class ShownSettings(SettingsModel):
+    """What every table of values of evaluations has."""
+
+    shown: SomeIds
+    """Ids of evaluations."""
+    groups: list[str] | None = None
+    """Groups whose values are shown; those of all examples together unless given."""
+    conditions: list[str] | None = None
+    """Conditions, in order; all of the grids unless given."""
+
+
+class MetricSettings(ShownSettings):
+    """One metric."""
+
+    metric: str
+
+
+class DynamicsSettings(MetricSettings):
+    """One metric, by the time of the intervention."""
+
+    intervention: str
+    """The condition that replaces the baseline."""
+
+
+class MetricsSettings(ShownSettings):
+    """Several metrics."""
+
+    metrics: SomeIds
+
+
+class HumanShareSettings(MetricsSettings):
+    """Several metrics, by the share of human examples."""
+
+    human_shares: dict[str, Share]
+    """Condition: the share of the human examples that it keeps."""
+
+
+class ClaimSettings(MetricsSettings):
+    """A claim of the paper and its p-value."""
+
+    section: str
+    quantity: str
+    smallest_p: Share | None = None
+    largest_p: Share | None = None
+
+
+class ClaimsSettings(SettingsModel):
+    """Claims that are tested."""
+
+    claims: list[ClaimSettings] = Field(min_length=1)
+
+
+class SiglipSettings(SettingsModel):
+    """The grids of SigLIP models, and their conditions."""
+
+    grids: list[str]
+    without: str
+    """Condition without the balancing."""
+    with_: str = Field(alias="with")
+    """Condition with it."""
+
+
+class M4FindingsSettings(SettingsModel):
+    """The grids that the findings of CLIP the Bias compare."""
+
+    clip: list[str]
+    """Grids of CLIP models."""
+    siglip: SiglipSettings
+
+
+class KnownAnswersSettings(SettingsModel):
+    """The grids that are trained on biased and on unbiased synthetic data."""
+
+    biased: list[str]
+    control: list[str]
+    confidence: Share | None = None
+    """Of all answers together."""
+
+
+class EvaluationSettings(SettingsModel):
+    """A table of group fairness."""
+
+    evaluation: str | list[str] | None = None
+    """Ids of evaluations, one for each model; the only one of the kind unless given."""
+    title: str | None = None
+    """The title of the page."""
+
+
+class MmdSettings(EvaluationSettings):
+    """A table of group fairness on two splits."""
+
+    validation: str | None = None
+    """Id of the evaluation on the validation split."""
+
+
+class SwitchesSettings(EvaluationSettings):
+    """Methods that differ from one in one switch."""
+
+    base: str
+    """Id of that method."""
+
+
+class EpochsSettings(SettingsModel):
+    """A table of what is tracked at each epoch."""
+
+    split: str | None = None
+    """The split that is tracked; test unless given."""
+    distances: list[str] | None = None
+    """Metrics of distances."""
+
+
+class FairclipFindingsSettings(EvaluationSettings):
+    """The methods that the findings of the reproduction compare."""
+
+    roles: dict[str, Any]
+    """Role: id of a method; `baselines` and `selection`: mappings (src/clipfair/tables/fairclip/roles.py)."""
+    split: str | None = None
+    """The split that is tracked; test unless given."""
+
+
+TABLE_SETTINGS: dict[str, type[SettingsModel]] = {
+    "m4.data_size": MetricSettings,
+    "m4.learning_dynamics": DynamicsSettings,
+    "m4.quality": MetricsSettings,
+    "m4.human_share": HumanShareSettings,
+    "m4.quality_tests": ClaimsSettings,
+    "m4.findings": M4FindingsSettings,
+    "m4.known_answers": KnownAnswersSettings,
+    "fairclip.zero_shot": EvaluationSettings,
+    "fairclip.distances": EvaluationSettings,
+    "fairclip.original_table3": EvaluationSettings,
+    "fairclip.linear_probe": EvaluationSettings,
+    "fairclip.mmd": MmdSettings,
+    "fairclip.lambda_sweep": EvaluationSettings,
+    "fairclip.fairface": EvaluationSettings,
+    "fairclip.switches": SwitchesSettings,
+    "fairclip.distance_vs_metrics": EpochsSettings,
+    "fairclip.findings": FairclipFindingsSettings,
+}
