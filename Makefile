@@ -2,7 +2,7 @@
 # make results     run the default study
 # make test        run all tests but those on SLURM
 # make test-slurm  run the tests on a SLURM of one node, which is installed if it is missing (Debian, as root)
-# make data        fetch the study's data and make its conditions: needed before pulled results are extended
+# make data        make the study's data, conditions and initial weights: needed before pulled results are extended
 # make record      run the study, record its results with DVC and push them; git commit is left to you
 # make report      write report.html about the existing results
 # make lint        check style, structure of the code, links and lines of the configuration
@@ -39,9 +39,9 @@ test-slurm: setup
 	@tests/slurm/cluster start
 	@eval "$$(tests/slurm/cluster env)" && python -m pytest tests/slurm; status=$$?; tests/slurm/cluster stop; exit $$status
 
-# Data that were not pulled have to be made first: as new files they would make all results look outdated.
+# Files that were not pulled have to be made first: as new files they would make all results look outdated.
 data: setup
-	@$(WORKFLOW) --until prepare_dataset make_condition fetch_weights
+	@$(WORKFLOW) -- data
 
 # dvc.yaml names results/evaluate, which a study without models does not make.
 record: results

@@ -20,8 +20,10 @@ from clipfair.plan.configuration_files import check_files, configuration_files
 from clipfair.plan.configuration_files import merge, read_configuration
 from clipfair.plan.loading import load_plan
 from clipfair.plan.missing import check_data, report_failed_downloads, stop_for
+from clipfair.plan.targets import asked_tables
 from clipfair.core.provenance import prepend_pythonpath
 from clipfair.plan.snakemake.mark_outdated import mark_outdated
+from clipfair.plan.snakemake.planned_downloads import planned_downloads
 from clipfair.plan.snakemake.crash_recovery import clear_after_crash, record_owner, remove_owner
 
 prepend_pythonpath()
@@ -40,9 +42,13 @@ configfile: ROOT / "config.yaml"
 
 with one_line_errors():
     below = read_configuration(configuration_files(ROOT))
-    PLAN, MISSING = check_data(load_plan(merge(below, config), CONFIGURATION))
-if MISSING:
-    print(f"clipfair: {MISSING}", file=sys.stderr)
+    whole = load_plan(merge(below, config), CONFIGURATION)
+    # Snakemake has no settings of a plan when it only checks its rules (--lint).
+    asked = asked_tables(whole, getattr(workflow.dag_settings, "targets", ()))
+    DATA = check_data(whole, asked)
+PLAN = DATA.plan
+if DATA.message and workflow.is_main_process:
+    print(f"clipfair: {DATA.message}", file=sys.stderr)
 
 
 wildcard_constraints:
@@ -77,12 +83,15 @@ include: "workflow/rules/report.smk"
 
 localrules:
     all,
+    m4,
+    fairclip,
+    data,
 
 
 # A dry run plans what cannot be started yet.
 onstart:
     with one_line_errors():
-        stop_for(MISSING)
+        stop_for(DATA.missing, planned_downloads(workflow.dag))
     record_owner()
 
 
@@ -100,3 +109,21 @@ onerror:
 rule all:
     input:
         get_study_targets(),
+
+
+# One paper of the study: snakemake --cores all --config study=paper -- fairclip
+rule m4:
+    input:
+        get_paper_targets("m4"),
+
+
+rule fairclip:
+    input:
+        get_paper_targets("fairclip"),
+
+
+# What new runs need besides recorded results (docs/dvc.md), in a run of its own: Snakemake repeats everything that
+# is made from a file that the same run makes.
+rule data:
+    input:
+        get_data_targets(),

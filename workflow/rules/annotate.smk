@@ -11,6 +11,7 @@
 rule fit_encoder:
     input:
         raw=ancient(get_raw),
+        contents=get_raw_contents,
     output:
         f"{paths.ANNOTATIONS}/encoder.npz",
     log:
@@ -32,6 +33,7 @@ rule fit_encoder:
 rule fit_annotator:
     input:
         raw=ancient(get_raw),
+        contents=get_raw_contents,
         encoder=get_encoder,
         vocabularies=get_vocabularies,
     output:
@@ -57,6 +59,7 @@ rule fit_annotator:
 rule annotate_shard:
     input:
         raw=ancient(get_raw),
+        contents=get_raw_contents,
         encoder=get_encoder,
         annotator=f"{paths.ANNOTATIONS}/annotator.npz",
         vocabularies=get_vocabularies,
@@ -105,6 +108,7 @@ rule annotate_captions:
 rule rewrite_shard:
     input:
         raw=ancient(get_raw),
+        contents=get_raw_contents,
         replacements=get_replacements,
     output:
         f"{paths.ANNOTATIONS}/neutral~{{shard}}.parquet",
@@ -127,6 +131,7 @@ rule rewrite_shard:
 rule measure_annotation:
     input:
         raw=ancient(get_raw),
+        contents=get_raw_contents,
         annotations=get_annotation_files,
     output:
         f"{paths.ANNOTATIONS}/quality.json",

@@ -1,6 +1,7 @@
 # Data: from the internet or a mirror folder to checked tables.
 # in:    resources/datasets.yaml
 # out:   data/raw/<dataset>/<version>/        the files as published, checked; manifest.json
+#        data/contents/<dataset>/<version>.json   the sha256 of these files
 #        data/prepared/<dataset>/<version>/   table.parquet, checked; spec.json
 # steps: fetch_dataset, or generate_dataset for synthetic data -> prepare_dataset
 
@@ -11,7 +12,8 @@ localrules:
 
 rule fetch_dataset:
     output:
-        directory(paths.RAW),
+        raw=directory(paths.RAW),
+        contents=paths.CONTENTS,
     log:
         "logs/fetch_dataset/{dataset}-{version}.log",
     benchmark:
@@ -29,7 +31,8 @@ rule fetch_dataset:
 
 rule generate_dataset:
     output:
-        directory(paths.RAW),
+        raw=directory(paths.RAW),
+        contents=paths.CONTENTS,
     log:
         "logs/generate_dataset/{dataset}-{version}.log",
     benchmark:
@@ -48,10 +51,11 @@ rule generate_dataset:
         "../scripts/generate_dataset.py"
 
 
-# ancient: the version is in the path, so a newer time stamp means no new content.
+# ancient: the time stamp of a folder says nothing; its content is in `contents`, in every rule that reads raw data.
 rule prepare_dataset:
     input:
         raw=ancient(paths.RAW),
+        contents=paths.CONTENTS,
     output:
         table=f"{paths.PREPARED}/table.parquet",
         spec=f"{paths.PREPARED}/spec.json",

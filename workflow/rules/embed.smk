@@ -18,6 +18,7 @@ rule embed_split:
         snapshots=ancient(get_embedded_snapshots),
         tables=get_evaluated_tables,
         raw=ancient(get_evaluated_raw),
+        contents=get_evaluated_raw_contents,
     output:
         folder=directory(paths.EMBED),
         spec=f"{paths.EMBED}{paths.FOLDER_SPEC}",

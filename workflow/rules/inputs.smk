@@ -5,13 +5,15 @@ from clipfair.core.paths import Run
 from clipfair.data.prepare import find_loader
 from clipfair.plan.data_jobs import annotation_job, condition_job
 from clipfair.plan.data_jobs import fetched_datasets, generated_settings, loader_settings
+from clipfair.plan.data_targets import data_targets
 from clipfair.plan.evaluation_jobs import evaluation_job, probe_job
 from clipfair.plan.own_code import job_code
 from clipfair.plan.search_jobs import search_job
 from clipfair.plan.snakemake.resources import SIGNAL_BEFORE_TIMEOUT, gpu_site, per_attempt
 from clipfair.plan.table_jobs import table_job, tables_reading
 from clipfair.plan.tabular_jobs import tabular_job
-from clipfair.plan.targets import PAPERS, compared_tables, study_targets, table5_parts
+from clipfair.plan.targets import PAPERS, compared_tables, paper_targets
+from clipfair.plan.targets import study_targets, table5_parts
 from clipfair.plan.training_jobs import fetched_models, fetched_vocabularies
 from clipfair.plan.training_jobs import tower_weights, training_job
 
@@ -101,6 +103,10 @@ def get_raw(wildcards):
     return PLAN.raw_of(wildcards.dataset)
 
 
+def get_raw_contents(wildcards):
+    return paths.contents_of(get_raw(wildcards))
+
+
 def get_vocabularies(wildcards):
     return [str(ROOT / file) for file in annotation_job(PLAN, wildcards.dataset).vocabularies]
 
@@ -158,6 +164,10 @@ def get_train_settings(wildcards):
 
 def get_train_raw(wildcards):
     return training_job(PLAN, get_run(wildcards)).raw
+
+
+def get_train_raw_contents(wildcards):
+    return paths.contents_of(get_train_raw(wildcards))
 
 
 def get_train_table(wildcards):
@@ -269,6 +279,10 @@ def get_evaluated_raw(wildcards):
     return evaluation_job(PLAN, get_run(wildcards)).raw
 
 
+def get_evaluated_raw_contents(wildcards):
+    return [paths.contents_of(raw) for raw in get_evaluated_raw(wildcards)]
+
+
 def get_probes(wildcards):
     return probe_job(PLAN, get_run(wildcards)).evaluations
 
@@ -279,6 +293,10 @@ def get_probed_table(wildcards):
 
 def get_probed_raw(wildcards):
     return probe_job(PLAN, get_run(wildcards)).raw[0]
+
+
+def get_probed_raw_contents(wildcards):
+    return paths.contents_of(get_probed_raw(wildcards))
 
 
 def get_probed_models(wildcards):
@@ -310,6 +328,10 @@ def get_search_table(wildcards):
 
 def get_search_raw(wildcards):
     return search_job(PLAN, wildcards.search).training.raw
+
+
+def get_search_raw_contents(wildcards):
+    return paths.contents_of(get_search_raw(wildcards))
 
 
 def get_search_weights(wildcards):
@@ -434,6 +456,14 @@ def get_table5_parts():
 
 def get_study_targets():
     return study_targets(PLAN)
+
+
+def get_data_targets():
+    return data_targets(PLAN)
+
+
+def get_paper_targets(paper):
+    return paper_targets(PLAN, paper)
 
 
 # --- Report ---

@@ -16,6 +16,7 @@ rule fit_probe:
         models=get_probed_files,
         table=get_probed_table,
         raw=ancient(get_probed_raw),
+        contents=get_probed_raw_contents,
     output:
         folder=directory(paths.PROBE),
         spec=f"{paths.PROBE}{paths.FOLDER_SPEC}",

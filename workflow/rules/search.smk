@@ -13,6 +13,7 @@ rule search_settings:
     input:
         table=get_search_table,
         raw=ancient(get_search_raw),
+        contents=get_search_raw_contents,
         weights=get_search_weights,
     output:
         part=paths.SEARCH_PART,

@@ -60,10 +60,10 @@ rule fetch_vocabulary:
         "../scripts/fetch_vocabulary.py"
 
 
-# ancient: the path of raw data contains the version, so a newer time stamp alone means no change.
 rule train_model:
     input:
         raw=ancient(get_train_raw),
+        contents=get_train_raw_contents,
         table=get_train_table,
         keep=get_keep_lists,
         weights=get_start_weights,

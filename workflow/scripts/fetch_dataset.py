@@ -3,7 +3,7 @@
 from clipfair.core import paths
 from clipfair.core.catalogue import load_catalogue
 from clipfair.core.errors import job_log
-from clipfair.data.fetch import fetch_dataset, mirror_folder
+from clipfair.data.fetch import fetch_dataset, mirror_folder, write_contents
 
 with job_log(snakemake.log[0]):
     fetch_dataset(
@@ -11,5 +11,6 @@ with job_log(snakemake.log[0]):
         mirror=mirror_folder(snakemake.config["mirror"]),
         subset=snakemake.params.subset,
         partial_dir=paths.PARTIAL,
-        out_dir=snakemake.output[0],
+        out_dir=snakemake.output.raw,
     )
+    write_contents(snakemake.output.raw, snakemake.output.contents)

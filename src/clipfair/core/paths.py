@@ -64,6 +64,7 @@ class Run:
 _KEY = Run(**{level: f"{{{level}}}" for level in RUN_LEVELS})
 
 RAW = "data/raw/{dataset}/{version}"
+CONTENTS = "data/contents/{dataset}/{version}.json"  # the sha256 of the files in RAW
 PARTIAL = "data/partial"
 PREPARED = "data/prepared/{dataset}/{version}"
 PREPARED_TABLE = f"{PREPARED}/table.parquet"
@@ -112,6 +113,16 @@ PAGES = "results/tables/{study}/pages"
 MODEL_CARD = f"results/tables/{{study}}/cards/{_KEY.batch}"
 COMPARED = "results/tables/{study}/compared"
 METRICS = "results/metrics.json"
+
+
+def contents_of(raw: str) -> str:
+    """Return the file with the sha256 of the files in ``raw``, a folder of the form :data:`RAW`.
+
+    Jobs that read the folder depend on it: Snakemake compares folders by their time stamps alone, and does
+    not run a job again, nor for another reason, if all that it needs from a job in the plan is ``ancient``.
+    """
+    *_, dataset, version = raw.split("/")
+    return CONTENTS.format(dataset=dataset, version=version)
 
 
 def table_pattern(tables: Iterable[str]) -> str:

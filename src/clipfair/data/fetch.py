@@ -20,7 +20,7 @@ from urllib3.util import Retry
 
 from clipfair.core.catalogue import Archive, Dataset, File, Layout
 from clipfair.core.errors import UserError, progress
-from clipfair.core.io import atomic_folder, sha256_of, write_json
+from clipfair.core.io import atomic_folder, read_json, sha256_of, write_json
 from clipfair.data.instructions import missing_line
 from clipfair.data.unpack import unpack
 
@@ -97,6 +97,12 @@ def fetch_dataset(
                 "files": files,
             },
         )
+
+
+def write_contents(raw: str, path: str) -> None:
+    """Write the sha256 of every fetched file in ``raw``, wherever it came from; by name."""
+    files = read_json(Path(raw, MANIFEST))["files"]
+    write_json(path, {name: file["sha256"] for name, file in files.items()})
 
 
 def mirror_folder(configured: str) -> str | None:

@@ -25,9 +25,7 @@ def missing_line(dataset: Dataset, *, mirror: str | None = None, reason: str | N
     return "; ".join(filter(None, parts))
 
 
-def missing_block(
-    dataset: Dataset, tables: Sequence[str], *, mirror: str | None, lacking: Sequence[str] = ()
-) -> str:
+def missing_block(dataset: Dataset, *, mirror: str | None, lacking: Sequence[str] = ()) -> str:
     """Return the instructions as a paragraph, one fact a line.
 
     ``lacking`` names the files that the dataset's mirror folder lacks.
@@ -38,7 +36,6 @@ def missing_block(
         "put": _place(dataset, mirror) if _forms(dataset) else "",
         "lacks": f"{_and(lacking)} ({mirror}/{dataset.id} is there)" if lacking else "",
         "check": _checks(dataset) if _forms(dataset) else "",
-        "for": ", ".join(tables),
     }
     lines = [f"  {name + ':':7}{fact}" for name, fact in facts.items() if fact]
     return "\n".join([_title(dataset), *lines])

@@ -1,7 +1,8 @@
 """Data that a study needs and only a person can get: found before any job, reported in one message."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from clipfair.core.catalogue import Dataset
@@ -9,15 +10,35 @@ from clipfair.core.errors import UserError
 from clipfair.data.fetch import MANIFEST, in_mirror, lacking_in_mirror, mirror_folder
 from clipfair.data.instructions import NAME_THE_MIRROR, missing_block
 from clipfair.data.prepare import find_loader
-from clipfair.plan.data_needed import datasets_needed, without
+from clipfair.plan.data_needed import datasets_needed, datasets_of, without
 from clipfair.plan.study_plan import StudyPlan
 
 
-def check_data(plan: StudyPlan) -> tuple[StudyPlan, str]:
-    """The study as far as its data are there, and :func:`missing_message` if it must not start without more.
+@dataclass(frozen=True)
+class DataCheck:
+    """A study and its missing data.
 
-    The message is empty if nothing is missing, or if what is missing is left out. A plan (a dry run) can be
-    made with data missing, so it is up to the caller to stop.
+    Attributes
+    ----------
+    plan : the study, less what is left out.
+    missing : the missing datasets; empty if they are left out.
+    message : printed before the plan; empty if nothing is missing.
+    """
+
+    plan: StudyPlan
+    missing: Collection[str]
+    message: str
+
+
+def check_data(plan: StudyPlan, tables: Collection[str]) -> DataCheck:
+    """Find the missing data of a study; leave out what needs them if ``missing_data`` says so.
+
+    A dry run can be made with data missing, so it is up to the caller to stop (:func:`stop_for`).
+
+    Parameters
+    ----------
+    tables
+        The tables that are built. Without ``leave_out``, the message is about these alone.
 
     Raises
     ------
@@ -30,10 +51,16 @@ def check_data(plan: StudyPlan) -> tuple[StudyPlan, str]:
     raw_dirs = {name: plan.raw_of(name) for name in needed}
     missing = missing_datasets(plan.datasets, needed, raw_dirs=raw_dirs, mirror=mirror)
     if not missing:
-        return plan, ""
+        return DataCheck(plan, (), "")
     if plan.configuration.missing_data == "leave_out":
-        return without(plan, missing), ""
-    return plan, missing_message(plan.datasets, missing, mirror=mirror)
+        rest = without(plan, missing)
+        return DataCheck(rest, (), left_out_message(plan, rest, missing))
+    lacking = _lacking(plan, tables, missing)
+    asked = [name for name in missing if any(name in names for names in lacking.values())]
+    if not asked:
+        return DataCheck(plan, tuple(missing), "")
+    message = missing_message(plan.datasets, asked, lacking, mirror=mirror, study=plan.study)
+    return DataCheck(plan, tuple(missing), message)
 
 
 def report_failed_downloads(plan: StudyPlan) -> None:
@@ -45,10 +72,26 @@ def report_failed_downloads(plan: StudyPlan) -> None:
                 print(line, file=sys.stderr)
 
 
-def stop_for(message: str) -> None:
-    """Raise :class:`UserError` if data are missing; the message itself was printed before the plan."""
-    if message:
-        raise UserError("nothing was started: data are missing, as the message before the plan says")
+def stop_for(missing: Collection[str], downloads: Collection[str]) -> None:
+    """Stop before any job if data are missing.
+
+    Parameters
+    ----------
+    missing
+        The missing datasets of the study.
+    downloads
+        The datasets that the planned jobs fetch.
+
+    Raises
+    ------
+    UserError
+        If a dataset in ``downloads`` is missing.
+    """
+    stopping = [name for name in missing if name in downloads]
+    if stopping:
+        raise UserError(
+            f"nothing was started: {', '.join(stopping)} missing, as the message before the plan says"
+        )
 
 
 def missing_datasets(
@@ -78,26 +121,69 @@ def missing_datasets(
 
 
 def missing_message(
-    datasets: Mapping[str, Dataset], missing: Mapping[str, Sequence[str]], *, mirror: str | None
+    datasets: Mapping[str, Dataset],
+    missing: Sequence[str],
+    lacking: Mapping[str, Sequence[str]],
+    *,
+    mirror: str | None,
+    study: str,
 ) -> str:
-    """One message, with a paragraph for each dataset: what needs it, how to get it, how it will be checked.
+    """Return one message with a paragraph for each missing dataset, and the tables that need them.
 
     Parameters
     ----------
     missing
-        As :func:`missing_datasets` gives it; not empty.
+        Ids of datasets; not empty.
+    lacking
+        Each table that cannot be built -> the datasets that it lacks.
     """
     paragraphs = [
-        missing_block(
-            datasets[name], tables, mirror=mirror, lacking=lacking_in_mirror(datasets[name], mirror=mirror)
-        )
-        for name, tables in missing.items()
+        missing_block(datasets[name], mirror=mirror, lacking=lacking_in_mirror(datasets[name], mirror=mirror))
+        for name in missing
     ]
     place = f"the mirror folder is {mirror}" if mirror else NAME_THE_MIRROR
     return "\n\n".join(
         [
             f"missing are {len(missing)} of the datasets of this study, which only a person can get:",
             *paragraphs,
-            f"{place}; or build all that can be built without them: --config missing_data=leave_out",
+            "needed for:\n" + _listed(lacking),
+            f"{place}; or build all that can be built without them: "
+            f"--config study={study} missing_data=leave_out",
         ]
     )
+
+
+def left_out_message(plan: StudyPlan, rest: StudyPlan, missing: Collection[str]) -> str:
+    """Return the tables that are left out, and those that are built in part, each with the missing datasets.
+
+    Parameters
+    ----------
+    plan, rest
+        The whole study, and what is left of it.
+    """
+    lacking = _lacking(plan, plan.tables, missing)
+    out = {table: names for table, names in lacking.items() if table not in rest.tables}
+    in_part = {table: names for table, names in lacking.items() if table in rest.tables}
+    parts = ["missing_data=leave_out leaves out, because data are missing:\n" + _listed(out)] if out else []
+    if in_part:
+        parts.append("missing_data=leave_out builds without some of their datasets:\n" + _listed(in_part))
+    return "\n".join(parts)
+
+
+def _lacking(
+    plan: StudyPlan, tables: Collection[str], missing: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Each of ``tables`` that needs missing datasets -> these datasets, in the order of ``missing``."""
+    found = {}
+    for table in tables:
+        needed = datasets_of(plan, table)
+        found[table] = tuple(name for name in missing if name in needed)
+    return {table: names for table, names in found.items() if names}
+
+
+def _listed(lacking: Mapping[str, Sequence[str]]) -> str:
+    """One line for all tables that lack the same datasets."""
+    tables: dict[tuple[str, ...], list[str]] = {}
+    for table, names in lacking.items():
+        tables.setdefault(tuple(names), []).append(table)
+    return "\n".join(f"  {', '.join(names)}: {', '.join(found)}" for names, found in tables.items())

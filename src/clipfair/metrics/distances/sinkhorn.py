@@ -8,6 +8,8 @@ The arguments of the distance, also of :mod:`clipfair.metrics.distances.geomloss
 - ``diameter``: the temperature at the start is diameter^p; None for the range of each group and the
   population together, as geomloss takes it.
 
+Both are NaN for a group whose scores, or those of the population, are not finite.
+
 Ours exists for two reasons. It solves the problems of all groups in one stack, which is what training needs:
 with batches of 32 scores the number of calls decides the time. And its gradient is right in 32 bits: where
 costs are many orders of magnitude above blur^p, geomloss's gradient counts a pair as often as there are
@@ -83,12 +85,12 @@ def _diameters(population: Tensor, groups: Sequence[Tensor]) -> list[float]:
 def _schedule(like: Tensor, p: int, diameters: Sequence[float], blur: float, scaling: float) -> Schedule:
     """The temperatures of every group, from its diameter^p down to blur^p by the factor scaling^p.
 
-    Groups with a shorter schedule wait at their first temperature. Tensors are on the device and of the dtype
-    of ``like``.
+    Groups with a shorter schedule wait at their first temperature. A diameter that is not finite has the
+    shortest schedule, because every cost is then NaN. Tensors are on the device and of the dtype of ``like``.
     """
     single = []
     for diameter in diameters:
-        first = max(diameter, blur)
+        first = max(diameter, blur) if math.isfinite(diameter) else blur
         inner = np.arange(p * math.log(first), p * math.log(blur), p * math.log(scaling))
         single.append(np.concatenate([[first**p], np.exp(inner), [blur**p]]))
     length = max(map(len, single))

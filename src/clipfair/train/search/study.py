@@ -8,6 +8,7 @@ jobs the choice depends on which of their trials have finished.
 """
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 import optuna
 import pandas as pd
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
 from clipfair.core.errors import UserError, progress
@@ -104,6 +105,8 @@ def check_space(space: Mapping[str, Mapping], *, where: str) -> None:
 def open_study(storage: str | Path, study_name: str) -> optuna.Study:
     """Open a study in a journal; create both if they do not exist.
 
+    An incomplete last record, left by a job that was killed while writing, is removed.
+
     Raises
     ------
     UserError
@@ -111,6 +114,7 @@ def open_study(storage: str | Path, study_name: str) -> optuna.Study:
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     Path(storage).parent.mkdir(parents=True, exist_ok=True)
+    _remove_incomplete_record(Path(storage))
     try:
         backend = JournalStorage(JournalFileBackend(str(storage)))
         return optuna.create_study(
@@ -121,6 +125,24 @@ def open_study(storage: str | Path, study_name: str) -> optuna.Study:
         raise UserError(
             f"{storage}: not a journal of Optuna ({reason}); delete it to start the search again"
         ) from None
+
+
+def _remove_incomplete_record(journal: Path) -> None:
+    """Truncate the journal after its last complete record: Optuna would append to an incomplete one.
+
+    Optuna's own lock keeps out other jobs, whose unfinished writes would look the same.
+    """
+    if not journal.is_file():
+        return
+    lock = JournalFileSymlinkLock(str(journal))
+    lock.acquire()
+    try:
+        content = journal.read_bytes()
+        end = content.rfind(b"\n") + 1
+        if content[end:].startswith(b"{"):
+            os.truncate(journal, end)
+    finally:
+        lock.release()
 
 
 def read_trials(storage: str | Path, study_name: str) -> pd.DataFrame:
