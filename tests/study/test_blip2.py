@@ -96,5 +96,5 @@ def test_the_published_weights_are_completed_with_the_tower_and_trained_but_for_
 
 
 def test_the_probe_of_blip2_is_the_one_that_reads_its_queries(built):
-    [spec] = built.glob("results/probe/paper/**/method~blip2-ft/**/lam~0.spec.json")
+    [spec] = built.glob("results/evaluate/paper/augmented/**/method~blip2-ft/**/lam~0.spec.json")
     assert '"feature": "pre-logits"' in spec.read_text()

@@ -415,6 +415,10 @@ def get_data_table_inputs(wildcards):
     return get_table(wildcards).inputs
 
 
+def get_data_table_raw(wildcards):
+    return get_table(wildcards).raw
+
+
 def get_data_table_arguments(wildcards):
     return get_table(wildcards).arguments
 

@@ -4,6 +4,7 @@
 # out:   results/search/<study>/<search>/
 #          journal.log            Optuna's trials, shared by all parts
 #          part~<k>.json          written when a part has finished, with the study's name
+#        results/tables/<study>/searches/<search>/
 #          trials.csv, best.json  every trial; the best trial and the number without a value
 #          spec.json              settings, digests of code and inputs, versions
 # steps: search_settings, gather_trials
@@ -44,9 +45,9 @@ rule gather_trials:
     input:
         parts=get_search_parts,
     output:
-        trials=f"{paths.SEARCH}/trials.csv",
-        best=f"{paths.SEARCH}/best.json",
-        spec=f"{paths.SEARCH}/spec.json",
+        trials=paths.SEARCH_TRIALS,
+        best=f"{paths.SEARCHED}/best.json",
+        spec=f"{paths.SEARCHED}/spec.json",
     log:
         "logs/gather_trials/{study}/{search}.log",
     benchmark:

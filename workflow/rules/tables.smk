@@ -1,6 +1,6 @@
 # Tables and figures: pure functions of the evaluation records, compared with the published numbers.
 # in:    results/tabular/<study>/.../metrics.json, results/evaluate/<study>/.../metrics.json,
-#        results/train/<study>/.../epochs.csv, resources/published/<paper>.csv
+#        results/tables/<study>/epochs/, resources/published/<paper>.csv
 # out:   results/tables/<study>/<paper>/<table>.csv .md .compare.csv .svg .png
 #          (the column `data`, the title and the mark above a figure say whether the data are synthetic;
 #          .compare.csv has only a header where the paper prints no numbers)
@@ -44,7 +44,8 @@ rule build_table:
 
 rule build_data_table:
     input:
-        get_data_table_inputs,
+        files=get_data_table_inputs,
+        raw=ancient(get_data_table_raw),
     output:
         csv=f"{paths.TABLE}.csv",
         markdown=f"{paths.TABLE}.md",

@@ -8,7 +8,7 @@
 #          snapshots/          <examples seen>.safetensors, if the recipe asks for them
 #          spec.json           settings, digests of data and code, versions, hardware
 #          log.csv             loss terms, learning rate, temperature, gradient norm, images/s
-#          epochs.csv          of a fine-tuning: the validation of each epoch
+#        results/tables/<study>/epochs/<run key>.csv   of a fine-tuning: the validation of each epoch
 #        results/tables/<study>/cards/<run key less its seed>/
 #          card.md, curves.png the model card and the training curves of all seeds
 #        data/weights/<model>.safetensors      published weights

@@ -90,18 +90,16 @@ MODEL = f"{TRAIN}/model.safetensors"
 MODEL_SPEC = f"{TRAIN}/spec.json"
 TRAIN_LOG = f"{TRAIN}/log.csv"
 SNAPSHOTS = f"{TRAIN}/snapshots"
-EPOCHS = f"{TRAIN}/epochs.csv"
 SCRATCH = f"{{study}}/{_KEY.key}"  # in the folder of the setting scratch
 CHECKPOINTS = "checkpoints"  # in SCRATCH
 FAILURE = f"{CHECKPOINTS}/failure-{{rank}}.json"  # in SCRATCH: why a training diverged, from each process
 # One job embeds or evaluates all seeds of a batch; each seed has a folder in it.
 EMBED = f"results/embed/{{study}}/{_KEY.batch}"
 EVALUATE = f"results/evaluate/{{study}}/{_KEY.batch}"
-PROBE = f"results/probe/{{study}}/{_KEY.batch}"
+PROBE = f"results/evaluate/{{study}}/augmented/{_KEY.batch}"
 SEARCH = "results/search/{study}/{search}"
 SEARCH_PART = f"{SEARCH}/part~{{part}}.json"
 SEARCH_JOURNAL = f"{SEARCH}/journal.log"
-SEARCH_TRIALS = f"{SEARCH}/trials.csv"
 SEARCH_SCRATCH = "{study}/search~{search}/part~{part}"  # in the folder of the setting scratch
 # The suffix of a folder's spec, which holds the sha256 of its content: jobs that read the folder depend on
 # it.
@@ -111,6 +109,10 @@ TABLE = "results/tables/{study}/{paper}/{table}"
 TABLE5 = "results/table5.csv"
 PAGES = "results/tables/{study}/pages"
 MODEL_CARD = f"results/tables/{{study}}/cards/{_KEY.batch}"
+# Tables are made from these. They are small and recorded with the tables, unlike the models and journals.
+EPOCHS = f"results/tables/{{study}}/epochs/{_KEY.key}.csv"
+SEARCHED = "results/tables/{study}/searches/{search}"
+SEARCH_TRIALS = f"{SEARCHED}/trials.csv"
 COMPARED = "results/tables/{study}/compared"
 METRICS = "results/metrics.json"
 

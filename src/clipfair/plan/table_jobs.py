@@ -27,9 +27,10 @@ class TableJob:
     builder, figure : its module, and the one that draws it (empty: not drawn).
     settings : what the builder of a table of runs takes.
     records : the records of runs that it is made from: files of mitigations, folders of evaluations.
-    epochs : key of a run -> its epochs.csv, if the table needs them.
+    epochs : key of a run -> the file of its epochs, if the table needs them.
     arguments : the files that a table about data or searches is made from, by the builder's parameters.
-    inputs : the same as a list of what must be made first; of shards that is the folder they lie in.
+    inputs : the same as a list of what must be made first; of shards, the sha256 of the raw data.
+    raw : the folders of raw data that it reads.
     published : the file of the published table that it is compared with, relative to the repository, if any.
     data : the kind of its data, ``synthetic``, ``real`` or both; ``, partial`` if one is a subset.
     notes : what a reader must know about its data, one sentence each.
@@ -42,6 +43,7 @@ class TableJob:
     epochs: Mapping[str, str]
     arguments: Mapping[str, object]
     inputs: list[str]
+    raw: list[str]
     published: list[str]
     data: str
     notes: list[str]
@@ -86,6 +88,7 @@ def table_job(plan: StudyPlan, name: str) -> TableJob:
         epochs=_epochs(plan, table),
         arguments=arguments,
         inputs=_inputs(arguments),
+        raw=_raw(arguments),
         published=[published_file(table.published)] if table.published else [],
         data=data_kind(plan, name),
         notes=data_notes(plan, name),
@@ -291,12 +294,18 @@ def _inputs(arguments: Mapping[str, object]) -> list[str]:
     files: list[str] = []
     for name, value in arguments.items():
         if name == "shards":
-            files.insert(0, value[0].partition(f"/{paths.SHARDS}/")[0])
+            files += map(paths.contents_of, _raw(arguments))
         elif isinstance(value, str):
             files.append(value)
         else:
             files += value.values() if isinstance(value, Mapping) else value
     return files
+
+
+def _raw(arguments: Mapping[str, object]) -> list[str]:
+    """The folder of the shards, if there are some."""
+    shards = arguments.get("shards", [])[:1]
+    return [shard.partition(f"/{paths.SHARDS}/")[0] for shard in shards]
 
 
 # --- what a table says of its data ---

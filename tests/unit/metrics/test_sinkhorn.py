@@ -92,3 +92,22 @@ def test_as_released_is_far_from_converged_on_scores_of_their_range():
 def test_sinkhorn_of_equal_scores_is_zero():
     same = torch.full((4,), 3.0, dtype=torch.float64)
     assert group_distances(SINKHORN, same, [same[:2]]).item() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["sinkhorn", "geomloss"])
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("size", [20, 200])
+def test_scores_that_are_not_finite_have_no_distance(kind, bad, size):
+    population, group = scores(size, 12)
+    population[3] = bad
+    entry = {**SINKHORN, "kind": kind}
+    assert group_distances(entry, population, [group, group[:5]]).isnan().all()
+
+
+def test_equal_scores_have_distance_zero_and_no_schedule_of_geomloss():
+    population = torch.full((20,), 0.3, requires_grad=True)
+    groups = [population[:5], population[5:]]
+    assert group_distances(SINKHORN, population, groups).tolist() == pytest.approx([0, 0], abs=1e-7)
+    assert group_distances({**SINKHORN, "kind": "geomloss"}, population, groups).isnan().all()
+    fixed = {**SINKHORN, "kind": "geomloss", "diameter": 1.0}
+    assert group_distances(fixed, population, groups).tolist() == pytest.approx([0, 0], abs=1e-7)

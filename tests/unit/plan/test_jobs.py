@@ -2,6 +2,7 @@
 
 import pytest
 
+from clipfair.core import paths
 from clipfair.core.errors import UserError
 from clipfair.core.paths import Run
 from clipfair.plan.data_jobs import annotation_job, condition_job, loader_settings, shard_paths
@@ -81,7 +82,8 @@ def test_probes_on_augmented_images_have_a_job_of_their_own(plan_of):
     batch = Run("harvard-fairvlmed", "none", "openai-l14", "clip-ft")
     assert list(evaluation_job(plan, batch).evaluations) == ["fairvlmed-test"]
     assert list(probe_job(plan, batch).evaluations) == ["fairvlmed-probe"]
-    assert [folder.split("/")[1] for folder in record_folders(plan, batch)] == ["evaluate", "probe"]
+    folders = [plan.path_of(template, batch) for template in (paths.EVALUATE, paths.PROBE)]
+    assert record_folders(plan, batch) == folders
 
 
 def test_a_zero_shot_method_evaluates_the_model_that_it_starts_from(plan_of):

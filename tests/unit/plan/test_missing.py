@@ -1,4 +1,4 @@
-"""What only a person can get is told at once, before any job."""
+"""Data that only a person can get are reported at once, before any job."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,14 @@ from clipfair.core.paths import ROOT
 from clipfair.data.fetch import MANIFEST, fetch_dataset
 from clipfair.plan.configuration_files import configuration_files, read_configuration
 from clipfair.plan.loading import load_plan
-from clipfair.plan.missing import check_data, missing_datasets, missing_message, report_failed_downloads
+from clipfair.plan.missing import (
+    check_data,
+    missing_datasets,
+    missing_message,
+    report_failed_downloads,
+    stop_for,
+)
+from clipfair.plan.targets import tables_of
 
 NEEDED = {
     "webli": ["m4/table1"],
@@ -42,16 +49,20 @@ def test_what_was_fetched_or_lies_in_the_mirror_is_not_missing(find, tmp_path):
     assert list(find(str(tmp_path / "mirror"))) == ["webli", "harvard-fairvlmed"]
 
 
-def test_one_message_names_every_set_and_its_tables(catalogue, find):
+def test_one_message_names_every_dataset_and_each_table_once(catalogue, find):
     missing = find()
-    first, *told, last = missing_message(catalogue, missing, mirror=None).split("\n\n")
+    both = ["webli", "imagenet"]
+    lacking = {"m4/table2": both, "m4/figure6": both, "m4/figure2": ["cc12m"]}
+    message = missing_message(catalogue, list(missing), lacking, mirror=None, study="paper")
+    first, *paragraphs, needed, last = message.split("\n\n")
     assert "missing are 4 of the datasets" in first
     assert "CLIPFAIR_MIRROR" in last
-    assert "missing_data=leave_out" in last
-    for paragraph, (name, tables) in zip(told, missing.items(), strict=True):
+    assert "--config study=paper missing_data=leave_out" in last
+    assert needed.splitlines()[1:] == ["  webli, imagenet: m4/table2, m4/figure6", "  cc12m: m4/figure2"]
+    assert message.count("m4/table2") == 1
+    for paragraph, name in zip(paragraphs, missing, strict=True):
         assert paragraph.startswith(f"{name} ({catalogue[name].title}")
         assert catalogue[name].how_to_get in paragraph
-        assert paragraph.endswith(f"\n  for:   {', '.join(tables)}")
 
 
 def test_a_folder_that_lacks_files_is_told_what_it_lacks(catalogue, find, tmp_path):
@@ -59,7 +70,7 @@ def test_a_folder_that_lacks_files_is_told_what_it_lacks(catalogue, find, tmp_pa
     folder.mkdir(parents=True)
     (folder / "ILSVRC2012_img_val.tar").touch()
     mirror = str(tmp_path / "mirror")
-    message = missing_message(catalogue, find(mirror), mirror=mirror)
+    message = missing_message(catalogue, list(find(mirror)), {}, mirror=mirror, study="paper")
     # Of the three layouts the nearest is that of the validation images alone.
     assert f"  lacks: ILSVRC2012_devkit_t12.tar.gz ({mirror}/imagenet is there)\n" in message
     assert message.count("lacks:") == 1
@@ -97,7 +108,36 @@ def test_a_dataset_without_loader_is_an_error_before_any_job(error_of):
     plan = load_plan(read_configuration(configuration_files(ROOT)), configuration_files(ROOT))
     adult = replace(plan.datasets["adult"], loader="no_such_module")
     changed = replace(plan, datasets={**plan.datasets, "adult": adult})
-    assert "dataset 'adult': no module clipfair.data.datasets.no_such_module" in error_of(check_data, changed)
+    assert "dataset 'adult': no module clipfair.data.datasets.no_such_module" in error_of(
+        check_data, changed, list(plan.tables)
+    )
+
+
+def test_only_data_that_planned_jobs_fetch_stop_them(error_of):
+    missing = ("imagenet", "harvard-fairvlmed")
+    stop_for(missing, {"adult"})
+    assert "nothing was started: imagenet missing" in error_of(stop_for, missing, {"adult", "imagenet"})
+
+
+def test_the_message_is_about_the_tables_that_are_asked_for(monkeypatch, tmp_path, plan_of):
+    monkeypatch.setenv("CLIPFAIR_MIRROR", str(tmp_path))
+    plan = plan_of("paper")
+    fairclip = check_data(plan, tables_of(plan, "fairclip"))
+    assert "missing are 2 of the datasets" in fairclip.message
+    assert "m4/" not in fairclip.message
+    assert set(fairclip.missing) > {"harvard-fairvlmed", "imagenet"}
+    assert check_data(plan, ["m4/table5"]).message == ""
+
+
+def test_what_is_left_out_is_reported_by_table(monkeypatch, tmp_path, plan_of):
+    monkeypatch.setenv("CLIPFAIR_MIRROR", str(tmp_path))
+    plan = plan_of("paper", {"missing_data": "leave_out"})
+    check = check_data(plan, list(plan.tables))
+    assert check.missing == ()
+    left_out, in_part = check.message.split("missing_data=leave_out builds without some of their datasets:")
+    for table in plan.tables:
+        assert left_out.replace("\n", ",").count(f" {table},") == (table not in check.plan.tables)
+    assert in_part.strip() == "imagenet: m4/table7-web"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from clipfair.core import paths
 from clipfair.core.errors import UserError
 from clipfair.plan.data_needed import datasets_needed, datasets_of, without
 from clipfair.plan.table_jobs import table_job, tables_reading
@@ -65,7 +66,8 @@ def test_a_table_of_data_names_its_files(plan_of):
     job = table_job(plan_of(), "m4/table4")
     assert len(job.arguments["shards"]) == len(job.arguments["annotations"]) == 6
     # Shards lie in a folder that is made as a whole.
-    assert job.inputs[0].startswith("data/raw/embedded-web/")
+    assert [folder.startswith("data/raw/embedded-web/") for folder in job.raw] == [True]
+    assert job.inputs.count(paths.contents_of(job.raw[0])) == 1
     assert not any(file.endswith(".tar") for file in job.inputs)
     assert len(table_job(plan_of(), "m4/conditions").arguments["audits"]) == 9
 

@@ -239,6 +239,17 @@ def test_a_subsample_trains_on_a_part(finetune):
     assert read_json(out["spec"])["data"]["splits"]["train"] == 35
 
 
+@pytest.mark.parametrize("kind", ["sinkhorn", "geomloss"])
+def test_a_distance_that_is_not_finite_stops_the_training(finetune, tmp_path, kind):
+    """After the first step at this learning rate no score is finite, and the scores have no range."""
+    distance = {"kind": kind, "p": 2, "blur": 1e-4, "scaling": 0.9, "diameter": None}
+    switches = {"variant": "fairclip-corrected", "distance": distance}
+    with pytest.raises(UserError, match=r"step \d+: not a finite number"):
+        finetune("run", switches, attr="race", lam="0.1", recipe={"learning_rate": 1e38})
+    # A search recognises a trial without a value by this file.
+    assert read_json(tmp_path / "run/scratch/checkpoints/failure-0.json")["step"] > 1
+
+
 def test_a_model_that_diverges_in_the_last_step_of_an_epoch_is_reported(finetune, tmp_path):
     one_step = {"batch_size": 70, "learning_rate": 1e38}
     with pytest.raises(UserError, match=r"epoch 1: 40 of 40 probabilities of the test split are not finite"):

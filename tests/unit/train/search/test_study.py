@@ -56,6 +56,19 @@ def test_an_interrupted_search_continues_as_if_it_had_not_been(tmp_path, journal
     assert read_trials(journal, "s").equals(read_trials(tmp_path / "whole.log", "s"))
 
 
+def test_an_incomplete_last_record_is_dropped_and_the_search_continues(journal):
+    search(bowl, SPACE, journal, "s", 4, 0)
+    before = read_trials(journal, "s")
+    whole = journal.read_bytes()
+    for lost in (1, 5, len(whole.splitlines()[-1])):
+        journal.write_bytes(whole[:-lost])
+        search(bowl, SPACE, journal, "s", 6, 0)
+        after = read_trials(journal, "s")
+        assert after["trial"].tolist() == list(range(6))
+        assert after.iloc[:3].equals(before.iloc[:3])
+        assert after["value"].notna().all()
+
+
 def test_finished_trials_are_not_repeated(journal):
     search(bowl, SPACE, journal, "s", 5, 0)
     before = read_trials(journal, "s")

@@ -1,0 +1,45 @@
+"""Targets: the parts of a study that can be asked for."""
+
+from clipfair.core import paths
+from clipfair.plan.data_targets import data_targets
+from clipfair.plan.targets import asked_tables, paper_targets, study_targets, tables_of
+
+
+def test_the_papers_and_the_summaries_are_the_whole_study(plan_of):
+    for study in ("embedded", "lab", "paper"):
+        plan = plan_of(study)
+        parts = [*paper_targets(plan, "m4"), *paper_targets(plan, "fairclip")]
+        summaries = set(study_targets(plan)) - set(parts)
+        assert summaries <= {paths.PAGES.format(study=study), paths.TABLE5, paths.METRICS}
+        assert set(parts) <= set(study_targets(plan))
+
+
+def test_a_paper_has_its_tables_and_the_cards_of_its_models(plan_of):
+    targets = paper_targets(plan_of("paper"), "fairclip")
+    assert "results/tables/paper/fairclip/table5.md" in targets
+    cards = [target for target in targets if "/cards/" in target]
+    assert cards
+    assert not [card for card in cards if "dataset~cc12m" in card]
+    assert not [target for target in targets if "/m4/" in target]
+
+
+def test_the_tables_that_targets_ask_for(plan_of):
+    plan = plan_of("paper")
+    assert asked_tables(plan, {"fairclip"}) == tables_of(plan, "fairclip")
+    files = {"results/tables/paper/m4/table5.md", "results/tables/paper/m4/table5.compare.csv"}
+    assert asked_tables(plan, files) == ["m4/table5"]
+    assert asked_tables(plan, {"fairclip", *files})[-1] in (*tables_of(plan, "fairclip"), "m4/table5")
+    for everything in ((), {"all"}, {"fairclip", "results/metrics.json"}):
+        assert asked_tables(plan, everything) == list(plan.tables)
+
+
+def test_data_are_what_new_runs_need_and_no_results(plan_of):
+    plan = plan_of()
+    targets = data_targets(plan)
+    models = [target for target in targets if target.endswith("model.safetensors")]
+    # The one model that all fine-tunings start from.
+    starts = {plan.start_of(batch) for batch in plan.batches} - {None}
+    assert [plan.path_of(paths.MODEL, run) for run in starts] == models
+    assert plan.prepared_of("adult") in targets
+    assert "results/balance/embedded/dataset~embedded-web/balance~proxies/keep.parquet" in targets
+    assert not [target for target in targets if target.startswith(("results/tables", "results/evaluate"))]
