@@ -15,6 +15,7 @@ EXACT = {"kind": "wasserstein", "p": 2}
 SCALE_FREE = {"kind": "wasserstein", "p": 2, "scale_free": True}
 # With geomloss's default bandwidth, with which MMD was trained and evaluated.
 LAPLACIAN = {"kind": "laplacian", "bandwidth": 0.05}
+GAUSSIAN = {"kind": "gaussian", "bandwidth": 0.05}
 # The distances that evaluations name, by their metric in metrics.json: of the paired scores, diag(L), and of
 # the released scores, diag(L L).
 EVALUATED = {
@@ -22,6 +23,7 @@ EVALUATED = {
     "distance_wasserstein": EXACT,
     "distance_scale_free": SCALE_FREE,
     "distance_laplacian": LAPLACIAN,
+    "distance_gaussian": GAUSSIAN,
     "distance_square_sinkhorn": AS_RELEASED,
     "distance_square_wasserstein": EXACT,
     "distance_square_scale_free": SCALE_FREE,

@@ -105,6 +105,9 @@ class Recipe(CatalogueEntry):
     """Fine-tuning: sensitive columns."""
     prompts: Prompts | None = None
     """Fine-tuning: prompts of label 0 and of label 1."""
+    text_source: Literal["caption", "note", "label"] | None = None
+    """Fine-tuning: caption unless given (of FairVLMed the summary); note: the original note; label: the
+    prompt of the example's label."""
     max_characters: Count | None = None
     """Fine-tuning: where texts are cut, back to the last space; null: not cut."""
     splits: RecipeSplits | None = None

@@ -17,6 +17,7 @@ MEASURES = {
     "distance_wasserstein": MetricName("exact distance", "score^2"),
     "distance_scale_free": MetricName("scale-free distance", "1"),
     "distance_laplacian": MetricName("Laplacian MMD", "1"),
+    "distance_gaussian": MetricName("Gaussian MMD", "1"),
     "distance_square_sinkhorn": MetricName("Sinkhorn distance of diag(LL)", "score^2"),
     "distance_square_wasserstein": MetricName("exact distance of diag(LL)", "score^2"),
     "distance_square_scale_free": MetricName("scale-free distance of diag(LL)", "1"),

@@ -15,7 +15,8 @@ INTRO = (
     "width 0.05 is insensitive to scores with a range of some units; the corrected variants fix both. Mean "
     "± standard deviation over seeds (ddof 1); in brackets the published value."
 )
-MEASURES = ("validation_auc", *FAIRNESS, "accuracy", "selection_rate", *DISTANCES, "distance_laplacian")
+KERNELS = ("distance_laplacian", "distance_gaussian")
+MEASURES = ("validation_auc", *FAIRNESS, "accuracy", "selection_rate", *DISTANCES, *KERNELS)
 
 
 def build(

@@ -1,7 +1,9 @@
 """The examples of a fine-tuning: images decoded once, texts as tokens, labels and groups.
 
-The recipe has ``label`` (with ``positive``), ``attributes``, ``max_characters`` of a text, and ``splits``
-(``train``, ``validation``, ``test``, each with ``split`` and ``where`` as in an evaluation).
+The recipe has ``label`` (with ``positive``), ``attributes``, ``max_characters`` of a text, ``splits``
+(``train``, ``validation``, ``test``, each with ``split`` and ``where`` as in an evaluation), and
+``text_source``: ``caption`` (default), ``label`` (the prompt of the example's label, from ``prompts``) or a
+column of the table such as ``note``.
 """
 
 import hashlib
@@ -95,7 +97,7 @@ def read_splits(
     rows = {name: _rows(recipe, name, table) for name in SPLITS}
     needed = np.unique(np.concatenate(list(rows.values())))
     stored = _read_pixels(table.iloc[needed], data, built, Path(cache))
-    texts = cut_texts(table.iloc[needed], recipe["max_characters"])
+    texts = cut_texts(with_texts(table.iloc[needed], labels[needed], recipe), recipe["max_characters"])
     if isinstance(built.tokenizer, WordListTokenizer):
         built.tokenizer.report_unknown_words(texts)
     tokens = built.tokenizer(texts)
@@ -112,6 +114,26 @@ def read_splits(
 def _rows(recipe: Mapping, name: str, table: pd.DataFrame) -> np.ndarray:
     entry = {"dataset": f"the {name} split", **recipe["splits"][name]}
     return np.flatnonzero(select_rows(entry, table))
+
+
+def with_texts(table: pd.DataFrame, labels: np.ndarray, recipe: Mapping) -> pd.DataFrame:
+    """Return the rows with the texts of the recipe's ``text_source`` as their captions.
+
+    Raises
+    ------
+    UserError
+        If the table has no such column.
+    """
+    source = recipe.get("text_source", "caption")
+    if source == "caption":
+        return table
+    if source == "label":
+        texts = [recipe["prompts"][label] for label in labels]
+    elif source in table:
+        texts = table[source].fillna("")
+    else:
+        raise UserError(f"recipes.yaml: text_source: {unknown('column', source, table.columns)}")
+    return table.assign(captions=[[text] for text in texts])
 
 
 def cut_texts(table: pd.DataFrame, max_characters: int | None) -> list[str]:

@@ -76,10 +76,10 @@ METHODS = {
 BLURS = {"fairclip-released": 20, "fairclip-corrected": 0.01, "a-fairclip": 0.5}
 
 
-@pytest.mark.parametrize("variant", METHODS)
-def test_loss_and_gradients_equal_those_of_the_released_step(variant, built, batch):
-    sinkhorn = {"p": 2, "blur": BLURS[variant], "scaling": 0.5, "diameter": None}
-    entry = {"variant": variant, "distance": {"kind": "sinkhorn", **sinkhorn}, "precision": "fp32"}
+def step_of(variant, kind, blur, built, batch):
+    """Loss and gradients of one step with attribute race: ours, and those of the released step."""
+    sinkhorn = {"p": 2, "blur": blur, "scaling": 0.5, "diameter": None}
+    entry = {"variant": variant, "distance": {"kind": kind, **sinkhorn}, "precision": "fp32"}
     switches = FinetuneMethod(kind="finetune", **entry).job_settings()
     fairness = {"lam": 0.01, "weights": {"race": 1}}
     objective = FairclipObjective(switches, fairness, ["race"] * 3, built)
@@ -97,10 +97,33 @@ def test_loss_and_gradients_equal_those_of_the_released_step(variant, built, bat
         model, (batch.images, batch.texts), groups, lam=0.01, sinkhorn=sinkhorn, **METHODS[variant]
     )
     loss.backward()
-    assert terms["loss"] == pytest.approx(loss.item(), rel=1e-5)
     expected = {name: parameter.grad for name, parameter in model.named_parameters()}
+    return (terms["loss"], gradients), (loss.item(), {name: expected[name] for name in gradients})
+
+
+@pytest.mark.parametrize("variant", METHODS)
+def test_loss_and_gradients_equal_those_of_the_released_step(variant, built, batch):
+    (loss, gradients), (released, expected) = step_of(variant, "sinkhorn", BLURS[variant], built, batch)
+    assert loss == pytest.approx(released, rel=1e-5)
     for name, gradient in gradients.items():
         torch.testing.assert_close(gradient, expected[name], rtol=1e-3, atol=1e-5)
+
+
+# At the released blur, ties between costs decide the gradient in 32 bits (section 1b): at these scores, of
+# about 600, the released gradient moves by some percent with the last bit of a score. The other methods have
+# no ties here.
+INHERENT = {"fairclip-released": 0.05, "fairclip-corrected": 1e-5, "a-fairclip": 1e-5}
+
+
+@pytest.mark.parametrize("kind", ["geomloss", "sinkhorn"])
+@pytest.mark.parametrize("variant", METHODS)
+def test_at_the_released_blur_gradients_agree_up_to_ties(variant, kind, built, batch):
+    (loss, gradients), (released, expected) = step_of(variant, kind, 1e-4, built, batch)
+    assert loss == pytest.approx(released, rel=1e-5)
+    ours, theirs = (
+        torch.cat([value.flatten() for value in one.values()]).double() for one in (gradients, expected)
+    )
+    assert (ours - theirs).norm() <= INHERENT[variant] * theirs.norm()
 
 
 def test_the_released_loss_only_shrinks_the_scores(built, batch):

@@ -8,7 +8,7 @@ import torch
 from clipfair.core.errors import UserError
 from clipfair.data.images import open_image
 from clipfair.train.finetuning import examples
-from clipfair.train.finetuning.examples import check_groups, choose_part, cut_texts, read_splits
+from clipfair.train.finetuning.examples import check_groups, choose_part, cut_texts, read_splits, with_texts
 from tests.unit.train.finetuning_data import RECIPE, SIZES, make_model, make_table, write_data
 
 
@@ -37,6 +37,27 @@ def test_a_text_that_is_empty_after_cutting_is_refused():
         cut_texts(table, 5)
     with pytest.raises(UserError, match="data_00007 is empty"):
         cut_texts(pd.DataFrame({"key": ["data_00007"], "captions": [[]]}), 5)
+
+
+def test_texts_are_the_caption_the_label_or_the_note():
+    table = pd.DataFrame({"captions": [["a summary"], ["another"]], "note": ["A note.", None]})
+    labels, recipe = np.array([1, 0]), {"prompts": ["no glaucoma", "glaucoma"]}
+    found = {
+        source: [one[0] for one in with_texts(table, labels, recipe | {"text_source": source})["captions"]]
+        for source in ("caption", "label", "note")
+    }
+    assert found == {
+        "caption": ["a summary", "another"],
+        "label": ["glaucoma", "no glaucoma"],
+        "note": ["A note.", ""],
+    }
+    with pytest.raises(UserError, match="text_source: unknown column 'notes'"):
+        with_texts(table, labels, recipe | {"text_source": "notes"})
+
+
+def test_tokens_are_those_of_the_text_source(tmp_path, built):
+    train = read(tmp_path, make_table(), built, text_source="label")["train"]
+    assert torch.equal(train.tokens, built.tokenizer([RECIPE["prompts"][label] for label in train.labels]))
 
 
 # --- images ---------------------------------------------------------------------------------
