@@ -93,7 +93,8 @@ def _penalty(options: argparse.Namespace) -> float:
 
 
 def _open_tables(options: argparse.Namespace) -> list[AnnotationTable]:
-    tables = [AnnotationTable(path) for path in find_files(options.tables)]
+    files = find_files(options.tables)
+    tables = [AnnotationTable(path, may_be_empty=len(files) > 1) for path in files]
     for table in tables if options.key is not None else ():
         table.check_columns([options.key])
     return tables

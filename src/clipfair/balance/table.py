@@ -27,10 +27,12 @@ class AnnotationTable:
     types : Arrow's type of each column, by name.
     columns : names of the columns.
     booleans : names of those that hold booleans.
+    may_be_empty : whether a file without rows is allowed, as one of several shards may be.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, *, may_be_empty: bool = False):
         self.path = Path(path)
+        self.may_be_empty = may_be_empty
         if not self.path.is_file():
             raise UserError(f"{path}: no such file: give a table that ends in {ENDINGS}")
         kind = kind_of(self.path)
@@ -78,7 +80,7 @@ class AnnotationTable:
             if error.errno is not None:
                 raise
             raise UserError(f"{self.path}: cannot be read after row {rows}: {one_line(error)}") from None
-        if rows == 0:
+        if rows == 0 and not self.may_be_empty:
             raise UserError(f"{self.path}: the table has no rows: at least one example is needed")
 
     def _parquet(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -163,6 +163,8 @@ def weigh_tables(
             if per_shard:
                 shard = ParquetParts(folder / "keep" / f"{names[number]}.parquet")
             with shard as shard_file, progress(batches, unit=" batches", what="weighing") as parts:
+                if per_shard:
+                    shard_file.write({"key": pa.array([], key_type)})
                 for part in parts:
                     hashes.append(part.hashes)
                     keys = pc.cast(part.keys, key_type)

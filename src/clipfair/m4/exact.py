@@ -55,7 +55,7 @@ def solve(
             scaled = dual.evaluate(point.w * _GROWTH, mu=point.mu * _GROWTH)
             point = max(point, scaled, key=lambda candidate: candidate.value)
         goal = tolerance if penalty == penalties[-1] else max(tolerance, 1e-3)
-        best_gap, damping, idle, value = np.inf, _FIRST_DAMPING, 0, -np.inf
+        best, best_gap, damping, idle, value = point, np.inf, _FIRST_DAMPING, 0, -np.inf
         for _ in range(max_iterations):
             gap = _relative_gap(dual, point, penalty)
             closer = gap < best_gap / 2

@@ -115,6 +115,8 @@ def test_a_folder_of_shards_is_one_table_and_has_a_keep_list_each(tmp_path, smal
     small[:100].to_parquet(shards / "00000.parquet")
     small[100:120].to_csv(shards / "00001.csv", index=False)
     small[120:].to_parquet(shards / "part" / "00003.parquet")
+    small[:0].to_csv(shards / "00002.csv", index=False)
+    small[:0].to_parquet(shards / "00004.parquet")
     common = ["--sensitive", "sex", "--labels", "rich", "--key", "uid", "--rate", "0.5"]
     run(shards, *common, "--per-shard", "--uids", "--out", tmp_path / "out")
     small.to_parquet(tmp_path / "whole.parquet")
@@ -123,9 +125,10 @@ def test_a_folder_of_shards_is_one_table_and_has_a_keep_list_each(tmp_path, smal
     assert keep == set(pd.read_parquet(tmp_path / "whole" / "keep.parquet").key)
     parts = {
         name: pd.read_parquet(tmp_path / "out" / "keep" / f"{name}.parquet").key.tolist()
-        for name in ("00000", "00001", "00003")
+        for name in ("00000", "00001", "00002", "00003", "00004")
     }
     assert set().union(*parts.values()) == keep
+    assert parts["00002"] == parts["00004"] == []
     assert set(parts["00001"]) <= set(small.uid[100:120])
     # DataComp: pairs of the first and last 16 hexadecimal digits, sorted.
     uids = np.load(tmp_path / "out" / "uids.npy")
