@@ -41,7 +41,7 @@ def end_to_end(data: Path, n: int, c: int, rate: float) -> dict:
     command += ["--sensitive", *GROUPS, "--labels", *label_names(c), "--key", "key"]
     command += ["--rate", str(rate), "--out", str(out)]
     start = time.perf_counter()
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     if status:

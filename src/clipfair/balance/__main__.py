@@ -5,6 +5,8 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from clipfair.balance.audit import audit_balanced, audit_weighed
 from clipfair.balance.audit_page import markdown
 from clipfair.balance.counts import check_varied, count_table, merge
@@ -119,8 +121,9 @@ def _count(tables: list[AnnotationTable], options: argparse.Namespace) -> tuple[
 
 
 def _solve(
-    patterns: Patterns, target: list[float], limits: dict, options: argparse.Namespace
+    patterns: Patterns, target: np.ndarray, limits: dict, options: argparse.Namespace
 ) -> tuple[M4Settings, Solution]:
+    """The solution, and the settings with the rate and penalty that were used."""
     settings = M4Settings(
         target=target,
         rate=limits["max_weight"] if options.rate == "max" else options.rate,

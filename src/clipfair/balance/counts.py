@@ -24,6 +24,8 @@ class PatternCounts:
 
     def patterns(self) -> Patterns:
         """The patterns as M4 takes them, decoded in pieces to save memory."""
+        if len(self.rows) == 0:
+            raise UserError("the tables have no rows: at least one example is needed")
         pieces = [
             decode(self.rows[start : start + _DECODE_ROWS], self.layout)
             for start in range(0, len(self.rows), _DECODE_ROWS)

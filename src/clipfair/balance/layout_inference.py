@@ -50,9 +50,11 @@ def infer_layout(
     def indicators(names: Sequence[str]) -> tuple[Indicator, ...]:
         found: list[Indicator] = []
         for name in names:
-            several = name in categories or name in lists
-            plain = [Indicator(name)] if name in soft else None
-            found += plain or _indicators(tables[0], name, values[name], several=several)
+            if name in soft:
+                found.append(Indicator(name))
+            else:
+                several = name in categories or name in lists
+                found += _indicators(tables[0], name, values[name], several=several)
         return tuple(found)
 
     return IndicatorLayout(indicators(sensitive), indicators(labels), utility, missing, tuple(soft))

@@ -257,6 +257,9 @@ def test_files_and_folders_that_hold_no_table(tmp_path, capsys, small):
     options = ["--sensitive", "sex", "--out", tmp_path / "o"]
     assert "no table in this folder" in fails(capsys, tmp_path / "empty", *options)
     assert "named twice" in fails(capsys, tmp_path / "t.csv", tmp_path / "t.csv", *options)
+    for name in ("a", "b"):
+        small[:0].to_csv(tmp_path / "empty" / f"{name}.csv", index=False)
+    assert "the tables have no rows" in fails(capsys, tmp_path / "empty", *options)
     assert "damaged.csv.gz: cannot be read" in fails(capsys, tmp_path / "damaged.csv.gz", *options)
 
 
