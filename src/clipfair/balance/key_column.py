@@ -51,10 +51,10 @@ def shard_names(tables: Sequence[AnnotationTable]) -> list[str]:
     return names
 
 
-def datacomp_uids(keys: pa.Array, key: str | None) -> np.ndarray:
+def datacomp_uids(keys: pa.Array) -> np.ndarray:
     """Keys as DataComp's tools take them: the two halves of 32 hexadecimal digits as a pair of uint64."""
     texts = pc.cast(keys, pa.string())
-    if key is None or pc.all(pc.match_substring_regex(texts, _UID)).as_py() is False:
+    if pc.all(pc.match_substring_regex(texts, _UID)).as_py() is False:
         raise UserError("uids.npy holds DataComp's uids: give --key uid, a column of 32 hexadecimal digits")
     pairs = [(int(text[:16], 16), int(text[16:], 16)) for text in texts.to_pylist()]
     return np.array(pairs, dtype="u8,u8")

@@ -142,13 +142,10 @@ def weigh_tables(
     """
     layout, certain = weigher.layout, weigher.certain_weight
     columns = list(dict.fromkeys([*layout.columns, *([] if key is None else [key])]))
-    key_type = written_key_type(tables, key)
-    names = shard_names(tables) if per_shard else []
-    sums, hashes, kept_keys = WeighingSums(), [], []
-    with contextlib.ExitStack() as stack:
-        weights_file = stack.enter_context(ParquetParts(folder / "weights.parquet"))
-        keep_file = stack.enter_context(ParquetParts(folder / "keep.parquet"))
-        for number, table in enumerate(tables):
+    names = shard_names(tables) if per_shard else [None] * len(tables)
+    sums, hashes = WeighingSums(), []
+    with _WeightFiles(folder, written_key_type(tables, key), uids=uids) as files:
+        for table, name in zip(tables, names, strict=True):
             batches = weigh_batches(
                 table,
                 weigher.weigh,
@@ -159,25 +156,54 @@ def weigh_tables(
                 seed=seed,
                 first_row=sums.examples if key is None else 0,
             )
-            shard = contextlib.nullcontext()
-            if per_shard:
-                shard = ParquetParts(folder / "keep" / f"{names[number]}.parquet")
-            with shard as shard_file, progress(batches, unit=" batches", what="weighing") as parts:
-                if per_shard:
-                    shard_file.write({"key": pa.array([], key_type)})
+            with files.shard(name), progress(batches, unit=" batches", what="weighing") as parts:
                 for part in parts:
                     hashes.append(part.hashes)
-                    keys = pc.cast(part.keys, key_type)
-                    kept = {"key": keys.filter(pa.array(part.keep))}
-                    weights_file.write({"key": keys, "weight": part.weights})
-                    keep_file.write(kept)
-                    if per_shard:
-                        shard_file.write(kept)
-                    if uids:
-                        kept_keys.append(datacomp_uids(kept["key"], key))
+                    files.write(part)
                     sums.add(part, layout, certain_weight=certain)
         if key is not None:
             check_unique(tables, key, np.concatenate(hashes), seed=seed)
-    if uids:
-        np.save(folder / "uids.npy", np.sort(np.concatenate(kept_keys)))
     return sums
+
+
+class _WeightFiles:
+    """The files of weights and kept keys in a folder, as :func:`weigh_tables` describes them."""
+
+    def __init__(self, folder: Path, key_type: pa.DataType, *, uids: bool):
+        self._folder, self._key_type, self._with_uids = folder, key_type, uids
+        self._weights = ParquetParts(folder / "weights.parquet")
+        self._kept = [ParquetParts(folder / "keep.parquet")]
+        self._uids: list[np.ndarray] = []
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> "_WeightFiles":
+        for file in (self._weights, *self._kept):
+            self._stack.enter_context(file)
+        return self
+
+    def __exit__(self, *error: object) -> bool | None:
+        if self._uids and error[0] is None:
+            np.save(self._folder / "uids.npy", np.sort(np.concatenate(self._uids)))
+        return self._stack.__exit__(*error)
+
+    @contextlib.contextmanager
+    def shard(self, name: str | None) -> Iterator[None]:
+        """Within the block the kept keys are also written to the keep-list of a shard, if it has a name."""
+        if name is None:
+            yield
+            return
+        with ParquetParts(self._folder / "keep" / f"{name}.parquet") as file:
+            file.write({"key": pa.array([], self._key_type)})
+            self._kept.append(file)
+            yield
+            self._kept.pop()
+
+    def write(self, part: WeighedBatch) -> None:
+        """Append a batch to all files."""
+        keys = pc.cast(part.keys, self._key_type)
+        kept = keys.filter(pa.array(part.keep))
+        self._weights.write({"key": keys, "weight": part.weights})
+        for file in self._kept:
+            file.write({"key": kept})
+        if self._with_uids:
+            self._uids.append(datacomp_uids(kept))
