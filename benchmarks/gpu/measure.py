@@ -1,6 +1,6 @@
 """Measure training on one GPU: throughput, the FairCLIP step, numerical agreement with the CPU, resuming.
 
-    bash benchmarks/gpu/run.sh OUT [--quick]
+    bash benchmarks/gpu/run.sh OUT [--quick] [--sections pretraining resume ...]
 
 One row of OUT/results.csv is one measurement: section, case, variant, quantity, value, unit. Each section
 runs on its own, so that the failure of one (printed) leaves the others.
@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -406,7 +406,9 @@ def digest_after(sizes: Sizes, folder: Path, precision: str, *, interrupted: boo
 
 # --- the whole ---------------------------------------------------------------------------------
 
-SECTIONS: tuple[Callable[[Sizes, Path], Iterator[Row]], ...] = (resume, agreement, fairclip, pretraining)
+SECTIONS: dict[str, Callable[[Sizes, Path], Iterator[Row]]] = {
+    section.__name__: section for section in (resume, agreement, fairclip, pretraining)
+}
 
 
 def environment(sizes: Sizes) -> Iterator[Row]:
@@ -429,11 +431,11 @@ def environment(sizes: Sizes) -> Iterator[Row]:
         }
 
 
-def measure_all(sizes: Sizes, out: Path) -> int:
-    """Run every section, each row written as it comes; the number of sections that failed."""
+def measure_all(sizes: Sizes, out: Path, chosen: Sequence[str]) -> int:
+    """Run the chosen sections, each row written as it comes; the number of sections that failed."""
     rows, failed = list(environment(sizes)), 0
     with tempfile.TemporaryDirectory() as scratch:
-        for section in SECTIONS:
+        for section in (SECTIONS[name] for name in chosen):
             start = time.perf_counter()
             try:
                 for row in section(sizes, Path(scratch, section.__name__)):
@@ -467,10 +469,11 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="tiny sizes on the processor: a check of the script"
     )
+    parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     options = parser.parse_args()
     if not options.quick and not torch.cuda.is_available():
         sys.exit("benchmarks/gpu: torch finds no GPU; run this on a machine that has one, or add --quick")
-    return measure_all(QUICK if options.quick else FULL, options.out)
+    return measure_all(QUICK if options.quick else FULL, options.out, options.sections)
 
 
 if __name__ == "__main__":
