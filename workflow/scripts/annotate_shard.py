@@ -5,9 +5,10 @@ from clipfair.annotate.image import load_annotator
 from clipfair.annotate.shards import annotate_shard
 from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.core.errors import job_log
+from clipfair.core.gpus import reserve_gpus
 from clipfair.data.shards import find_shard
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
     annotation = snakemake.params.annotation
     annotate_shard(
         find_shard(snakemake.input.raw, snakemake.wildcards.shard),

@@ -1,10 +1,11 @@
 """embed_split: all seeds and snapshots of one batch on all datasets of its evaluations."""
 
 from clipfair.core.errors import job_log
+from clipfair.core.gpus import reserve_gpus
 from clipfair.core.provenance import write_spec
 from clipfair.evaluate.embed.run import embed
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
     settings = {name: snakemake.params[name] for name in ("models", "evaluations", "datasets")}
     embed(**settings, out_dir=snakemake.output.folder, threads=snakemake.threads)
     write_spec(

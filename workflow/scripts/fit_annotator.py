@@ -5,9 +5,10 @@ from clipfair.annotate.encoders import load_encoder
 from clipfair.annotate.fit import FitSettings, fit_annotator
 from clipfair.annotate.vocabulary import load_vocabulary
 from clipfair.core.errors import job_log
+from clipfair.core.gpus import reserve_gpus
 from clipfair.data.shards import find_shards
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
     annotation, raw = snakemake.params.annotation, snakemake.input.raw
     annotator, max_bad_share = annotation["annotator"], annotation["max_bad_share"]
     shards = find_shards(raw)[: annotator["labelled_shards"]]

@@ -1,11 +1,12 @@
 """fit_probe: the probes of all seeds of one batch, on augmented images."""
 
 from clipfair.core.errors import job_log
+from clipfair.core.gpus import reserve_gpus
 from clipfair.core.io import atomic_folder
 from clipfair.core.provenance import write_spec
 from clipfair.evaluate.probe.augmented import fit_probes
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
     settings = {name: snakemake.params[name] for name in ("models", "evaluations")}
     dataset = {"table": snakemake.input.table, "raw": snakemake.input.raw}
     with atomic_folder(snakemake.output.folder) as folder:

@@ -3,11 +3,12 @@
 from functools import partial
 
 from clipfair.core.errors import job_log
+from clipfair.core.gpus import reserve_gpus
 from clipfair.core.io import write_json
 from clipfair.train.run import train
 from clipfair.train.search.run import search_settings
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
     name = search_settings(
         partial(train, threads=snakemake.threads),
         snakemake.params.settings,

@@ -1,9 +1,10 @@
 """train_model: train one model, from its initial weights or from the checkpoint of a stopped job."""
 
 from clipfair.core.errors import job_log
+from clipfair.core.gpus import reserve_gpus
 from clipfair.train.launch import launch
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
     data = {"raw": str(snakemake.input.raw), "cache": snakemake.params.cache}
     if snakemake.input.table:
         data["table"] = str(snakemake.input.table)
