@@ -1,4 +1,4 @@
-"""A setting that is changed after `dvc pull`: only new runs are planned, and the data that they need before."""
+"""A setting that is changed after `dvc pull`: only new runs are planned, and before them their data."""
 
 import re
 import shutil
@@ -19,12 +19,13 @@ FILES = (".csv", ".md", ".json", ".png", ".svg", ".parquet", ".npz", ".safetenso
 
 @pytest.fixture
 def pulled(tmp_path):
-    """A study with fine-tunings, all outputs as placeholders with Snakemake's records of them, then pulled."""
+    """A study with fine-tunings after `dvc pull`: placeholders of its recorded outputs, and their records."""
     repository = Repository(tmp_path)
 
     def fine_tunings(config):
-        config["studies"]["embedded"]["tables"] = ["fairclip/lambda", "fairclip/epochs"]
+        config["studies"]["embedded"]["tables"] = ["fairclip/lambda", "fairclip/epochs", "m4/figure2"]
         config["grids"]["fair-clip"] = {"seeds": [0]}
+        config["grids"]["m4-single"] = {"models": ["small-32-r64"], "balances": ["baseline"], "seeds": [0]}
 
     repository.edit_yaml("config.yaml", fine_tunings)
     outputs = make_planned(repository)

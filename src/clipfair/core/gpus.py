@@ -18,7 +18,8 @@ def reserve_gpus(count: int) -> Iterator[None]:
     """Reserve GPUs for this process and set CUDA_VISIBLE_DEVICES to them.
 
     Nothing is reserved under SLURM, which has assigned GPUs itself, for ``count`` 0, and where the machine
-    has fewer than ``count`` GPUs. A reservation ends with the process, however it ends: it is a lock on a file.
+    has fewer than ``count`` GPUs. A reservation ends with the process, however it ends: it is a lock on a
+    file.
 
     Parameters
     ----------
