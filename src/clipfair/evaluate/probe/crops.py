@@ -1,8 +1,7 @@
 """Images for a probe: augmented for training, resized for testing (docs/fairclip-protocol.md, section 5).
 
-Training: a random crop with 0.5 to 1 of the area and an aspect ratio of 3:4 to 4:3, resized to the model's
-size, mirrored with probability 1/2. Testing: the whole image resized to the model's size, which changes its
-aspect ratio. Both bicubic.
+Training: random crops (:mod:`clipfair.models.crops`). Testing: the whole image resized to the model's size,
+which changes its aspect ratio. Both bicubic.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,9 +14,8 @@ from torch import Tensor
 
 from clipfair.core.errors import progress
 from clipfair.data.images import image_records, open_image
+from clipfair.models.crops import Crop, cut, draw_crops
 from clipfair.models.interface import pixels_of
-
-AREA, ASPECT_RATIO = (0.5, 1.0), (3 / 4, 4 / 3)
 
 
 class ProbeImages:
@@ -50,25 +48,5 @@ class ProbeImages:
     def _resize(self, image: Image.Image) -> Image.Image:
         return image.resize((self.size, self.size), Image.Resampling.BICUBIC)
 
-    def _crop(self, image: Image.Image, crop: tuple[int, int, int, int, bool]) -> Image.Image:
-        top, left, height, width, mirrored = crop
-        resized = self._resize(image.crop((left, top, left + width, top + height)))
-        return resized.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else resized
-
-
-def draw_crops(
-    images: Sequence[Image.Image], generator: torch.Generator
-) -> list[tuple[int, int, int, int, bool]]:
-    """Top, left, height and width of a crop of each image, by torchvision, and True if it is mirrored."""
-    from torchvision.transforms import RandomResizedCrop
-
-    seed = int(torch.randint(2**62, (1,), generator=generator))
-    with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator
-        torch.manual_seed(seed)
-        return [
-            (
-                *RandomResizedCrop.get_params(image, list(AREA), list(ASPECT_RATIO)),
-                torch.rand(1).item() < 0.5,
-            )
-            for image in images
-        ]
+    def _crop(self, image: Image.Image, crop: Crop) -> Image.Image:
+        return cut(image, crop, self.size)

@@ -105,6 +105,8 @@ class Recipe(CatalogueEntry):
     """Fine-tuning: sensitive columns."""
     prompts: Prompts | None = None
     """Fine-tuning: prompts of label 0 and of label 1."""
+    augment: bool | None = None
+    """Fine-tuning: train on random crops, half of them mirrored, instead of the resized images."""
     text_source: Literal["caption", "note", "label"] | None = None
     """Fine-tuning: caption unless given (of FairVLMed the summary); note: the original note; label: the
     prompt of the example's label."""

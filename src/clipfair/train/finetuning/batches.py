@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from clipfair.models.interface import BuiltModel
+from clipfair.train.finetuning.augmentation import AugmentedImages
 from clipfair.train.finetuning.examples import Examples
 from clipfair.train.interfaces import Batch
 
@@ -38,6 +39,8 @@ class GroupedBatches:
         Shuffle everything with one generator, as in the released code, so that the groups change the batches.
     drop_last
         Leave out the last, smaller batch of each pass.
+    augmented
+        Random crops to use instead of the stored images; None for none.
     mismatched
         Take the texts of a group batch from the whole split, by their positions within the group.
     """
@@ -54,10 +57,12 @@ class GroupedBatches:
         shared: bool = False,
         drop_last: bool = False,
         mismatched: bool = False,
+        augmented: AugmentedImages | None = None,
     ):
         self.examples, self.built, self.groups = examples, built, list(groups)
         self.batch_size, self.group_batch_size = batch_size, group_batch_size
         self.seed, self.shared, self.drop_last, self.mismatched = seed, shared, drop_last, mismatched
+        self.augmented = augmented
         self.keys = examples.table["key"].to_numpy()
         self.step = 0
 
@@ -94,7 +99,7 @@ class GroupedBatches:
 
     def _batch(self, chosen: np.ndarray, of_groups: list[np.ndarray]) -> Batch:
         rows = torch.from_numpy(chosen)
-        images = self.built.normalise(self.examples.pixels(rows))
+        images = self.built.normalise(self._pixels(chosen, stream=0))
         return Batch(images, self.examples.tokens[rows], self.keys[chosen].tolist(), self._extra(of_groups))
 
     def _extra(self, of_groups: list[np.ndarray]) -> dict[str, object]:
@@ -102,11 +107,16 @@ class GroupedBatches:
             return {}
         joined = np.concatenate(of_groups)
         return {
-            GROUP_PIXELS: self.examples.pixels(torch.from_numpy(joined)),
+            GROUP_PIXELS: self._pixels(joined, stream=1),
             GROUP_TEXTS: self._group_texts(of_groups),
             GROUP_SIZES: list(map(len, of_groups)),
             GROUP_KEYS: self.keys[joined].tolist(),
         }
+
+    def _pixels(self, rows: np.ndarray, *, stream: int) -> Tensor:
+        if self.augmented is None:
+            return self.examples.pixels(torch.from_numpy(rows))
+        return self.augmented.pixels(rows, (self.seed, self.step, stream))
 
     def _group_texts(self, of_groups: list[np.ndarray]) -> Tensor:
         texts = of_groups

@@ -19,6 +19,7 @@ from clipfair.core.errors import UserError
 from clipfair.models.blip2 import Blip2
 from clipfair.models.interface import BuiltModel
 from clipfair.train.cross_entropy import symmetric_cross_entropy
+from clipfair.train.finetuning.augmentation import augmented_images
 from clipfair.train.finetuning.batches import GroupedBatches
 from clipfair.train.finetuning.examples import read_splits
 from clipfair.train.interfaces import Batch, Process, TrainingParts
@@ -64,6 +65,7 @@ def make_parts(
         group_batch_size=recipe["batch_size"],
         seed=seed,
         drop_last=True,
+        augmented=augmented_images(recipe, splits["train"], data, built),
     )
     return TrainingParts(
         source=source,

@@ -12,6 +12,7 @@ from clipfair.metrics.distances import check_distance
 from clipfair.models.interface import BuiltModel
 from clipfair.train.fairclip.half_precision import WeightRounding
 from clipfair.train.fairclip.objective import FairclipObjective
+from clipfair.train.finetuning.augmentation import AugmentedImages, augmented_images
 from clipfair.train.finetuning.batches import GroupedBatches
 from clipfair.train.finetuning.epochs import EpochTracker
 from clipfair.train.finetuning.examples import Examples, check_groups, read_splits
@@ -60,7 +61,8 @@ def make_parts(
     splits = read_splits(recipe, data, built, subsample=switches["subsample"], seed=seed, cache=cache)
     check_size("training split", len(splits["train"]), recipe["batch_size"])
     check_groups(splits, attributes)
-    source, attribute_of = _make_source(switches, recipe, splits["train"], built, attributes, seed)
+    augmented = augmented_images(recipe, splits["train"], data, built)
+    source, attribute_of = _make_source(switches, recipe, splits["train"], built, attributes, seed, augmented)
     tracker = _make_tracker(switches, recipe, splits, built, source.steps_per_epoch, process, out, scratch)
     built.model.to(process.device)
     tracker.measure_epoch(0, built.model)
@@ -87,6 +89,7 @@ def _make_source(
     built: BuiltModel,
     attributes: Sequence[str],
     seed: int,
+    augmented: AugmentedImages | None,
 ) -> tuple[GroupedBatches, list[str]]:
     """Return the batches, and the attribute of each group batch."""
     groups = [(name, rows) for name in attributes for rows in train.members(name).values()]
@@ -100,6 +103,7 @@ def _make_source(
         shared=switches["generators"] == "shared",
         drop_last=switches["drop_last"],
         mismatched=switches["mismatched_pairs"],
+        augmented=augmented,
     )
     return source, [name for name, _ in groups]
 

@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 from torchvision.transforms import functional
 
-from clipfair.evaluate.probe.crops import AREA, ASPECT_RATIO, ProbeImages, draw_crops
+from clipfair.evaluate.probe.crops import ProbeImages
+from clipfair.models.crops import AREA, ASPECT_RATIO, draw_crops
 
 
 def make_image(width=40, height=30, seed=0):
