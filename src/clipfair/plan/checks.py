@@ -1,5 +1,6 @@
 """What the configuration names must exist and agree; every error names the known values."""
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,8 @@ from clipfair.plan.table_checks import (
 )
 
 SOURCE = Path(__file__).parents[1]
+# As the wildcard in the Snakefile.
+ATTR = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def check_tables(configuration: Configuration) -> None:
@@ -174,6 +177,9 @@ def _check_grid(name: str, grid: Grid, plan: StudyPlan) -> None:
     }
     for entry, known in catalogues.items():
         _check_known((*key, entry), entry.removesuffix("s"), getattr(grid, entry), known)
+    for attr in grid.attrs:
+        if not ATTR.fullmatch(attr):
+            raise Violation((*key, "attrs"), f"{attr!r} makes no path; expected letters, digits, '_' and '-'")
     check_trained_data(name, grid, plan)
     recipe = configuration.recipes[grid.recipe]
     for batch in grid.batches:
