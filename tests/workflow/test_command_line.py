@@ -1,6 +1,8 @@
 """Snakemake on the command line: plans of every study, mistakes in one line, missing data."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -50,6 +52,27 @@ def test_without_network_and_mirror_the_rest_is_made_and_missing_data_are_report
     for part in ("127.0.0.1:9/credit.zip", "CC BY 4.0", "mirror"):
         assert part in line
     assert not list(repository.folder.glob("data/raw/credit-default/*"))
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_results_are_made_without_a_reachable_slurm(repository, tmp_path, installed):
+    """Without SLURM's commands, and with commands that find no configuration."""
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    if installed:
+        for name in ("sbatch", "scontrol", "squeue", "sacct", "scancel", "sinfo"):
+            command = binaries / name
+            command.write_text(
+                "#!/bin/sh\necho 'fatal: Could not establish a configuration source' >&2\nexit 1\n"
+            )
+            command.chmod(0o755)
+    else:
+        for name in ("bash", "sh", "git", "env", "uname", "which"):
+            (binaries / name).symlink_to(shutil.which(name))
+    path = f"{binaries}:{os.environ['PATH']}" if installed else str(binaries)
+    run = repository.snakemake("data", PATH=path)
+    assert run.returncode == 0, run.stderr
+    assert list(repository.folder.glob("data/prepared/adult/*/table.parquet"))
 
 
 def test_a_damaged_file_is_reported_in_one_line_and_leaves_no_output(repository):

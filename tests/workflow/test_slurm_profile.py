@@ -13,10 +13,11 @@ from tests.repository import ROOT
 
 LINES = (ROOT / "slurm/config.yaml").read_text(encoding="utf-8").splitlines()
 SITE = {
-    "CLIPFAIR_PARTITION": "short",
+    # As Python expressions: a function, a number, and another number.
+    "CLIPFAIR_PARTITION": "all",
     "CLIPFAIR_GPU_PARTITION": "gpu-long",
-    "CLIPFAIR_ACCOUNT": "10",  # as a Python expression, a number
-    "CLIPFAIR_CONSTRAINT": "a100|h100",
+    "CLIPFAIR_ACCOUNT": "2024-17",
+    "CLIPFAIR_CONSTRAINT": "80-100",
 }
 
 
@@ -90,16 +91,16 @@ def test_jobs_with_gpus_go_to_the_gpu_partition_and_all_others_do_not(paper):
         "train_model",
     }
     assert {(asked["slurm_partition"], asked["constraint"]) for _, asked in with_gpus} == {
-        ("gpu-long", "a100|h100")
+        ("gpu-long", "80-100")
     }
     others = [asked for rule, asked in paper if not int(asked.get("gpu", 0))]
-    assert {asked.get("slurm_partition") for asked in others} == {"short"}
+    assert {asked.get("slurm_partition") for asked in others} == {"all"}
     assert not any("constraint" in asked for asked in others)
 
 
 def test_every_job_names_its_memory_its_time_and_the_account(paper):
     assert all({"mem_mb", "runtime"} <= set(asked) for _, asked in paper)
-    assert {asked["slurm_account"] for _, asked in paper} == {"10"}
+    assert {asked["slurm_account"] for _, asked in paper} == {"2024-17"}
 
 
 def test_jobs_with_checkpoints_are_signalled_before_their_time_is_up(paper):
