@@ -22,7 +22,7 @@ class BuiltModel:
     ----------
     model : has ``visual``, ``encode_image``, ``encode_text``, ``logit_scale`` and ``logit_bias`` (or None).
     tokenizer : texts to (n, length) int64.
-    preprocess : an image to (3, size, size) float32; also for training, because neither paper augments.
+    preprocess : an image to (3, size, size) float32, without augmentation.
     resize : an image to RGB of size x size.
     normalise : resized images (n, 3, size, size) in [0, 255] to the input of the model, float32.
     size : the side of an input image, pixels.
