@@ -8,6 +8,7 @@ from pathlib import Path
 from clipfair.core.errors import unknown
 from clipfair.core.paths import Run
 from clipfair.core.settings import Violation
+from clipfair.plan.baselines import check_baselines
 from clipfair.plan.configuration.methods import FinetuneMethod
 from clipfair.plan.configuration.models import LocalWeights, RunLevels
 from clipfair.plan.configuration.recipes import Recipe
@@ -71,6 +72,8 @@ def check_plan(plan: StudyPlan) -> None:
     for name, grid in plan.grids.items():
         _check_grid(name, grid, plan)
     _check_batches(plan)
+    for name, table in plan.tables.items():
+        check_baselines(name, table, plan)
     for name in plan.searches:
         _check_search(name, plan)
     check_conditions(plan)

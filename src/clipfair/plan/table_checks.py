@@ -168,7 +168,7 @@ def _check_human_shares(name: str, table: Table, plan: StudyPlan) -> None:
 
 def _methods_of(table: Table, grid: Grid) -> Iterable[str]:
     if "roles" in table.settings:
-        return [method for _, method in _leaves(table.settings["roles"], ())]
+        return [*table.baselines.values(), *(method for _, method in _leaves(table.settings["roles"], ()))]
     return grid.methods if table.rows is None else table.rows
 
 

@@ -175,6 +175,7 @@ def _trained_settings(plan: StudyPlan, table: Table) -> dict:
             for name in _named(chosen, "evaluations")
         },
         "rows": _rows(plan, table, _named(chosen, "methods")),
+        "baselines": _baselines(table, _named(chosen, "methods")),
         **_published_places(plan, table),
         **_with_names(table.settings, plan),
         **_stereotype(plan, table),
@@ -200,6 +201,11 @@ def _rows(plan: StudyPlan, table: Table, methods: list[str]) -> dict[str, dict[s
         if places and name in places.rows:
             rows[name]["published"] = places.rows[name]
     return rows
+
+
+def _baselines(table: Table, methods: list[str]) -> dict[str, str]:
+    """The baseline of each method that the table's grids have."""
+    return {name: baseline for name, baseline in table.baselines.items() if name in methods}
 
 
 def _published_places(plan: StudyPlan, table: Table) -> dict[str, dict[str, str]]:

@@ -130,7 +130,7 @@ class FairclipFindingsSettings(EvaluationSettings):
     """The methods that the findings of the reproduction compare."""
 
     roles: dict[str, Any]
-    """Role: id of a method; `baselines` and `selection`: mappings (src/clipfair/tables/fairclip/roles.py)."""
+    """Role: id of a method; `selection`: a mapping (src/clipfair/tables/fairclip/roles.py)."""
     split: str | None = None
     """The split that is tracked; test unless given."""
 

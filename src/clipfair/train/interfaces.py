@@ -22,17 +22,20 @@ class Batch:
     texts : (n, context) int64, tokens.
     keys : the n keys of the examples.
     extra : further inputs of an objective, by name; tensors are moved with the batch.
+    ends_step : the step ends with this batch, even if it has fewer than ``accumulate`` batches.
     """
 
     images: Tensor
     texts: Tensor
     keys: Sequence[str]
     extra: Mapping[str, object] = field(default_factory=dict)
+    ends_step: bool = False
 
     def to(self, device: object) -> "Batch":
         """Return the batch on another device."""
-        moved = {name: _moved(value, device) for name, value in self.extra.items()}
-        return Batch(_moved(self.images, device), _moved(self.texts, device), self.keys, moved)
+        images, texts = _moved(self.images, device), _moved(self.texts, device)
+        extra = {name: _moved(value, device) for name, value in self.extra.items()}
+        return Batch(images, texts, self.keys, extra, self.ends_step)
 
 
 def _moved(value: object, device: object) -> object:
@@ -40,7 +43,7 @@ def _moved(value: object, device: object) -> object:
 
 
 class BatchSource(Protocol):
-    """An endless iterator over batches: this process's share, ``accumulate`` batches a step."""
+    """An endless iterator over batches: this process's share, at most ``accumulate`` batches a step."""
 
     def __iter__(self) -> Iterator[Batch]:
         """Iterate from the current position."""
@@ -106,6 +109,7 @@ class TrainingParts:
     Attributes
     ----------
     batch_size : examples per step, over all processes.
+    accumulate : batches of a process per step.
     examples : examples seen in the whole training.
     facts : an entry of spec.json on the data (versions, digests, counts).
     """
@@ -114,5 +118,6 @@ class TrainingParts:
     objective: Objective
     batch_size: int
     examples: int
+    accumulate: int = 1
     hooks: Sequence[StepHook] = ()
     facts: Mapping[str, object] = field(default_factory=dict)

@@ -5,6 +5,7 @@ examples, objective, hooks, log, random generators) is in the checkpoint, and no
 """
 
 import contextlib
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class LoopSettings:
     Attributes
     ----------
     steps : in the whole training.
-    accumulate : the number of parts of a process's batch, computed one after the other.
+    accumulate : the largest number of a process's batches in a step, computed one after the other.
     rate : the learning rate that the schedule multiplies.
     clip : the largest norm of the gradient; None for no clipping.
     precision : ``fp32``, or ``bf16`` for autocast.
@@ -126,7 +127,7 @@ def run_loop(
     model.train()
     with StopSignal() as stop, _progress_bar(training, settings, process) as bar:
         while training.step < settings.steps:
-            taken = [next(batches).to(process.device) for _ in range(settings.accumulate)]
+            taken = [batch.to(process.device) for batch in _batches_of_step(batches, settings.accumulate)]
             factor = schedule(training.step)
             for parameter in training.trained:
                 parameter.grad = None
@@ -149,6 +150,14 @@ def run_loop(
                 save_snapshot(training.step, model)
             bar.update(parts.batch_size)
             _save_or_stop(training, settings.steps, process, checkpoints, stop)
+
+
+def _batches_of_step(batches: Iterator[Batch], largest: int) -> Iterator[Batch]:
+    """Yield ``largest`` batches, or fewer if one ends the step."""
+    for batch in itertools.islice(batches, largest):
+        yield batch
+        if batch.ends_step:
+            return
 
 
 def _progress_bar(

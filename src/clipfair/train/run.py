@@ -170,7 +170,7 @@ def _loop_settings(recipe: Mapping, parts: TrainingParts, failure: str) -> LoopS
         raise UserError(f"recipes.yaml: {unknown('precision', precision, PRECISIONS)}")
     return LoopSettings(
         steps=steps,
-        accumulate=recipe.get("accumulate", 1),
+        accumulate=parts.accumulate,
         rate=recipe["learning_rate"],
         clip=recipe.get("clip"),
         precision=precision,

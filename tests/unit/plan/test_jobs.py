@@ -79,8 +79,8 @@ def test_files_of_published_weights_are_shared_by_models_that_have_the_same(plan
 
 def test_probes_on_augmented_images_have_a_job_of_their_own(plan_of):
     plan = plan_of("paper")
-    batch = Run("harvard-fairvlmed", "none", "openai-l14", "clip-ft")
-    assert list(evaluation_job(plan, batch).evaluations) == ["fairvlmed-test"]
+    batch = Run("harvard-fairvlmed", "none", "openai-l14", "clip-ft-released-validation")
+    assert list(evaluation_job(plan, batch).evaluations) == ["fairvlmed-test", "fairvlmed-val"]
     assert list(probe_job(plan, batch).evaluations) == ["fairvlmed-probe"]
     folders = [plan.path_of(template, batch) for template in (paths.EVALUATE, paths.PROBE)]
     assert record_folders(plan, batch) == folders

@@ -26,7 +26,9 @@ PLAIN = {
     "logit_scale": "frozen",
     "mode": "eval",
     "generators": "separate",
+    "accumulation": "sum",
     "drop_last": False,
+    "drop_last_groups": False,
     "drop_last_validation": False,
     "selection": "validation",
     "selection_scores": "cosine",
@@ -60,6 +62,13 @@ PROTOCOL = {
         "weights": {"race": 0.5, "gender": 0.5},
     },
     "fairclip-plus-early": {
+        "distance": {"kind": "geomloss", "p": 2, "blur": 0.0001, "scaling": 0.5, "diameter": None},
+        "score": "diag_square",
+        "normalise": "group",
+        "weights": {"race": 0.5, "gender": 0.5},
+        "divide_by_attributes": True,
+    },
+    "fairclip-plus-raw": {
         "distance": {"kind": "geomloss", "p": 2, "blur": 0.0001, "scaling": 0.9, "diameter": 2},
         "score": "diag_square",
         "weights": {"race": 0.5, "gender": 0.5},

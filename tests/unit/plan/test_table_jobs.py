@@ -29,8 +29,8 @@ def test_a_table_of_trained_models_has_its_settings_and_what_its_grids_name(plan
 
 def test_names_stand_in_the_catalogue_and_a_table_may_have_its_own(plan_of):
     plan = plan_of()
-    row = {"name": "FairCLIP as released", "published": "FairCLIP-{attr}"}
-    assert table_job(plan, "fairclip/table5").settings["rows"]["fairclip-released"] == row
+    row = {"name": "FairCLIP+, early", "published": "FairCLIP+"}
+    assert table_job(plan, "fairclip/table5").settings["rows"]["fairclip-plus-early"] == row
     original = table_job(plan, "fairclip/original-table3").settings["rows"]
     assert original["fairclip-released"]["name"] == "FairCLIP"
     assert list(original) == ["clip-ft-released", "fairclip-released"]
@@ -54,10 +54,75 @@ def test_the_published_places_are_those_of_the_table(plan_of):
     assert table5["tasks"]["adult"]["published"] == "adult"
 
 
+@pytest.mark.parametrize(
+    ("table", "places"),
+    [
+        (
+            "table5",
+            {
+                "zero-shot": "CLIP",
+                "clip-ft-released-validation": "CLIP-FT",
+                "fairclip-released-validation": "FairCLIP-{attr}",
+                "fairclip-plus-early": "FairCLIP+",
+            },
+        ),
+        ("linear-probe", {"zero-shot": "CLIP", "clip-ft-released-validation": "CLIP-FT"}),
+        ("original-checkpoints", {"clip-ft-2025": "CLIP", "fairclip-2025": "FairCLIP-{attr}"}),
+        ("original-table2", {"zero-shot": "CLIP", "clip-ft-released": "CLIP-FT", "blip2": "BLIP2"}),
+    ],
+)
+def test_published_rows_stand_with_the_runs_that_made_them(plan_of, table, places):
+    """The reproduction's files named clip.pth are of 16-bit weights, selected on validation."""
+    rows = table_job(plan_of("paper"), f"fairclip/{table}").settings["rows"]
+    assert {name: row["published"] for name, row in rows.items() if "published" in row} == places
+
+
+def test_the_published_clip_ft_of_mmd_is_selected_on_validation(plan_of):
+    rows = table_job(plan_of("paper"), "fairclip/mmd").settings["rows"]
+    assert [name for name, row in rows.items() if row.get("published") == "CLIP-FT"] == [
+        "clip-ft-released-validation"
+    ]
+
+
+def test_the_checkpoints_of_2025_have_their_own_seeds_and_settings(plan_of):
+    plan = plan_of("paper")
+    runs = [
+        (batch, seed)
+        for grid in plan.tables["fairclip/original-checkpoints"].grids
+        for batch in plan.grids[grid].batches
+        for seed in plan.seeds_of(batch)
+    ]
+    found = {batch.attr: (batch.model, batch.method, float(batch.lam), seed) for batch, seed in runs}
+    fair = ("openai-b16", "fairclip-2025", 1e-6)
+    assert found == {
+        "none": ("openai-b16", "clip-ft-2025", 0, 8390),
+        "race": (*fair, 7916),
+        "gender": (*fair, 6799),
+        "ethnicity": (*fair, 1693),
+    }
+    assert plan.configuration.methods["fairclip-2025"].job_settings()["distance"]["blur"] == 1e-6
+
+
+def test_searches_keep_the_last_batch_for_sinkhorn_and_drop_every_one_for_mmd(plan_of):
+    plan = plan_of("paper")
+    dropped = {
+        name: {
+            switch
+            for switch, value in plan.configuration.methods[search.method].job_settings().items()
+            if switch.startswith("drop_last") and value
+        }
+        for name, search in plan.searches.items()
+    }
+    everything = {"drop_last", "drop_last_groups", "drop_last_validation"}
+    mmd = {"fairclip-plus-b16-gaussian", "fairclip-plus-b16-laplacian"}
+    assert dropped == {name: everything if name in mmd else set() for name in dropped}
+    assert mmd < dropped.keys()
+
+
 def test_epochs_are_those_of_fine_tuned_runs(plan_of):
     plan = plan_of()
     keys = table_job(plan, "fairclip/epochs").epochs
-    assert len(keys) == 3 * (1 + 8 + 4 + 2)
+    assert len(keys) == 3 * (1 + 1 + 2 + 8 + 1 + 4 + 3)
     assert not any("method~zero-shot" in key for key in keys)
     assert table_job(plan, "fairclip/zero-shot").epochs == {}
 

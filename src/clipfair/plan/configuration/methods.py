@@ -144,8 +144,8 @@ class Switches(SettingsModel):
     """What the fairness loss sums over the groups; null: no fairness loss."""
     score: Literal["diag", "diag_square"] = "diag"
     """Of a pair, from the logits L of its batch: L_ii, or (L L)_ii as released."""
-    normalise: Literal["none", "group", "both"] = "none"
-    """Whose scores are divided by their sum."""
+    normalise: Literal["none", "group", "batch", "both", "standard"] = "none"
+    """Whose scores are divided by their sum; standard: both sides minus their mean, over their deviation."""
     weights: Annotated[dict[str, Number], AfterValidator(_check_weights)] | None = None
     """Attribute: weight, sum 1; the run's attr is their names joined by a hyphen. null: the attr alone."""
     group_reduction: Literal["sum", "mean"] = "sum"
@@ -170,8 +170,13 @@ class Switches(SettingsModel):
     """Of batch norm while training."""
     generators: Literal["separate", "shared"] = "separate"
     """shared: one generator shuffles batches and groups, so that the fairness loss changes the batches."""
+    accumulation: Literal["sum", "last"] = "sum"
+    """The gradient of a step of several batches (accumulate of the recipe): their mean loss's, or that of the
+    last batch over their number (FairCLIP+ script, which clears the gradients in every batch)."""
     drop_last: bool = False
     """Leave out the last, smaller batch."""
+    drop_last_groups: bool = False
+    """The same of each group's batches."""
     drop_last_validation: bool = False
     """The same where epochs are compared."""
     selection: Literal["validation", "test", "last"] = "validation"
@@ -200,8 +205,21 @@ _MMD_RELEASED = {
     "drop_last": True,
     "drop_last_validation": True,
 }
-_EARLY_DISTANCE = {**_GEOMLOSS, "scaling": 0.9, "diameter": 2}
 _RACE_AND_GENDER = {"race": 0.5, "gender": 0.5}
+# FairCLIP+ until 20 January 2025: the script that the published row comes from.
+_PLUS_EARLY = {
+    "distance": _GEOMLOSS,
+    "score": "diag_square",
+    "normalise": "group",
+    "weights": _RACE_AND_GENDER,
+    "divide_by_attributes": True,
+}
+# From 22 January 2025 on, and in the FairFace script.
+_PLUS_RAW = {
+    **_PLUS_EARLY,
+    "distance": {**_GEOMLOSS, "scaling": 0.9, "diameter": 2},
+    "normalise": "none",
+}
 
 # The published methods: what differs from the defaults of Switches.
 _VARIANTS = {
@@ -211,13 +229,8 @@ _VARIANTS = {
     "fairclip-corrected": _FAIRCLIP,
     "a-fairclip": _ALIGNED,
     "fairclip-plus": {**_ALIGNED, "weights": _RACE_AND_GENDER},
-    "fairclip-plus-early": {
-        **_FAIRCLIP,
-        "distance": _EARLY_DISTANCE,
-        "normalise": "none",
-        "weights": _RACE_AND_GENDER,
-        "divide_by_attributes": True,
-    },
+    "fairclip-plus-early": _PLUS_EARLY,
+    "fairclip-plus-raw": _PLUS_RAW,
     "mmd-gaussian-released": {**_MMD_RELEASED, "distance": {"kind": "gaussian", "bandwidth": 0.05}},
     "mmd-gaussian-corrected": {**_ALIGNED, "distance": {"kind": "gaussian", "bandwidth": "median"}},
     "mmd-laplacian-released": {**_MMD_RELEASED, "distance": {"kind": "laplacian", "bandwidth": 0.05}},

@@ -46,7 +46,7 @@ class Recipe(CatalogueEntry):
     """Pretraining has `examples`; fine-tuning has `epochs`, `label`, `attributes`, `prompts` and `splits`."""
 
     batch_size: Count
-    """Examples a step, over all processes: what the loss contrasts."""
+    """Examples over all processes that the loss contrasts; those of a step, but for accumulated batches."""
     examples: Count | None = None
     """Pretraining: examples seen in all."""
     optimiser: Literal["adafactor", "adamw", "adam"]
@@ -80,7 +80,8 @@ class Recipe(CatalogueEntry):
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16: autocast; features and loss stay in 32 bits."""
     accumulate: Count = 1
-    """Parts that each process's batch is split into; the loss stays that of the whole batch."""
+    """Pretraining: parts that each process's batch is split into; the loss stays that of the whole batch.
+    Fine-tuning: batches of a step, each with a loss of its own (see the switch accumulation)."""
     compile: bool = False
     """Compile both towers by torch.compile."""
     in_memory: bool = False

@@ -149,6 +149,10 @@ class Table(CatalogueEntry):
     """Ids of the methods it shows, in order; all of its grids unless given."""
     names: dict[str, str] = {}
     """Id of a method: the name in this table, in place of the method's own."""
+    baselines: dict[str, str] = {}
+    """Id of a method: that of the same training without its fairness loss, which it is compared with."""
+    baseline_exceptions: dict[str, list[str]] = {}
+    """Id of a method: switches in which its baseline may differ besides the fairness loss."""
     settings: dict[str, Any] = {}
     """What its builder takes besides; `shown` lists ids of evaluations."""
 

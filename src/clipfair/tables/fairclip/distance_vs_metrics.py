@@ -13,13 +13,14 @@ from clipfair.metrics.statistics import mean_interval, summarise_runs
 from clipfair.tables.common.markdown import estimate_with_interval, markdown_table
 from clipfair.tables.fairclip.epochs import correlation_over_epochs, make_series, read_epochs
 from clipfair.tables.fairclip.measures import MEASURES
+from clipfair.tables.fairclip.pages import baseline_lines
 from clipfair.tables.fairclip.summary import ROW, attrs_of, describe_rows, in_order
 
 INTRO = (
     "Spearman's rank correlation, over the epochs of one run (the model before training left out), of the "
     "distance (mean over the groups of the attribute) with each metric; then the mean over runs with its "
     "95% t interval. If a smaller distance made a fairer model, distance would be positively correlated "
-    "with DPD and DEOdds. Training alone can improve both, so compare with the correlations of CLIP-FT."
+    "with DPD and DEOdds. Training alone can improve both, so compare with the correlations of the baseline."
 )
 METRICS = ("auc", "dpd", "deodds")
 
@@ -88,7 +89,7 @@ def _correlations(series: pd.DataFrame, distances: list[str]) -> pd.DataFrame:
 
 
 def _page(table: pd.DataFrame, settings: Mapping) -> str:
-    lines = ["# Distance against metrics over the epochs", "", INTRO]
+    lines = ["# Distance against metrics over the epochs", "", INTRO, *baseline_lines(settings)]
     if settings["incomparable"]:
         lines += ["", f"**Not comparable with published values: {settings['incomparable']}.**"]
     pairs = list(dict.fromkeys(zip(table["distance"], table["measure"], strict=True)))

@@ -38,16 +38,16 @@ def build(
 ) -> tuple[pd.DataFrame, None, str]:
     """Check every finding for which the settings name the methods.
 
-    Settings: ``encoders``, ``evaluation`` (:mod:`~.selection`), ``epochs`` (where tracked), and ``roles``
-    (:class:`~.roles.Roles`, with ``baselines`` and ``selection`` among them). A finding without its methods
-    is omitted.
+    Settings: ``encoders``, ``evaluation`` (:mod:`~.selection`), ``epochs`` (where tracked), ``baselines``
+    and ``roles`` (:class:`~.roles.Roles`, with ``selection`` among them). A finding without its methods is
+    omitted.
 
     Returns
     -------
     One row per check: finding, encoder, claim, methods, statistic, value, low, high, test, n, p, p_holm,
     side, threshold, verdict (holds, does not hold, undecided); None; and the page.
     """
-    roles = Roles.from_settings(settings["roles"])
+    roles = Roles.from_settings(settings["roles"], settings.get("baselines", {}))
     settings = {**settings, "rows": {method: {"name": method} for method in roles.all_methods()}}
     values = final_values(records, settings, "group_fairness")
     check_single(values, settings)

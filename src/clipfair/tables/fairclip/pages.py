@@ -100,7 +100,7 @@ def make_page(
     more
         Lines at the end.
     """
-    lines = [f"# {title}", "", f"{intro} {_counts(table)}"]
+    lines = [f"# {title}", "", f"{intro} {_counts(table)}", *baseline_lines(settings)]
     if settings["incomparable"]:
         lines += ["", f"**Not comparable with published values (in brackets): {settings['incomparable']}.**"]
     for encoder, part in table.groupby("encoder", sort=False):
@@ -117,6 +117,18 @@ def make_page(
     lines += _sources(table)
     lines += ["", *more] if more else []
     return "\n".join(lines) + "\n"
+
+
+def baseline_lines(settings: Mapping) -> list[str]:
+    """A paragraph that names the baseline of every method, in Markdown; empty without ``baselines``."""
+    rows, methods_of = settings["rows"], {}
+    for method, baseline in settings.get("baselines", {}).items():
+        if method in rows:
+            methods_of.setdefault(rows[baseline]["name"], []).append(rows[method]["name"])
+    named = [f"{baseline} for {', '.join(methods)}" for baseline, methods in methods_of.items()]
+    if not named:
+        return []
+    return ["", f"Baselines (the same training without the fairness loss): {'; '.join(named)}."]
 
 
 def attribute_blocks(table: pd.DataFrame, measures: Sequence[str]) -> list[tuple[str, list[str]]]:

@@ -17,7 +17,7 @@ class Roles:
         Role -> method. Roles: ``zero_shot``, ``fine_tuned`` (CLIP-FT), the variants ``released``,
         ``corrected``, ``aligned`` and ``several`` (FairCLIP+), ``mmd_gaussian`` and ``mmd_laplacian``.
     baselines
-        Role -> the same training without its fairness loss; ``fine_tuned`` for other roles.
+        Method -> the same training without its fairness loss; ``fine_tuned`` for other methods.
     selection
         Method selected on the test split -> the same method selected on the validation split.
     """
@@ -27,10 +27,10 @@ class Roles:
     selection: Mapping[str, str]
 
     @classmethod
-    def from_settings(cls, roles: Mapping) -> "Roles":
-        """The roles in the settings of a table, which has ``baselines`` and ``selection`` among them."""
-        named = {role: method for role, method in roles.items() if role not in ("baselines", "selection")}
-        return cls(named, roles.get("baselines", {}), roles.get("selection", {}))
+    def from_settings(cls, roles: Mapping, baselines: Mapping[str, str]) -> "Roles":
+        """The roles in the settings of a table, which has ``selection`` among them, and its baselines."""
+        named = {role: method for role, method in roles.items() if role != "selection"}
+        return cls(named, baselines, roles.get("selection", {}))
 
     def all_methods(self) -> list[str]:
         """Every method, once."""
@@ -39,10 +39,8 @@ class Roles:
 
     def among(self, present: Collection[str]) -> "Roles":
         """The roles whose methods are ``present``."""
-        methods, baselines = (
-            {role: method for role, method in roles.items() if method in present}
-            for roles in (self.methods, self.baselines)
-        )
+        methods = {role: method for role, method in self.methods.items() if method in present}
+        baselines = {method: other for method, other in self.baselines.items() if other in present}
         pairs = {test: val for test, val in self.selection.items() if {test, val} <= set(present)}
         return Roles(methods, baselines, pairs)
 
@@ -52,7 +50,7 @@ class Roles:
 
     def baseline(self, role: str) -> str | None:
         """The method that a role is compared with, None if it does not take part."""
-        return self.baselines.get(role, self.get("fine_tuned"))
+        return self.baselines.get(self.get(role), self.get("fine_tuned"))
 
     def pairs(self, *roles: str) -> Iterator[tuple[str, str]]:
         """The method and the baseline of each of ``roles`` that has both."""

@@ -15,7 +15,7 @@ from clipfair.metrics.distances import group_distances
 from clipfair.models.interface import BuiltModel
 from clipfair.train.cross_entropy import symmetric_cross_entropy
 from clipfair.train.fairclip.half_precision import GradientRounding, round_weights, to_half
-from clipfair.train.fairclip.scores import normalise, pair_scores, square_scores
+from clipfair.train.fairclip.scores import divide_by_sum, keep, pair_scores, square_scores, standardise
 from clipfair.train.finetuning.batches import GROUP_KEYS, GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS
 from clipfair.train.interfaces import Batch
 from clipfair.train.pretraining.contrastive import embed
@@ -32,6 +32,14 @@ OUTSIDE_TOWERS = (
     "logit_",
 )
 TEMPERATURE = "logit_scale"
+# Value of the switch -> what is done to the scores of the batch, and to those of each group.
+NORMALISATIONS = {
+    "none": (keep, keep),
+    "group": (keep, divide_by_sum),
+    "batch": (divide_by_sum, keep),
+    "both": (divide_by_sum, divide_by_sum),
+    "standard": (standardise, standardise),
+}
 
 
 class FairclipObjective:
@@ -47,13 +55,21 @@ class FairclipObjective:
         The attribute of each group batch, in their order.
     built
         The model; it normalises the images of the groups.
+    divisor
+        The loss is divided by it.
     """
 
     def __init__(
-        self, switches: Mapping, fairness: Mapping | None, attribute_of: Sequence[str], built: BuiltModel
+        self,
+        switches: Mapping,
+        fairness: Mapping | None,
+        attribute_of: Sequence[str],
+        built: BuiltModel,
+        *,
+        divisor: int = 1,
     ):
         self.switches, self.fairness, self.built = switches, fairness, built
-        self.attribute_of = list(attribute_of)
+        self.attribute_of, self.divisor = list(attribute_of), divisor
         self.is_half = switches["precision"] == "fp16_roundtrip"
         self.gradients: GradientRounding | None = None
 
@@ -83,14 +99,14 @@ class FairclipObjective:
         contrastive = symmetric_cross_entropy(logits)
         if self.fairness is None:
             self._record_scores(logits.diagonal(), batch.keys)
-            return {"loss": contrastive, "contrastive": contrastive.detach()}
+            return {"loss": contrastive / self.divisor, "contrastive": contrastive.detach()}
         scores = logits.diagonal() if self.switches["score"] == "diag" else square_scores(logits)
         scores = self._rounded(scores, batch.keys)
         self._record_scores(scores, batch.keys)
         fairness = self._fairness(scores, self._group_scores(model, batch))
         loss = contrastive if self.switches["overwritten"] else contrastive + self.fairness["lam"] * fairness
         logged = {"contrastive": contrastive, "fairness": fairness, "score": scores.mean()}
-        return {"loss": loss, **{name: value.detach() for name, value in logged.items()}}
+        return {"loss": loss / self.divisor, **{name: value.detach() for name, value in logged.items()}}
 
     def _rounded(self, scores: Tensor, keys: Sequence[str]) -> Tensor:
         return to_half(scores, keys) if self.is_half else scores
@@ -120,10 +136,8 @@ class FairclipObjective:
         return square_scores(logits.half().float() if self.is_half else logits)
 
     def _fairness(self, scores: Tensor, groups: Sequence[Tensor]) -> Tensor:
-        if self.switches["normalise"] == "both":
-            scores = normalise(scores)
-        if self.switches["normalise"] != "none":
-            groups = [normalise(group) for group in groups]
+        of_batch, of_group = NORMALISATIONS[self.switches["normalise"]]
+        scores, groups = of_batch(scores), [of_group(group) for group in groups]
         values = group_distances(self.switches["distance"], scores, groups)
         if self.switches["nan_to_zero"]:
             values = values.nan_to_num(nan=0.0)

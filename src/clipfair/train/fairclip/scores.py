@@ -31,6 +31,16 @@ def square_scores(logits: Tensor) -> Tensor:
     return (logits * logits.T).sum(dim=1)
 
 
-def normalise(scores: Tensor) -> Tensor:
+def keep(scores: Tensor) -> Tensor:
+    """Return scores as they are."""
+    return scores
+
+
+def divide_by_sum(scores: Tensor) -> Tensor:
     """Divide scores by their sum, as the released code does before it computes the distance."""
     return scores / scores.sum()
+
+
+def standardise(scores: Tensor) -> Tensor:
+    """Subtract the mean, divide by the standard deviation (ddof 1): an option of FairCLIP+; (n,), n >= 2."""
+    return (scores - scores.mean()) / scores.std()

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clipfair.core.errors import UserError
 from clipfair.models.interface import BuiltModel
 from clipfair.train.finetuning.augmentation import AugmentedImages
 from clipfair.train.finetuning.examples import Examples
@@ -37,12 +38,21 @@ class GroupedBatches:
         The seed of the run. Methods that differ only in their fairness loss get the same batches.
     shared
         Shuffle everything with one generator, as in the released code, so that the groups change the batches.
-    drop_last
-        Leave out the last, smaller batch of each pass.
+    drop_last, drop_last_groups
+        Leave out the last, smaller batch of each pass over all examples, and over each group.
+    accumulate
+        Batches of a step; the last step of a pass may have fewer.
+    only_last
+        Yield only the last batch of each step, as a script does that clears its gradients in every batch.
     augmented
         Random crops to use instead of the stored images; None for none.
     mismatched
         Take the texts of a group batch from the whole split, by their positions within the group.
+
+    Raises
+    ------
+    UserError
+        If ``drop_last_groups`` leaves nothing of a group.
     """
 
     def __init__(
@@ -56,29 +66,50 @@ class GroupedBatches:
         seed: int,
         shared: bool = False,
         drop_last: bool = False,
+        drop_last_groups: bool = False,
+        accumulate: int = 1,
+        only_last: bool = False,
         mismatched: bool = False,
         augmented: AugmentedImages | None = None,
     ):
         self.examples, self.built, self.groups = examples, built, list(groups)
         self.batch_size, self.group_batch_size = batch_size, group_batch_size
-        self.seed, self.shared, self.drop_last, self.mismatched = seed, shared, drop_last, mismatched
+        self.seed, self.shared, self.mismatched = seed, shared, mismatched
+        self.drop_last, self.drop_last_groups = drop_last, drop_last_groups
+        self.accumulate, self.only_last = accumulate, only_last
         self.augmented = augmented
         self.keys = examples.table["key"].to_numpy()
-        self.step = 0
+        self.batch = 0
+        smallest = min(map(len, self.groups), default=group_batch_size)
+        if drop_last_groups and smallest < group_batch_size:
+            raise UserError(
+                f"a group has {smallest} training examples, fewer than a batch of {group_batch_size} that "
+                "drop_last_groups keeps; lower group_batch_size in recipes.yaml"
+            )
 
     @property
-    def steps_per_epoch(self) -> int:
+    def batches_per_epoch(self) -> int:
         """The number of batches of one pass."""
         whole, rest = divmod(len(self.examples), self.batch_size)
         return whole + bool(rest and not self.drop_last)
 
+    @property
+    def step_size(self) -> int:
+        """The number of examples of a step."""
+        return self.batch_size * self.accumulate
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The number of steps of one pass."""
+        return -(-self.batches_per_epoch // self.accumulate)
+
     def positions(self) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-        """Yield the positions of each step from the first on: of the batch, and of each group batch."""
+        """Yield the positions of every batch from the first on: of the batch, and of each group batch."""
         generator, *of_groups = self._generators()
         everyone = np.arange(len(self.examples))
         main = _passes(everyone, self.batch_size, generator, drop_last=self.drop_last)
         group_batches = [
-            _passes(members, self.group_batch_size, rng, drop_last=False)
+            _passes(members, self.group_batch_size, rng, drop_last=self.drop_last_groups)
             for members, rng in zip(self.groups, of_groups, strict=True)
         ]
         while True:
@@ -91,16 +122,24 @@ class GroupedBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         positions = self.positions()
-        for _ in range(self.step):  # repeats only the random draws
+        for _ in range(self.batch):  # repeats only the random draws
             next(positions)
         for chosen, of_groups in positions:
-            self.step += 1
-            yield self._batch(chosen, of_groups)
+            self.batch += 1
+            ends_step = self._ends_step()
+            if ends_step or not self.only_last:
+                yield self._batch(chosen, of_groups, ends_step)
 
-    def _batch(self, chosen: np.ndarray, of_groups: list[np.ndarray]) -> Batch:
+    def _ends_step(self) -> bool:
+        """Return True if a step ends with the current batch."""
+        number = (self.batch - 1) % self.batches_per_epoch + 1
+        return number % self.accumulate == 0 or number == self.batches_per_epoch
+
+    def _batch(self, chosen: np.ndarray, of_groups: list[np.ndarray], ends_step: bool) -> Batch:
         rows = torch.from_numpy(chosen)
         images = self.built.normalise(self._pixels(chosen, stream=0))
-        return Batch(images, self.examples.tokens[rows], self.keys[chosen].tolist(), self._extra(of_groups))
+        keys = self.keys[chosen].tolist()
+        return Batch(images, self.examples.tokens[rows], keys, self._extra(of_groups), ends_step)
 
     def _extra(self, of_groups: list[np.ndarray]) -> dict[str, object]:
         if not of_groups:
@@ -116,7 +155,7 @@ class GroupedBatches:
     def _pixels(self, rows: np.ndarray, *, stream: int) -> Tensor:
         if self.augmented is None:
             return self.examples.pixels(torch.from_numpy(rows))
-        return self.augmented.pixels(rows, (self.seed, self.step, stream))
+        return self.augmented.pixels(rows, (self.seed, self.batch, stream))
 
     def _group_texts(self, of_groups: list[np.ndarray]) -> Tensor:
         texts = of_groups
@@ -128,12 +167,12 @@ class GroupedBatches:
         return self.examples.tokens[torch.from_numpy(np.concatenate(texts))]
 
     def state_dict(self) -> dict:
-        """Return the step."""
-        return {"step": self.step}
+        """Return the number of the last batch."""
+        return {"batch": self.batch}
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Restore the step."""
-        self.step = state["step"]
+        """Restore the number of the last batch."""
+        self.batch = state["batch"]
 
 
 def _passes(

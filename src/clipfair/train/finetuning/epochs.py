@@ -158,7 +158,8 @@ class EpochTracker:
     prompts : (2, length) tokens.
     attributes : the attributes whose groups are measured.
     tracked : metric -> settings of a distance (:mod:`clipfair.metrics.distances`).
-    steps_per_epoch, batch_size : the steps of an epoch, the examples of a step.
+    steps_per_epoch, step_size : the steps of an epoch, the examples of a step.
+    batch_size : the examples of a batch.
     selection : ``validation`` or ``test``, the split on which the AUC of the selected epoch is the largest
         (ties: the later epoch), or ``last``.
     unit_length, drop_last : for the AUC that selects the epoch: normalise embeddings, leave out the last
@@ -175,6 +176,7 @@ class EpochTracker:
     attributes: Sequence[str]
     tracked: Mapping[str, Mapping]
     steps_per_epoch: int
+    step_size: int
     batch_size: int
     selection: str
     unit_length: bool
@@ -216,7 +218,7 @@ class EpochTracker:
             ),
             "validation": [_row("auc", auc(y, p), len(y), reason=_one_label(y))],
         }
-        columns = {"epoch": epoch, "examples": epoch * self.steps_per_epoch * self.batch_size}
+        columns = {"epoch": epoch, "examples": epoch * self.steps_per_epoch * self.step_size}
         self.rows += [{**columns, "split": name, **row} for name, part in rows.items() for row in part]
         if self.selection == "last":
             return None

@@ -51,9 +51,10 @@ def make_parts(
         If there are fewer examples than a batch, or the recipe names what the data do not have.
     """
     recipe, seed = settings["recipe"], settings["run"]["seed"]
-    if process.world > 1:
+    if process.world > 1 or recipe.get("accumulate", 1) != 1:
         raise UserError(
-            "recipes.yaml: blip2 draws wrong pairs from the batch of one process; set gpus to 1 or 0"
+            "recipes.yaml: blip2 draws wrong pairs from the batch of one process and step; set gpus to 1 or "
+            "0, and accumulate to 1"
         )
     splits = read_splits(recipe, data, built, subsample=None, seed=seed, cache=data.get("cache", scratch))
     check_size("the train split", len(splits["train"]), recipe["batch_size"])

@@ -37,9 +37,10 @@ def make_parts(
     ----------
     settings
         The method's settings are the values of all switches (docs/fairclip-methods.md). ``fairness`` has
-        ``lam`` (λ) and ``weights`` (of each attribute), or is None. The recipe has ``batch_size``,
-        ``group_batch_size``, ``epochs``, ``prompts`` (of label 0, of label 1), ``tracked`` (distances
-        measured each epoch), and the entries that :mod:`clipfair.train.finetuning.examples` reads.
+        ``lam`` (λ) and ``weights`` (of each attribute), or is None. The recipe has ``batch_size`` and
+        ``accumulate`` (examples of a batch, batches of a step), ``group_batch_size``, ``epochs``,
+        ``prompts`` (of label 0, of label 1), ``tracked`` (distances measured each epoch), and the entries
+        that :mod:`clipfair.train.finetuning.examples` reads.
     data
         ``raw``, ``table`` and ``cache``.
     out
@@ -63,23 +64,28 @@ def make_parts(
     check_groups(splits, attributes)
     augmented = augmented_images(recipe, splits["train"], data, built)
     source, attribute_of = _make_source(switches, recipe, splits["train"], built, attributes, seed, augmented)
-    tracker = _make_tracker(switches, recipe, splits, built, source.steps_per_epoch, process, out, scratch)
+    divisor = source.accumulate if source.only_last else 1
+    tracker = _make_tracker(switches, recipe, splits, built, source, process, out, scratch)
     built.model.to(process.device)
     tracker.measure_epoch(0, built.model)
-    # The weights are rounded before they are measured.
-    rounding = [WeightRounding()] if switches["precision"] == "fp16_roundtrip" else []
     return TrainingParts(
         source=source,
-        objective=FairclipObjective(switches, fairness, attribute_of, built),
-        batch_size=recipe["batch_size"],
-        examples=recipe["epochs"] * source.steps_per_epoch * recipe["batch_size"],
-        hooks=[*rounding, tracker],
+        objective=FairclipObjective(switches, fairness, attribute_of, built, divisor=divisor),
+        batch_size=source.step_size,
+        examples=recipe["epochs"] * source.steps_per_epoch * source.step_size,
+        accumulate=1 if source.only_last else source.accumulate,
+        hooks=[*_rounding(switches), tracker],
         facts={
             "raw": str(data["raw"]),
             "splits": {name: len(examples) for name, examples in splits.items()},
             "switches": dict(switches),
         },
     )
+
+
+def _rounding(switches: Mapping) -> list[WeightRounding]:
+    """Return the hook that rounds the weights, before they are measured."""
+    return [WeightRounding()] if switches["precision"] == "fp16_roundtrip" else []
 
 
 def _make_source(
@@ -102,6 +108,9 @@ def _make_source(
         seed=seed,
         shared=switches["generators"] == "shared",
         drop_last=switches["drop_last"],
+        drop_last_groups=switches["drop_last_groups"],
+        accumulate=recipe.get("accumulate", 1),
+        only_last=switches["accumulation"] == "last",
         mismatched=switches["mismatched_pairs"],
         augmented=augmented,
     )
@@ -113,7 +122,7 @@ def _make_tracker(
     recipe: Mapping,
     splits: Mapping[str, Examples],
     built: BuiltModel,
-    steps_per_epoch: int,
+    source: GroupedBatches,
     process: Process,
     out: Mapping[str, str],
     scratch: str,
@@ -124,7 +133,8 @@ def _make_tracker(
         built.tokenizer(recipe["prompts"]),
         attributes=recipe["attributes"],
         tracked=recipe["tracked"],
-        steps_per_epoch=steps_per_epoch,
+        steps_per_epoch=source.steps_per_epoch,
+        step_size=source.step_size,
         batch_size=recipe["batch_size"],
         selection=switches["selection"],
         unit_length=switches["selection_scores"] == "cosine",
@@ -137,11 +147,8 @@ def _make_tracker(
 
 
 def _check_recipe(recipe: Mapping, process: Process) -> None:
-    if process.world > 1 or recipe.get("accumulate", 1) != 1:
-        raise UserError(
-            "recipes.yaml: fine-tuning takes one process and one batch a step; set accumulate: 1, and gpus "
-            "to 1 or 0"
-        )
+    if process.world > 1:
+        raise UserError("recipes.yaml: fine-tuning takes one process; set gpus to 1 or 0")
     if len(recipe["prompts"]) != 2:
         raise UserError(
             f"recipes.yaml: {len(recipe['prompts'])} prompts; expected two, of label 0 and of label 1"

@@ -67,6 +67,7 @@ def make_parts(
         objective=objective,
         batch_size=recipe["batch_size"],
         examples=recipe["examples"],
+        accumulate=accumulate,
         facts=_facts(data, order, len(pairs.key)),
     )
 

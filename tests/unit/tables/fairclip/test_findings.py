@@ -112,8 +112,8 @@ def test_a_role_is_compared_with_its_own_baseline(tmp_path):
         auc = {"clip-ft": 0.9, "fairclip-corrected": 0.6, "a-fairclip": 0.7}.get(run.method, 0.5)
         return auc + 0.001 * run.seed * len(run.method) if row["metric"] == "auc" else None
 
-    roles = {"fine_tuned": "clip-ft", "aligned": "a-fairclip", "baselines": {"aligned": "fairclip-corrected"}}
-    table = check_planted(tmp_path, change, roles)
+    roles = {"fine_tuned": "clip-ft", "aligned": "a-fairclip"}
+    table = check_planted(tmp_path, change, roles, baselines={"a-fairclip": "fairclip-corrected"})
     gain = table[(table["finding"] == "F2") & (table["claim"] == "no gain in AUC")]
     assert gain["methods"].item() == "a-fairclip against fairclip-corrected"
     assert gain["value"].item() == pytest.approx(10, abs=1)

@@ -138,6 +138,47 @@ def test_the_released_loss_only_shrinks_the_scores(built, batch):
     assert fairness == pytest.approx(5 * half_mean_square.item(), rel=0.01)
 
 
+def early_loss(variant, built, scores, shift):
+    """λ times the fairness loss of race and gender, where the scores of every group are shifted."""
+    objective = make(VARIANTS[variant], built, weights={"race": 0.5, "gender": 0.5})
+    return 1e-5 * objective._fairness(scores, [scores - shift] * 5).item()
+
+
+def test_both_early_forms_of_fairclip_plus_in_numbers(built):
+    """32 scores with a root mean square of 30,262; groups are shifted, so that exact distances are known.
+
+    Three groups of race and two of gender weigh 0.5 each; the sum is divided by two attributes.
+    """
+    scores, shift = torch.linspace(24000, 36000, 32), 11921.6
+    scores *= 30262 / scores.square().mean().sqrt()
+    factor = 1e-5 * (0.5 * 3 + 0.5 * 2) / 2
+    early, raw = (early_loss(f"fairclip-plus-{form}", built, scores, shift) for form in ("early", "raw"))
+    # Group scores over their sum are about 1/32: the distance is half the mean square of the batch.
+    assert early == pytest.approx(factor * 30262**2 / 2, rel=1e-3)
+    assert early == pytest.approx(5724, rel=1e-3)
+    # W_2^2 / 2 of shifted scores is half the squared shift; with diameter 2 the divergence stays below.
+    assert raw == pytest.approx(597, rel=1e-3)
+    assert raw < 0.7 * factor * shift**2 / 2
+
+
+@pytest.mark.parametrize(
+    ("normalise", "expected"),
+    [
+        ("none", ((4 - 1) ** 2 + (12 - 3) ** 2) / 4),
+        ("group", ((4 - 1 / 4) ** 2 + (12 - 3 / 4) ** 2) / 4),
+        ("batch", ((1 / 4 - 1) ** 2 + (3 / 4 - 3) ** 2) / 4),
+        ("both", 0),
+        ("standard", 0),
+    ],
+)
+def test_each_normalisation_in_closed_form(normalise, expected, built):
+    """Half the squared exact distance of the scores (4, 12) and (1, 3); their sums are 16 and 4."""
+    objective = make(changed(normalise=normalise), built, weights={"race": 1})
+    objective.attribute_of = ["race"]
+    fairness = objective._fairness(torch.tensor([4.0, 12.0]), [torch.tensor([1.0, 3.0])])
+    assert fairness.item() == pytest.approx(expected, abs=1e-6)
+
+
 # --- switches ---------------------------------------------------------------------------------
 
 
@@ -146,7 +187,9 @@ def test_the_released_loss_only_shrinks_the_scores(built, batch):
     [
         {"score": "diag_square"},
         {"normalise": "group"},
+        {"normalise": "batch"},
         {"normalise": "both"},
+        {"normalise": "standard"},
         {"distance": {"kind": "wasserstein", "p": 1}},
         {"distance": {**EXACT, "scale_free": True}},
         {"group_reduction": "mean"},

@@ -1,9 +1,11 @@
 """Scores against the matrix products that the released code takes them from."""
 
+import numpy as np
+import pytest
 import torch
 from torch.nn import functional
 
-from clipfair.train.fairclip.scores import normalise, pair_scores, square_scores
+from clipfair.train.fairclip.scores import divide_by_sum, pair_scores, square_scores, standardise
 
 
 def embeddings(n=7, r=5):
@@ -34,4 +36,10 @@ def test_square_scores_grow_with_the_square_of_the_logits():
 
 
 def test_normalised_scores_sum_to_one():
-    assert normalise(torch.tensor([1.0, 2.0, 5.0])).tolist() == [0.125, 0.25, 0.625]
+    assert divide_by_sum(torch.tensor([1.0, 2.0, 5.0])).tolist() == [0.125, 0.25, 0.625]
+
+
+def test_standard_scores_have_mean_0_and_a_sample_deviation_of_1():
+    scores = torch.tensor([1.0, 2.0, 3.0, 6.0])
+    expected = (scores.numpy() - 3) / np.std(scores.numpy(), ddof=1)
+    assert standardise(scores).tolist() == pytest.approx(expected.tolist())

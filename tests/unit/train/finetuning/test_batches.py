@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from clipfair.core.errors import UserError
 from clipfair.train.finetuning.batches import (
     GROUP_KEYS,
     GROUP_PIXELS,
@@ -59,6 +60,33 @@ def test_drop_last_leaves_out_the_smaller_batch_of_all_examples_only(make):
     found = positions(batches, 12)
     assert {len(main) for main, _ in found} == {16}
     assert {len(group) for _, groups in found for group in groups} != {8}
+
+
+def test_drop_last_groups_leaves_out_the_smaller_batches_of_groups_alone(make, examples):
+    found = positions(make(drop_last_groups=True), 12)
+    assert {len(group) for _, groups in found for group in groups} == {8}
+    assert [len(main) for main, _ in found[:5]] == [16, 16, 16, 16, 6]
+
+
+def test_a_group_that_is_smaller_than_its_batch_cannot_be_dropped(examples, built):
+    groups = list(examples.members("race").values())
+    with pytest.raises(UserError, match="training examples, fewer than a batch of 60"):
+        GroupedBatches(
+            examples, built, groups, batch_size=16, group_batch_size=60, seed=0, drop_last_groups=True
+        )
+
+
+def test_steps_of_two_batches_end_with_the_pass(make):
+    batches = make(accumulate=2)
+    assert batches.steps_per_epoch == 3
+    ends = [batch.ends_step for batch in islice(batches, 10)]
+    assert ends == [False, True, False, True, True] * 2
+
+
+def test_only_the_last_batch_of_a_step_is_used(make):
+    every = [batch.keys for batch in islice(make(accumulate=2), 10)]
+    used = [batch.keys for batch in islice(make(accumulate=2, only_last=True), 6)]
+    assert used == [every[place] for place in (1, 3, 4, 6, 8, 9)]
 
 
 def test_group_batches_are_of_their_group_without_end(make, examples):

@@ -42,6 +42,7 @@ def make(splits, built, tmp_path):
             "attributes": RECIPE["attributes"],
             "tracked": TRACKED,
             "steps_per_epoch": 2,
+            "step_size": 16,
             "batch_size": 16,
             "selection": "validation",
             "unit_length": True,

@@ -1,0 +1,95 @@
+"""A baseline differs from its method in the fairness loss alone; every comparison names one."""
+
+import pytest
+
+from clipfair.core.errors import UserError
+from clipfair.plan.baselines import LOSS
+from clipfair.plan.configuration.methods import Switches
+
+STUDIES = ["embedded", "lab", "paper"]
+# A switch of training, and a value that differs from that of `clip-ft`.
+OTHER = {
+    "precision": "fp16_roundtrip",
+    "saved": "fp16",
+    "trained": "all",
+    "logit_scale": "trained",
+    "mode": "train",
+    "generators": "shared",
+    "accumulation": "last",
+    "drop_last": True,
+    "drop_last_validation": True,
+    "selection": "last",
+    "selection_scores": "dot",
+    "subsample": {"share": 0.5},
+}
+# Their baselines are named elsewhere, or they compare with published values alone (docs/fairclip-results.md).
+WITHOUT = {"fairclip/switches", "fairclip/original-checkpoints"}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_method_with_a_fairness_loss_has_a_baseline_in_its_table(plan_of, study):
+    plan = plan_of(study)
+    methods = plan.configuration.methods
+    for name, table in plan.tables.items():
+        if not name.startswith("fairclip/") or not table.grids or name in WITHOUT:
+            continue
+        compared = _compared(table, plan)
+        fair = {entry for entry in compared if methods[entry].job_settings().get("distance")}
+        assert fair <= table.baselines.keys(), name
+        assert {table.baselines[entry] for entry in fair} <= set(compared) | set(_trained(table, plan)), name
+
+
+def _compared(table, plan):
+    """The methods of a table's rows, or of the roles of its findings."""
+    roles = table.settings.get("roles")
+    if roles is not None:
+        return [method for role, method in roles.items() if role != "selection"]
+    return [method for method in _trained(table, plan) if table.rows is None or method in table.rows]
+
+
+def _trained(table, plan):
+    return dict.fromkeys(method for grid in table.grids for method in plan.grids[grid].methods)
+
+
+def test_every_switch_is_of_the_loss_or_of_the_training():
+    assert LOSS | OTHER.keys() == Switches.model_fields.keys()
+    assert not LOSS & OTHER.keys()
+
+
+@pytest.mark.parametrize("switch", OTHER)
+def test_a_baseline_that_is_trained_differently_is_refused(plan_of, switch):
+    overlay = {"methods": {"clip-ft": {switch: OTHER[switch]}}}
+    with pytest.raises(UserError, match=rf"'clip-ft' differs in more than the fairness loss \({switch}\)"):
+        plan_of(overlay=overlay)
+
+
+def test_a_declared_exception_is_allowed(plan_of):
+    exception = {"baseline_exceptions": {"fairclip-corrected": ["saved"], "a-fairclip": ["saved"]}}
+    overlay = {"methods": {"fairclip-corrected": {"saved": "fp16"}, "a-fairclip": {"saved": "fp16"}}}
+    study = {"studies": {"embedded": {"tables": ["m4/table1", "fairclip/lambda"]}}}
+    with pytest.raises(UserError, match="declare the switches in baseline_exceptions"):
+        plan_of(overlay=overlay | study)
+    plan_of(overlay=overlay | study | {"tables": {"fairclip/lambda": exception}})
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"baselines": {"a-fairclip": "fairclip-corrected"}}, "'fairclip-corrected' has a fairness loss"),
+        ({"baselines": {"a-fairclip": "zero-shot"}}, "'zero-shot' is no method that fine-tunes"),
+        ({"baselines": {"a-fairclip": "clip-ft"}}, "(logit_scale, trained)"),
+        ({"grids": ["fair-clip", "fair-lambda"]}, "no run of 'clip-ft-all'"),
+    ],
+)
+def test_a_baseline_of_another_kind_or_without_runs_is_refused(plan_of, table, message):
+    with pytest.raises(UserError) as error:
+        plan_of(overlay={"tables": {"fairclip/lambda": table}})
+    assert message in str(error.value)
+
+
+def test_a_baseline_of_another_recipe_is_refused(plan_of):
+    """In the study `paper` A-FairCLIP has a learning rate of its own."""
+    grids = ["fair-clip", "fair-all", "fair-aligned-base", "fair-aligned"]
+    table = {"grids": grids, "baselines": {"a-fairclip": "clip-ft-all"}}
+    with pytest.raises(UserError, match="'clip-ft-all' is trained by recipe 'fairvlmed'"):
+        plan_of("paper", overlay={"tables": {"fairclip/lambda": table}})
