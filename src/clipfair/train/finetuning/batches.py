@@ -99,6 +99,11 @@ class GroupedBatches:
         return self.batch_size * self.accumulate
 
     @property
+    def divisor(self) -> int:
+        """What the loss of a batch is divided by, where it is the only one of its step."""
+        return self.accumulate if self.only_last else 1
+
+    @property
     def steps_per_epoch(self) -> int:
         """The number of steps of one pass."""
         return -(-self.batches_per_epoch // self.accumulate)

@@ -64,13 +64,12 @@ def make_parts(
     check_groups(splits, attributes)
     augmented = augmented_images(recipe, splits["train"], data, built)
     source, attribute_of = _make_source(switches, recipe, splits["train"], built, attributes, seed, augmented)
-    divisor = source.accumulate if source.only_last else 1
     tracker = _make_tracker(switches, recipe, splits, built, source, process, out, scratch)
     built.model.to(process.device)
     tracker.measure_epoch(0, built.model)
     return TrainingParts(
         source=source,
-        objective=FairclipObjective(switches, fairness, attribute_of, built, divisor=divisor),
+        objective=FairclipObjective(switches, fairness, attribute_of, built, divisor=source.divisor),
         batch_size=source.step_size,
         examples=recipe["epochs"] * source.steps_per_epoch * source.step_size,
         accumulate=1 if source.only_last else source.accumulate,
