@@ -67,5 +67,5 @@ def test_a_resumed_training_sees_the_same_crops(train, data, built):
     augmented = augmented_images({"augment": True}, train, data, built)
     whole = list(islice(source(train, built, augmented), 3))
     resumed = source(train, built, augmented)
-    resumed.load_state_dict({"step": 2})
+    resumed.load_state_dict({"batch": 2})
     assert torch.equal(next(iter(resumed)).images, whole[2].images)
