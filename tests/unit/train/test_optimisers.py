@@ -206,6 +206,6 @@ def test_kernels():
 
 def test_an_unknown_name_is_reported():
     with pytest.raises(
-        UserError, match=r"config\.recipes: unknown optimiser 'adamww' \(did you mean 'adamw'\?\)"
+        UserError, match=r"recipes\.yaml: unknown optimiser 'adamww' \(did you mean 'adamw'\?\)"
     ):
         make_optimiser({"optimiser": "adamww", "learning_rate": 1}, [])

@@ -355,7 +355,7 @@ def test_full_disk_at_the_end_is_reported_and_nothing_is_half_written(request_of
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"gpus": 99}, r"config\.recipes: gpus is 99, but this machine has \d+; lower gpus"),
+        ({"gpus": 99}, r"recipes\.yaml: gpus is 99, but this machine has \d+; lower gpus"),
         ({"optimiser": "sgd"}, "unknown optimiser 'sgd'"),
         ({"schedule": "step"}, "unknown schedule 'step'"),
         ({"precision": "fp8"}, "unknown precision 'fp8'"),
@@ -381,7 +381,7 @@ def test_bad_models(request_of, model, message):
 
 
 def test_bad_methods(request_of):
-    with pytest.raises(UserError, match=r"config\.methods: unknown kind 'pretrian'"):
+    with pytest.raises(UserError, match=r"methods\.yaml: unknown kind 'pretrian'"):
         train(**request_of(method={"kind": "pretrian", "settings": {}}))
 
 
