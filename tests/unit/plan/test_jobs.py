@@ -81,7 +81,8 @@ def test_probes_on_augmented_images_have_a_job_of_their_own(plan_of):
     plan = plan_of("paper")
     batch = Run("harvard-fairvlmed", "none", "openai-l14", "clip-ft-released-validation")
     assert list(evaluation_job(plan, batch).evaluations) == ["fairvlmed-test", "fairvlmed-val"]
-    assert list(probe_job(plan, batch).evaluations) == ["fairvlmed-probe"]
+    probes = ["fairvlmed-probe", "fairvlmed-probe-multimodal"]
+    assert list(probe_job(plan, batch).evaluations) == probes
     folders = [plan.path_of(template, batch) for template in (paths.EVALUATE, paths.PROBE)]
     assert record_folders(plan, batch) == folders
 
