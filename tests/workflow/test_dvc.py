@@ -167,7 +167,7 @@ def test_with_any_preferred_link_type_the_next_run_works_and_the_cache_stays_int
     clone = recorded.clone(tmp_path / "clone")
     clone.sh("dvc", "config", "--global", "cache.type", links)
     clone.sh("dvc", "pull")
-    clone.set("gamma: 1\n", "gamma: 2\n")
+    clone.set("gamma: 1}", "gamma: 2}", "config/catalogue/tabular.yaml")
     # Only a table: the dataset is not in the clone.
     table = clone.folder / "results/table5.csv"
     table.unlink()
