@@ -21,6 +21,7 @@ from clipfair.plan.configuration_files import merge, read_configuration
 from clipfair.plan.loading import load_plan
 from clipfair.plan.missing import check_data, report_failed_downloads, stop_for
 from clipfair.plan.run_targets import check_run_targets
+from clipfair.plan.snakemake.requested_targets import requested_targets
 from clipfair.plan.targets import asked_tables
 from clipfair.core.provenance import prepend_pythonpath
 from clipfair.plan.snakemake.mark_outdated import mark_outdated
@@ -46,9 +47,8 @@ with one_line_errors():
     whole = load_plan(merge(below, config), CONFIGURATION)
     # Also where Snakemake has no settings of a plan yet; no option has the form of a run.
     check_run_targets(whole, sys.argv[1:])
-    # Snakemake has no settings of a plan when it only checks its rules (--lint).
-    asked = asked_tables(whole, getattr(workflow.dag_settings, "targets", ()))
-    DATA = check_data(whole, asked)
+    requested = requested_targets(sys.argv[1:]) if workflow.is_main_process else []
+    DATA = check_data(whole, asked_tables(whole, requested))
 PLAN = DATA.plan
 if DATA.message and workflow.is_main_process:
     print(f"clipfair: {DATA.message}", file=sys.stderr)
