@@ -144,7 +144,7 @@ def missing_message(
     place = f"the mirror folder is {mirror}" if mirror else NAME_THE_MIRROR
     return "\n\n".join(
         [
-            f"missing are {len(missing)} of the datasets of this study, which only a person can get:",
+            f"data are missing that you must get yourself ({len(missing)} of the datasets of this study):",
             *paragraphs,
             "needed for:\n" + _listed(lacking),
             f"{place}; or build all that can be built without them: "

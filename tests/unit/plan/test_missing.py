@@ -55,7 +55,7 @@ def test_one_message_names_every_dataset_and_each_table_once(catalogue, find):
     lacking = {"m4/table2": both, "m4/figure6": both, "m4/figure2": ["cc12m"]}
     message = missing_message(catalogue, list(missing), lacking, mirror=None, study="paper")
     first, *paragraphs, needed, last = message.split("\n\n")
-    assert "missing are 4 of the datasets" in first
+    assert "data are missing that you must get yourself (4 of" in first
     assert "CLIPFAIR_MIRROR" in last
     assert "--config study=paper missing_data=leave_out" in last
     assert needed.splitlines()[1:] == ["  webli, imagenet: m4/table2, m4/figure6", "  cc12m: m4/figure2"]
@@ -123,7 +123,7 @@ def test_the_message_is_about_the_tables_that_are_asked_for(monkeypatch, tmp_pat
     monkeypatch.setenv("CLIPFAIR_MIRROR", str(tmp_path))
     plan = plan_of("paper")
     fairclip = check_data(plan, tables_of(plan, "fairclip"))
-    assert "missing are 2 of the datasets" in fairclip.message
+    assert "(2 of the datasets of this study)" in fairclip.message
     assert "m4/" not in fairclip.message
     assert set(fairclip.missing) > {"harvard-fairvlmed", "imagenet"}
     assert check_data(plan, ["m4/table5"]).message == ""
