@@ -1,5 +1,7 @@
 """Exit status 0 means that what was asked for exists and is current, whatever was there before."""
 
+import shutil
+
 import pandas as pd
 import pytest
 
@@ -68,3 +70,20 @@ def test_one_paper_alone(repository):
     """The small study has a table of the other paper only."""
     assert repository.planned("m4")["build_table"] == 1
     assert repository.planned("--", "fairclip") == {"fairclip": 1}
+
+
+def test_missing_data_of_the_other_paper_are_not_reported(repository):
+    """The message is about the tables that are asked for, wherever the command line names them."""
+    shutil.rmtree(repository.folder / "mirror" / "adult")
+    repository.edit_yaml("resources/datasets.yaml", lambda catalogue: _withhold(catalogue["adult"]))
+    for arguments in (("--dry-run",), ("--dry-run", "m4"), ("--dry-run", "--", TABLE5)):
+        assert "needed for:\n  adult: m4/table5" in repository.snakemake(*arguments).stderr
+    for arguments in (("--dry-run", "--", "fairclip"), ("fairclip", "--dry-run")):
+        run = repository.snakemake(*arguments)
+        assert run.returncode == 0, run.stderr
+        assert "adult" not in run.stderr
+
+
+def _withhold(dataset):
+    dataset.update(access="request", how_to_get="ask its owner")
+    dataset.pop("archives", None)

@@ -54,7 +54,10 @@ def asked_tables(plan: StudyPlan, targets: Collection[str]) -> list[str]:
     """
     asked = set()
     for target in targets:
-        named = tables_of(plan, target) or [name for name in plan.tables if _is_file_of(plan, name, target)]
+        if target in PAPERS:
+            asked.update(tables_of(plan, target))
+            continue
+        named = [name for name in plan.tables if _is_file_of(plan, name, target)]
         if not named:
             return list(plan.tables)
         asked.update(named)
