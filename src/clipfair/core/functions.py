@@ -1,6 +1,7 @@
 """Functions that the configuration names as ``module:function``."""
 
-from collections.abc import Callable
+import ast
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,7 +48,45 @@ def find_function_file(name: str, *, where: str) -> Path:
     UserError
         If the module cannot be found.
     """
-    module_name = name.partition(":")[0]
+    file = find_module_file(name.partition(":")[0])
+    if file is None:
+        raise _no_module(name.partition(":")[0], where)
+    return file
+
+
+def function_problem(name: str) -> str | None:
+    """Return why ``module:function`` cannot be used, as far as the text of its module says; None if it can.
+
+    The module is not imported, since that takes seconds where it imports torch.
+    """
+    module_name, _, function_name = name.partition(":")
+    file = find_module_file(module_name)
+    if file is None:
+        return _no_module_message(module_name)
+    if file.suffix != ".py":
+        return None
+    try:
+        tree = ast.parse(file.read_bytes(), str(file))
+    except SyntaxError as error:
+        return f"{file}, line {error.lineno}: not valid Python: {error.msg}"
+    names = set(_names_of(tree))
+    if function_name in names or "*" in names:
+        return None
+    return f"{name!r}: {file} defines no function {function_name!r}"
+
+
+def _names_of(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.alias):
+            yield (node.asname or node.name).partition(".")[0]
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def find_module_file(module_name: str) -> Path | None:
+    """Return the file of an importable module, or of one named from ``src/clipfair``; None without one."""
     for candidate in _candidates(module_name):
         try:
             spec = find_spec(candidate)
@@ -55,7 +94,7 @@ def find_function_file(name: str, *, where: str) -> Path:
             continue
         if spec is not None and spec.origin is not None:
             return Path(spec.origin)
-    raise _no_module(module_name, where)
+    return None
 
 
 def _candidates(module_name: str) -> tuple[str, str]:
@@ -63,9 +102,13 @@ def _candidates(module_name: str) -> tuple[str, str]:
 
 
 def _no_module(name: str, where: str) -> UserError:
-    return UserError(
-        f"{where}: no module {name!r}; expected module:function of an installed module or of a file below "
-        "src/clipfair"
+    return UserError(f"{where}: {_no_module_message(name)}")
+
+
+def _no_module_message(name: str) -> str:
+    return (
+        f"no module {name!r}; expected module:function of a module on the Python path (PYTHONPATH) "
+        "or of a file below src/clipfair"
     )
 
 

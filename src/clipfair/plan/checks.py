@@ -23,6 +23,7 @@ from clipfair.plan.data_checks import (
     check_words,
 )
 from clipfair.plan.fairness import fairness_of
+from clipfair.plan.own_code import check_own_functions
 from clipfair.plan.study_plan import StudyPlan
 from clipfair.plan.table_checks import (
     check_named,
@@ -71,6 +72,7 @@ def check_plan(plan: StudyPlan) -> None:
         _check_tabular_grid(name, grid, configuration)
     for name, grid in plan.grids.items():
         _check_grid(name, grid, plan)
+    check_own_functions(plan)
     _check_batches(plan)
     for name, table in plan.tables.items():
         check_baselines(name, table, plan)

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from clipfair.core.code_digest import PACKAGE, SOURCE, code_digest
-from clipfair.core.functions import find_function_file, module_names
+from clipfair.core.functions import find_function_file, function_problem, module_names
 from clipfair.core.io import sha256_of
+from clipfair.core.settings import Violation
 from clipfair.plan.configuration.types import is_own
+from clipfair.plan.study_plan import StudyPlan
 
 
 def own_functions(settings: object) -> list[str]:
@@ -47,3 +49,26 @@ def job_code(*modules: str, own: Iterable[str] = ()) -> str:
         else:
             outside.append(sha256_of(file)[:16])
     return "-".join([code_digest(*inside), *outside])
+
+
+def check_own_functions(plan: StudyPlan) -> None:
+    """Check that the functions of the user's own that the study's grids use exist, without importing them.
+
+    Raises
+    ------
+    Violation
+        At the first that does not.
+    """
+    configuration = plan.configuration
+    for grid in plan.grids.values():
+        named = [
+            *((("methods", name), configuration.methods[name].model_dump()) for name in grid.methods),
+            *(
+                (("evaluations", name), configuration.evaluations[name].model_dump().get("distances"))
+                for name in grid.evaluations
+            ),
+            (("recipes", grid.recipe), configuration.recipes[grid.recipe].model_dump().get("tracked")),
+        ]
+        for key, settings in named:
+            for problem in filter(None, map(function_problem, own_functions(settings))):
+                raise Violation(key, problem)

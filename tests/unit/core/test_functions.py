@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from clipfair.core.errors import UserError
-from clipfair.core.functions import load_function
+from clipfair.core.functions import function_problem, load_function
 
 
 @pytest.fixture
@@ -48,3 +48,27 @@ def test_a_missing_import_of_the_module_is_not_hidden(module):
     name = module("import another_module_that_is_missing\n")
     with pytest.raises(ModuleNotFoundError, match="another_module_that_is_missing"):
         load_function(f"{name}:f", where="where")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(x):\n    raise SystemExit\n",
+        "from os.path import join as f\n",
+        "f = lambda x: x\n",
+        "from os.path import *\n",
+    ],
+)
+def test_a_function_that_may_exist_is_no_problem(module, source):
+    assert function_problem(f"{module(source)}:f") is None
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("raise SystemExit\n", "module_of_a_user.py defines no function 'f'"),
+        ("x = 1\ndef f(:\n", "module_of_a_user.py, line 2: not valid Python"),
+    ],
+)
+def test_a_problem_is_found_without_importing_the_module(module, source, problem):
+    assert problem in function_problem(f"{module(source)}:f")
