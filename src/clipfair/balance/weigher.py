@@ -74,8 +74,9 @@ def read_dual(path: str | Path) -> Weigher:
         If it does not exist or is another file, such as the ``null`` of a condition that M4 did not make.
     """
     if not Path(path).is_file():
-        raise UserError(f"{path}: no such file: give the dual.json of a table that M4 balanced")
-    content = read_json(path)
+        found = "a folder" if Path(path).is_dir() else "no such file"
+        raise UserError(f"{path}: {found}: give the dual.json of a table that M4 balanced")
+    content = read_json(path, remedy="give the dual.json of a table that M4 balanced")
     if not isinstance(content, dict) or not {"layout", "settings", "mu", "v"} <= set(content):
         raise UserError(
             f"{path}: not a file of dual variables: give the dual.json of a table that M4 balanced"

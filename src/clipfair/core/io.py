@@ -105,7 +105,7 @@ def write_json(path: str | Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: str | Path) -> object:
+def read_json(path: str | Path, *, remedy: str = "delete it and run again") -> object:
     """Read a JSON file.
 
     Raises
@@ -116,7 +116,7 @@ def read_json(path: str | Path) -> object:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error}); delete it and run again") from None
+        raise UserError(f"{path}: not JSON ({error}); {remedy}") from None
 
 
 def write_csv(path: str | Path, frame: pd.DataFrame) -> None:

@@ -133,16 +133,23 @@ def lacking_in_mirror(dataset: Dataset, *, mirror: str | None) -> list[str]:
     return min(filter(None, forms), key=len, default=[])
 
 
-def _mirror_folder(dataset: Dataset, mirror: str | None) -> Path | None:
-    """The dataset's folder in the mirror, None if there is none."""
+def check_mirror(mirror: str | None) -> None:
+    """Raise :class:`UserError` if a mirror folder is named that is relative or does not exist."""
     if mirror is None:
-        return None
+        return
     if not Path(mirror).is_absolute():
         raise UserError(f"mirror folder {mirror!r} is relative; give an absolute path")
     if not Path(mirror).is_dir():
         raise UserError(
             f"mirror folder {mirror!r} does not exist; create it, or unset mirror and CLIPFAIR_MIRROR"
         )
+
+
+def _mirror_folder(dataset: Dataset, mirror: str | None) -> Path | None:
+    """The dataset's folder in the mirror, None if there is none."""
+    if mirror is None:
+        return None
+    check_mirror(mirror)
     folder = Path(mirror, dataset.id)
     return folder if folder.is_dir() else None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clipfair.core.catalogue import Dataset
 from clipfair.core.errors import UserError
-from clipfair.data.fetch import MANIFEST, in_mirror, lacking_in_mirror, mirror_folder
+from clipfair.data.fetch import MANIFEST, check_mirror, in_mirror, lacking_in_mirror, mirror_folder
 from clipfair.data.instructions import NAME_THE_MIRROR, missing_block
 from clipfair.data.prepare import find_loader
 from clipfair.plan.data_needed import datasets_needed, datasets_of, without
@@ -43,12 +43,15 @@ def check_data(plan: StudyPlan, tables: Collection[str]) -> DataCheck:
     Raises
     ------
     UserError
-        If there is no loader for a dataset that is needed.
+        If there is no loader for a dataset that is needed, or data are to be fetched and the named mirror
+        folder does not exist.
     """
     needed, mirror = datasets_needed(plan), mirror_folder(plan.configuration.mirror)
     for name in needed:
         find_loader(plan.datasets[name])
     raw_dirs = {name: plan.raw_of(name) for name in needed}
+    if any(_is_to_be_fetched(plan.datasets[name], raw_dirs[name]) for name in needed):
+        check_mirror(mirror)
     missing = missing_datasets(plan.datasets, needed, raw_dirs=raw_dirs, mirror=mirror)
     if not missing:
         return DataCheck(plan, (), "")
@@ -113,11 +116,14 @@ def missing_datasets(
     return {
         name: tables
         for name, tables in needed.items()
-        if datasets[name].access != "generated"
+        if _is_to_be_fetched(datasets[name], raw_dirs[name])
         and not datasets[name].downloadable
-        and not Path(raw_dirs[name], MANIFEST).is_file()
         and not in_mirror(datasets[name], mirror=mirror)
     }
+
+
+def _is_to_be_fetched(dataset: Dataset, raw_dir: str | Path) -> bool:
+    return dataset.access != "generated" and not Path(raw_dir, MANIFEST).is_file()
 
 
 def missing_message(

@@ -1,5 +1,6 @@
 """Start a training in this process, or in several processes with torchrun."""
 
+import inspect
 import os
 import signal
 import subprocess
@@ -54,11 +55,26 @@ def launch(processes: int, request: Mapping) -> None:
 
 
 def run_request(path: str) -> None:
-    """Train with the arguments in a JSON file; leave the message of an error next to it."""
+    """Train with the arguments in a JSON file; leave the message of an error next to it.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, it lacks an argument or has an unknown one, and as ``train`` does.
+    """
     from clipfair.train.run import train
 
+    if not Path(path).is_file():
+        raise UserError(
+            f"{path}: no such file; give a JSON file with the arguments of clipfair.train.run.train"
+        )
+    request = read_json(path)
     try:
-        train(**read_json(path))
+        inspect.signature(train).bind(**request)
+    except TypeError as error:
+        raise UserError(f"{path}: not the arguments of clipfair.train.run.train: {error}") from None
+    try:
+        train(**request)
     except UserError as error:
         write_text(Path(path).with_name(ERROR), str(error))
         raise

@@ -38,3 +38,11 @@ def test_another_file_is_not_read_as_dual_variables(tmp_path, content):
     (tmp_path / "dual.json").write_text(content)
     with pytest.raises(UserError, match="not a file of dual variables"):
         read_dual(tmp_path / "dual.json")
+
+
+def test_a_damaged_dual_or_a_folder_is_not_to_be_deleted(tmp_path):
+    (tmp_path / "dual.json").write_text("{")
+    with pytest.raises(UserError, match=r"not JSON .*; give the dual\.json of a table"):
+        read_dual(tmp_path / "dual.json")
+    with pytest.raises(UserError, match="a folder: give the dual"):
+        read_dual(tmp_path)

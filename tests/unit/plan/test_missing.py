@@ -152,3 +152,10 @@ def test_the_last_line_of_a_failed_download_is_repeated_if_there_is_one(
     (tmp_path / f"logs/fetch_dataset/adult-{plan.datasets['adult'].version}.log").write_text(content)
     report_failed_downloads(plan)
     assert capsys.readouterr().err == shown
+
+
+def test_a_mirror_folder_that_does_not_exist(monkeypatch, tmp_path, plan_of, error_of):
+    monkeypatch.setenv("CLIPFAIR_MIRROR", str(tmp_path / "absent"))
+    monkeypatch.chdir(tmp_path)  # nothing is fetched below it
+    plan = plan_of()
+    assert "absent' does not exist" in error_of(check_data, plan, list(plan.tables))
