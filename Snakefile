@@ -45,9 +45,8 @@ configfile: ROOT / "config.yaml"
 with one_line_errors():
     below = read_configuration(configuration_files(ROOT))
     whole = load_plan(merge(below, config), CONFIGURATION)
-    # Also where Snakemake has no settings of a plan yet; no option has the form of a run.
-    check_run_targets(whole, sys.argv[1:])
     requested = requested_targets(sys.argv[1:]) if workflow.is_main_process else []
+    check_run_targets(whole, requested)
     DATA = check_data(whole, asked_tables(whole, requested))
 PLAN = DATA.plan
 if DATA.message and workflow.is_main_process:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from clipfair.core.errors import UserError
-from clipfair.core.paths import RUN_LEVELS, Run
+from clipfair.core.paths import FOLDER_SPEC, RUN_LEVELS, Run
 from clipfair.plan.study_plan import StudyPlan
 
 _LEVEL = re.compile(rf"({'|'.join(RUN_LEVELS)})~([^/]+)")
@@ -20,7 +20,7 @@ def check_run_targets(plan: StudyPlan, targets: Iterable[str]) -> None:
     """
     tabular = {batch for grid in plan.tabular_grids for batch in plan.tabular_batches(grid)}
     for target in targets:
-        levels = dict(_LEVEL.findall(target))
+        levels = dict(_LEVEL.findall(target.removesuffix(FOLDER_SPEC)))
         if not levels.keys() >= set(RUN_LEVELS) - {"seed"}:
             continue
         seed = levels.pop("seed", None)
