@@ -13,7 +13,10 @@ WEB = Run("embedded-web", "baseline", "small-32-r64", "clip")
 def test_runs_of_the_study_and_other_files_are_accepted(plan_of):
     plan = plan_of()
     [tabular, *_] = plan.tabular_batches("table5")
-    files = [plan.path_of(template, WEB) for template in (paths.MODEL, paths.EVALUATE, paths.EVALUATE + paths.FOLDER_SPEC)]
+    files = [
+        plan.path_of(template, WEB)
+        for template in (paths.MODEL, paths.EVALUATE, paths.EVALUATE + paths.FOLDER_SPEC)
+    ]
     check_run_targets(plan, ["all", paths.TABLE5, *files, plan.path_of(paths.TABULAR, tabular)])
 
 

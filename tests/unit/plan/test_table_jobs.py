@@ -68,7 +68,10 @@ def test_the_published_places_are_those_of_the_table(plan_of):
         ),
         ("linear-probe", {"zero-shot": "CLIP", "clip-ft-released-validation": "CLIP-FT"}),
         ("original-checkpoints", {"clip-ft-2025": "CLIP", "fairclip-2025": "FairCLIP-{attr}"}),
-        ("original-table2", {"zero-shot": "CLIP", "clip-ft-released": "CLIP-FT", "blip2": "BLIP2", "blip2-ft": "BLIP2-FT"}),
+        (
+            "original-table2",
+            {"zero-shot": "CLIP", "clip-ft-released": "CLIP-FT", "blip2": "BLIP2", "blip2-ft": "BLIP2-FT"},
+        ),
     ],
 )
 def test_published_rows_stand_with_the_runs_that_made_them(plan_of, table, places):
