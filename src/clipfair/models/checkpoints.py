@@ -49,6 +49,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
+        if isinstance(error, pickle.UnpicklingError):  # torch's advice is to load the file without protection
+            reason = "damaged, or contains objects other than tensors"
         raise UserError(
             f"{path.name}: neither a .safetensors, a TorchScript archive nor a checkpoint of torch ({reason})"
         ) from None

@@ -173,3 +173,13 @@ def test_a_file_of_ones_own_is_named_by_its_path(tmp_path):
     assert load_file(tmp_path / "out.safetensors").keys() == STATE.keys()
     with pytest.raises(UserError, match=r"models\.mine\.weights: .*epoch_3\.pt: sha256 is .*, expected 0000"):
         fetch_weights("mine", entry | {"sha256": "0" * 64}, **places)
+
+
+class _Other:
+    """An object that is not a tensor."""
+
+
+def test_nobody_is_advised_to_load_a_file_without_protection(tmp_path):
+    torch.save({"model": _Other()}, tmp_path / "x.pt")
+    with pytest.raises(UserError, match=r"\(damaged, or contains objects other than tensors\)$"):
+        read_weights(tmp_path / "x.pt")

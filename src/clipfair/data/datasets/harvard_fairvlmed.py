@@ -113,6 +113,8 @@ def _read_codes(path: Path) -> dict[str, float]:
             age = float(arrays["age"].item())
     except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).strip("'\"").split())
+        if "unsafely" in reason:  # numpy's advice is to load the file without protection
+            reason = "no npz, or contains pickled objects"
         raise UserError(f"{path}: not a readable npz of this dataset ({reason}); {columns.ADVICE}") from None
     for name, values in known.items():
         if codes[name] not in values:
