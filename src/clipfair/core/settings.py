@@ -1,5 +1,6 @@
 """Typed settings: a pydantic model is their only description, and an error is one line."""
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -116,9 +117,21 @@ def first_violation(error: ValidationError, values: object) -> Violation:
     missing = [repr(item["loc"][-1]) for item in items if item["type"] == "missing"]
     if missing:
         plural = "s" if len(missing) > 1 else ""
-        return Violation(place, f"missing setting{plural} {', '.join(missing)}")
+        return Violation(place, f"missing setting{plural} {', '.join(missing)}{_similar(values, place)}")
     message = " or ".join(dict.fromkeys(map(_explain, items)))
     return Violation(place, message, offending=(*place, *_offending(items[0])))
+
+
+def _similar(values: Any, place: Key) -> str:
+    """A question whether an entry next to the one at ``place``, of almost the same name, was meant."""
+    for step in place[:-1]:
+        values = values[step]
+    if not place or not isinstance(values, Mapping):
+        return ""
+    name = str(place[-1])
+    others = [str(other) for other in values if str(other) != name]
+    close = difflib.get_close_matches(name, others, n=1, cutoff=0.9)
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def _path_in(values: Any, location: tuple[int | str, ...]) -> Key:
@@ -145,6 +158,8 @@ def _explain(item: Mapping) -> str:
         return f"{value!r} should be a list"
     if kind == "too_short":
         return f"{value!r} has {context['actual_length']} items; expected {context['min_length']} or more"
+    if kind == "string_pattern_mismatch":
+        return f"{value!r} should match the pattern {context['pattern']!r}"
     if kind == "union_tag_invalid":
         return unknown("kind", str(context["tag"]), _quoted(context["expected_tags"]))
     if kind == "union_tag_not_found":

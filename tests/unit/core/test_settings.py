@@ -68,3 +68,20 @@ def test_an_error_is_one_line(values, message):
 
 def test_the_string_below_a_field_is_its_description():
     assert Wheel.model_json_schema()["properties"]["size"]["description"] == "Inches."
+
+
+def test_an_incomplete_entry_of_almost_the_name_of_another_is_a_typo():
+    parts = {"spare-wheel": {"size": 28}, "spare-whel": {}}
+    with pytest.raises(UserError, match=r"missing setting 'size' \(did you mean 'spare-wheel'\?\)$"):
+        parse_settings(Bicycle, {"parts": parts}, where="shop.bike")
+    with pytest.raises(UserError, match=r"front: missing setting 'size'$"):
+        parse_settings(Bicycle, {"parts": {"rear": {"size": 28}, "front": {}}}, where="shop.bike")
+
+
+class Lock(SettingsModel):
+    code: Annotated[str, Field(pattern="^[0-9]+$")]
+
+
+def test_a_text_that_does_not_match_a_pattern_is_shown():
+    with pytest.raises(UserError, match=r"^lock\.code: 'x1' should match the pattern '\^\[0-9\]\+\$'$"):
+        parse_settings(Lock, {"code": "x1"}, where="lock")
