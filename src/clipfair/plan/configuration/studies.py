@@ -129,7 +129,7 @@ class Table(CatalogueEntry):
     builder: str
     """Module in `src/clipfair/tables/<paper>`."""
     figure: str | None = None
-    """Module `<figure>_figure` beside it that draws it; null: it is not drawn."""
+    """Module `<figure>_figure` of the same package, which draws it; null: it is not drawn."""
     grids: Ids = []
     """Ids in `grids`, whose evaluations it reads."""
     annotations: Ids = []
@@ -141,7 +141,7 @@ class Table(CatalogueEntry):
     searches: Ids = []
     """Ids in `searches`, for a table about them."""
     needs: list[Literal["epochs"]] = []
-    """What it reads besides; epochs: the epochs of every run."""
+    """Further inputs; epochs: the epochs of every run."""
     published: str | None = None
     """`<file in resources/published>/<table>`: published values that it is compared with
     (resources/published/mapping.yaml has the places of our entries in it)."""
@@ -152,9 +152,9 @@ class Table(CatalogueEntry):
     baselines: dict[str, str] = {}
     """Id of a method: that of the same training without its fairness loss, which it is compared with."""
     baseline_exceptions: dict[str, list[str]] = {}
-    """Id of a method: switches in which its baseline may differ besides the fairness loss."""
+    """Id of a method: switches in which its baseline may differ, in addition to the fairness loss."""
     settings: dict[str, Any] = {}
-    """What its builder takes besides; `shown` lists ids of evaluations."""
+    """Further settings of its builder; `shown` lists ids of evaluations."""
 
     @model_validator(mode="after")
     def _reads_one_kind(self) -> Self:
