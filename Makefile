@@ -10,7 +10,7 @@
 # make audit       look for known vulnerabilities of the pinned dependencies (needs a network)
 # make lock        pin the newest versions of the dependencies
 # make clean       remove the environment, logs and caches; results and data stay
-# Needs Python 3.11 to 3.13, git and make. Every target but clean sets up the environment if it is missing.
+# Needs Python 3.11.4 to 3.13, git and make. Every target but clean sets up the environment if it is missing.
 PYTHON ?= python3
 CORES ?= all
 VENV := .venv

@@ -16,9 +16,9 @@ case $PWD in
     ;;
 esac
 command -v git >/dev/null || fail "git was not found; install git"
-command -v "$python" >/dev/null || fail "$python was not found; install Python 3.11 to 3.13 or name one: make PYTHON=python3.12"
-"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null ||
-  fail "$python is $("$python" --version 2>&1 | tail -n 1); Python 3.11 to 3.13 is needed; name one: make PYTHON=python3.12"
+command -v "$python" >/dev/null || fail "$python was not found; install Python 3.11.4 to 3.13 or name one: make PYTHON=python3.12"
+"$python" -c 'import sys; sys.exit(not (3, 11, 4) <= sys.version_info < (3, 14))' 2>/dev/null ||
+  fail "$python is $("$python" --version 2>&1 | tail -n 1); Python 3.11.4 to 3.13 is needed; name one: make PYTHON=python3.12"
 "$python" -c 'import ensurepip, venv' 2>/dev/null ||
   fail "$python has no venv module; install it (Debian and Ubuntu: apt install python3-venv)"
 

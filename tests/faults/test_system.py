@@ -144,7 +144,7 @@ def test_a_config_that_is_not_yaml(repository):
     (repository.folder / "config.yaml").write_text("study: [\n")
     run = repository.snakemake()
     assert run.returncode != 0
-    assert "clipfair: config.yaml, line 2: not valid YAML" in run.stderr
+    assert "clipfair: config.yaml, line 2, column 1: not valid YAML" in run.stderr
     assert "Traceback" not in run.stderr
 
 

@@ -38,14 +38,14 @@ def test_without_git(tmp_path):
 
 def test_without_python(tmp_path):
     line = set_up(tmp_path, "no-such-python", os.environ["PATH"])
-    assert line.startswith("clipfair: no-such-python was not found; install Python 3.11 to 3.13")
+    assert line.startswith("clipfair: no-such-python was not found; install Python 3.11.4 to 3.13")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (OLD, "is Python 3.9.18; Python 3.11 to 3.13 is needed"),
-        (NEW, "is Python 3.14.0; Python 3.11 to 3.13 is needed"),
+        (OLD, "is Python 3.9.18; Python 3.11.4 to 3.13 is needed"),
+        (NEW, "is Python 3.14.0; Python 3.11.4 to 3.13 is needed"),
         (NO_VENV, "has no venv module; install it"),
     ],
 )
