@@ -28,7 +28,7 @@ def published(path):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The linear probes of the reproduction, from 90 patients that lie in the mirror folder as Harvard-FairVLMed."""
+    """The linear probes of the reproduction, from 90 patients in the mirror folder as Harvard-FairVLMed."""
     repository = Repository(tmp_path_factory.mktemp("blip2"))
     mirror = repository.folder / "mirror"
     settings = make_settings("fundus", {"train": 60, "validation": 20, "test": 40, "size": 32})
