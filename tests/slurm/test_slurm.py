@@ -1,6 +1,6 @@
 """The workflow on a real SLURM of one node: `make test-slurm` starts it and runs these tests.
 
-Jobs go through sbatch, the node runs them, and squeue reports their states; only the GPUs are pretended.
+Jobs go through sbatch, the node runs them, and squeue reports their states; only the GPUs are simulated.
 """
 
 import compileall

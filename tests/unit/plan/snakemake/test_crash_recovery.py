@@ -36,7 +36,7 @@ def record_a_dead_owner(**changes):
 
 
 def pretend_slurm(folder, text):
-    """A pretended SLURM whose queue is ``text`` and whose scancel writes its arguments to a file."""
+    """A simulated SLURM whose queue is ``text`` and whose scancel writes its arguments to a file."""
     (folder / "bin").mkdir()
     for name, script in (("squeue", f"echo '{text}'"), ("scancel", 'echo "$@" > cancelled')):
         path = folder / "bin" / name
