@@ -236,6 +236,8 @@ def exceed_limits_and_cancel(training):
     training.wait_for_jobs("train_model", "FAILED", "OUT_OF_MEMORY", count=2)
     jobs = training.wait_for_jobs("train_model", "RUNNING", count=2)
     assert sorted(job.gpus for job in jobs) == ["0", "1"]
+    # A job is running before its step is, and only a step can be frozen: wait for its next checkpoint.
+    training.wait_for_checkpoint(1, after=training.wait_for_checkpoint(1))
     training.running_training(1).freeze()
     training.wait_for_jobs("train_model", "FAILED", "OUT_OF_MEMORY", count=3)
     third = training.wait_for(lambda: training.running_training(0), "the third attempt of seed 0")
