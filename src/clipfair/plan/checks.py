@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from clipfair.core.paths import Run
 from clipfair.core.settings import Violation
 from clipfair.plan.baselines import check_baselines
 from clipfair.plan.configuration.methods import FinetuneMethod
-from clipfair.plan.configuration.models import LocalWeights, RunLevels
+from clipfair.plan.configuration.models import LocalWeights
 from clipfair.plan.configuration.recipes import Recipe
 from clipfair.plan.configuration.root import Configuration
 from clipfair.plan.configuration.studies import Grid, Table, TabularGrid
@@ -197,12 +198,11 @@ def _check_grid(name: str, grid: Grid, plan: StudyPlan) -> None:
 
 
 def _check_start(batch: Run, plan: StudyPlan) -> None:
-    start: RunLevels | None = plan.model_of(batch).start
-    if start is not None and Run(**start.model_dump(exclude={"seed"})) not in plan.batches:
-        run = Run(**start.model_dump())
+    start = plan.start_of(batch)
+    if start is not None and replace(start, seed=0) not in plan.batches:
         raise Violation(
             ("models", batch.model, "weights", "run"),
-            f"study {plan.study!r} has no run {run.key}; add a table whose grid trains it",
+            f"study {plan.study!r} has no run {start.key}; add a table whose grid trains it",
         )
 
 

@@ -96,9 +96,15 @@ class StudyPlan:
         return self.configuration.methods[run.method].kind != "zero_shot"
 
     def start_of(self, run: Run) -> Run | None:
-        """The run of this study whose weights ``run`` starts from, if it starts from one."""
+        """The run of this study whose weights ``run`` starts from, if it starts from one.
+
+        It has the seed of ``run``, unless the model's entry names one seed for all.
+        """
         start = self.model_of(run).start
-        return None if start is None else Run(**start.model_dump())
+        if start is None:
+            return None
+        levels = start.model_dump()
+        return Run(**levels | {"seed": run.seed if start.seed is None else start.seed})
 
     def stages_of(self, balance: str) -> list[tuple[str, float]]:
         """The conditions that are trained on in turn, each with its share of the examples."""

@@ -54,7 +54,7 @@ def test_a_training_on_pairs_reads_keep_lists_and_a_fine_tuning_the_table(plan_o
     assert web.weights == []
     assert fair.keep == []
     assert fair.table == [plan.prepared_of("embedded-fundus")]
-    start = "dataset~embedded-web/balance~baseline/model~small-32-r64/method~clip/attr~none/lam~0/seed~0"
+    start = "dataset~embedded-web/balance~baseline/model~small-32-r64/method~clip/attr~none/lam~0/seed~2"
     assert fair.weights == [f"results/train/embedded/{start}/model.safetensors"]
 
 
@@ -92,7 +92,15 @@ def test_a_zero_shot_method_evaluates_the_model_that_it_starts_from(plan_of):
     job = evaluation_job(plan_of(), batch)
     assert [model["spec"] for model in job.models] == [None] * 3
     assert job.snapshots == []
-    assert job.models[0]["weights"].startswith("results/train/embedded/dataset~embedded-web/")
+    starts = [model["weights"] for model in job.models]
+    assert all(file.startswith("results/train/embedded/dataset~embedded-web/") for file in starts)
+    assert [file.split("/")[-2] for file in starts] == ["seed~0", "seed~1", "seed~2"]
+
+
+def test_published_weights_are_one_checkpoint_for_all_seeds(plan_of):
+    batch = Run("harvard-fairvlmed", "none", "openai-b16", "zero-shot")
+    job = evaluation_job(plan_of("paper"), batch)
+    assert [model["weights"] for model in job.models] == ["data/weights/openai-b16.safetensors"] * 3
 
 
 def test_images_of_the_papers_classification_are_resized_to_256_and_cropped(plan_of):

@@ -52,10 +52,18 @@ def test_the_stages_of_a_schedule_and_of_a_plain_condition(plan_of):
     assert plan.stages_of("none") == []
 
 
-def test_a_model_may_start_from_a_run_of_the_study(plan_of):
-    run = Run("embedded-fundus", "none", "small-baseline", "clip-ft")
-    assert plan_of().start_of(run) == SHARED
+def test_a_model_starts_from_the_run_of_its_own_seed(plan_of):
+    for seed in (0, 2):
+        run = Run("embedded-fundus", "none", "small-baseline", "clip-ft", seed=seed)
+        assert plan_of().start_of(run) == replace(SHARED, seed=seed)
     assert plan_of().start_of(SHARED) is None
+
+
+def test_a_model_may_name_one_seed_for_all(plan_of):
+    start = {"dataset": SHARED.dataset, "balance": SHARED.balance, "model": SHARED.model, "method": "clip"}
+    one = {"models": {"small-baseline": {"weights": {"run": start | {"seed": 1}}}}}
+    run = Run("embedded-fundus", "none", "small-baseline", "clip-ft", seed=2)
+    assert plan_of(overlay=one).start_of(run) == replace(SHARED, seed=1)
 
 
 def test_an_unknown_run_is_named(plan_of):

@@ -37,9 +37,10 @@ def test_data_are_what_new_runs_need_and_no_results(plan_of):
     plan = plan_of()
     targets = data_targets(plan)
     models = [target for target in targets if target.endswith("model.safetensors")]
-    # The one model that all fine-tunings start from.
-    starts = {plan.start_of(batch) for batch in plan.batches} - {None}
-    assert [plan.path_of(paths.MODEL, run) for run in starts] == models
+    # The pretrained models that fine-tunings start from, one for each seed.
+    starts = {plan.start_of(run) for batch in plan.batches for run in plan.runs_of(batch)} - {None}
+    assert len(starts) == 3
+    assert {plan.path_of(paths.MODEL, run) for run in starts} == set(models)
     assert plan.prepared_of("adult") in targets
     assert "results/balance/embedded/dataset~embedded-web/balance~proxies/keep.parquet" in targets
     assert not [target for target in targets if target.startswith(("results/tables", "results/evaluate"))]

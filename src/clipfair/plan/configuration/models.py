@@ -19,8 +19,8 @@ from clipfair.plan.configuration.types import (
 Length = Annotated[int, Field(ge=2)]
 
 
-class RunLevels(SettingsModel):
-    """The levels of a run key."""
+class StartRun(SettingsModel):
+    """The levels of the key of the run that a model starts from."""
 
     dataset: str
     balance: str = NONE
@@ -28,7 +28,9 @@ class RunLevels(SettingsModel):
     method: str
     attr: str = NONE
     lam: Lam = "0"
-    seed: Whole = 0
+    seed: Whole | None = None
+    """That run for every seed; null: the run of the same seed as the training or evaluation that starts from
+    it, so that a standard deviation over seeds includes pretraining."""
 
 
 class PublishedWeights(SettingsModel):
@@ -59,7 +61,7 @@ class LocalWeights(SettingsModel):
 class TrainedWeights(SettingsModel):
     """Weights of another run of the study."""
 
-    run: RunLevels
+    run: StartRun
     """The run that the model starts from."""
 
 
@@ -83,7 +85,7 @@ class TrainableModel(CatalogueEntry):
     """What it starts from: published weights, a file, a run of this study, or null for random weights."""
 
     @property
-    def start(self) -> RunLevels | None:
+    def start(self) -> StartRun | None:
         """The run that it starts from, None for published or random weights."""
         return self.weights.run if isinstance(self.weights, TrainedWeights) else None
 
