@@ -71,12 +71,12 @@ def write_keep_list(
                 seed=seed,
             )
             for part in parts:
-                hashes.append(part.hashes)
+                hashes.append(np.sort(part.hashes))
                 kept = pc.cast(part.keys, pa.string()).filter(pa.array(part.keep))
                 written = {"key": kept, "shard": pa.repeat(pa.scalar(table.path.stem), len(kept))}
                 keep_list.write(written if captions is None else written | {"text": captions.of(kept)})
                 _add_batch(sums, part, layout, with_humans=with_humans)
-        check_unique(tables, "key", np.concatenate(hashes), seed=seed)
+        check_unique(tables, "key", hashes, seed=seed)
     return sums if with_humans else replace(sums, humans={})
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet as pq
 
+from clipfair.balance.key_hashes import repeated_hashes
 from clipfair.balance.table_files import ENDINGS, kind_of, open_text
 from clipfair.core.errors import UserError
 from clipfair.core.keys import hash_keys, key_texts
@@ -118,21 +119,27 @@ def keys_of(batch: pa.RecordBatch, key: str | None, *, first_row: int) -> pa.Arr
     return column
 
 
-def check_unique(tables: Sequence[AnnotationTable], key: str, hashes: np.ndarray, *, seed: int) -> None:
+def check_unique(
+    tables: Sequence[AnnotationTable], key: str, hashes: Sequence[np.ndarray], *, seed: int
+) -> None:
     """Raise if a key occurs twice.
 
-    ``hashes`` are those of all keys: only keys of equal hashes are read again and compared.
+    ``hashes`` are sorted parts that together hold the hash of every key: only keys of equal hashes are read
+    again and compared.
     """
-    hashes = np.sort(hashes)
-    repeated = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
-    if len(repeated) == 0:
-        return
+    repeated = repeated_hashes(hashes)
+    if len(repeated):
+        compare_keys(tables, key, repeated, seed=seed)
+
+
+def compare_keys(tables: Sequence[AnnotationTable], key: str, hashes: np.ndarray, *, seed: int) -> None:
+    """Raise if two keys with one of these hashes are equal."""
     place_of: dict[str, str] = {}
     for table in tables:
         first_row = 0
         for batch in table.batches([key]):
             keys = key_texts(keys_of(batch, key, first_row=first_row))
-            for row in np.flatnonzero(np.isin(hash_keys(keys, seed=seed), repeated)):
+            for row in np.flatnonzero(np.isin(hash_keys(keys, seed=seed), hashes)):
                 place = f"row {first_row + row + 1} of {table.path}"
                 if keys[row] in place_of:
                     raise UserError(

@@ -158,11 +158,11 @@ def weigh_tables(
             )
             with files.shard(name), progress(batches, unit=" batches", what="weighing") as parts:
                 for part in parts:
-                    hashes.append(part.hashes)
+                    hashes.append(np.sort(part.hashes))
                     files.write(part)
                     sums.add(part, layout, certain_weight=certain)
         if key is not None:
-            check_unique(tables, key, np.concatenate(hashes), seed=seed)
+            check_unique(tables, key, hashes, seed=seed)
     return sums
 
 
