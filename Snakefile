@@ -16,6 +16,7 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 
 from clipfair.core import paths
 from clipfair.core.errors import one_line_errors
+from clipfair.plan.configuration.types import NONE
 from clipfair.plan.configuration_files import check_files, configuration_files
 from clipfair.plan.configuration_files import merge, read_configuration
 from clipfair.plan.loading import load_plan
@@ -54,7 +55,7 @@ if DATA.message and workflow.is_main_process:
 
 
 wildcard_constraints:
-    dataset="|".join(PLAN.datasets),
+    dataset="|".join([*PLAN.datasets, NONE]),
     study=PLAN.study,
     paper="[a-z0-9]+",
     table="[a-z0-9-]+",

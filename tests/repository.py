@@ -67,7 +67,9 @@ class Repository:
     @staticmethod
     def _make_tiny(config: dict) -> None:
         config["mirror"] = "mirror"
-        config["studies"] = {study: {"tables": ["m4/table5"]} for study in ("embedded", "lab", "paper")}
+        config["studies"] = {
+            study: {"tables": ["m4/table5"]} for study in ("embedded", "lab", "open", "paper")
+        }
         config["classifiers"] = {"mlp-128": {"epochs": 1}}
         config["grids"] = {
             "table5": {

@@ -11,7 +11,7 @@ import pytest
 from tests.repository import ROOT
 
 
-@pytest.mark.parametrize("study", ["embedded", "lab", "paper"])
+@pytest.mark.parametrize("study", ["embedded", "lab", "open", "paper"])
 def test_every_study_plans(repository, study):
     planned = repository.planned("--config", f"study={study}")
     assert planned["evaluate_mitigation"] == 3

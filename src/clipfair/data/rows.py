@@ -41,14 +41,19 @@ def select_rows(settings: Mapping, table: pd.DataFrame) -> np.ndarray:
 def select_support(settings: Mapping, table: pd.DataFrame) -> np.ndarray:
     """Select the rows that a classifier is fitted to; (n,) bool, none without ``support`` in ``settings``.
 
+    ``support`` is a mapping as ``where`` of :func:`select_rows`, or a list of them; a row that one of them
+    selects is selected.
+
     Raises
     ------
     UserError
         As in :func:`select_rows`.
     """
-    if "support" not in settings:
-        return np.zeros(len(table), dtype=bool)
-    return _match(settings, table, settings["support"])
+    support = settings.get("support", [])
+    chosen = np.zeros(len(table), dtype=bool)
+    for where in [support] if isinstance(support, Mapping) else support:
+        chosen |= _match(settings, table, where)
+    return chosen
 
 
 def _match(settings: Mapping, table: pd.DataFrame, where: Mapping) -> np.ndarray:

@@ -173,7 +173,7 @@ def _check_tabular_grid(name: str, grid: TabularGrid, configuration: Configurati
 
 def _check_grid(name: str, grid: Grid, plan: StudyPlan) -> None:
     configuration, key = plan.configuration, ("grids", name)
-    _check_known((*key, "dataset"), "dataset", [grid.dataset], plan.datasets)
+    _check_known((*key, "dataset"), "dataset", [grid.dataset], {NONE, *plan.datasets})
     _check_known((*key, "recipe"), "recipe", [grid.recipe], configuration.recipes)
     catalogues = {
         "balances": {NONE, *configuration.balances, *configuration.schedules},

@@ -58,7 +58,9 @@ def check_evaluation(name: str, plan: StudyPlan) -> None:
     key = ("evaluations", name)
     columns.check_split((*key, "split"), evaluation.split)
     columns.check_where((*key, "where"), evaluation.where)
-    columns.check_where((*key, "support"), getattr(evaluation, "support", None))
+    support = getattr(evaluation, "support", {})
+    for where in support if isinstance(support, list) else [support]:
+        columns.check_where((*key, "support"), where)
     if hasattr(evaluation, "sensitive"):
         columns.check_attributes((*key, "sensitive"), evaluation.sensitive)
     if hasattr(evaluation, "label"):
@@ -121,11 +123,15 @@ def check_trained_data(name: str, grid: Grid, plan: StudyPlan) -> None:
     Raises
     ------
     Violation
-        If a pretraining has no pairs or no condition, or another method has a condition.
+        If a method trains and the grid has no dataset, a pretraining has no pairs or no condition, or another
+        method has a condition.
     """
     annotations, key = plan.configuration.annotations, ("grids", name)
     for method in grid.methods:
-        pretrains = plan.configuration.methods[method].kind == "pretrain"
+        kind = plan.configuration.methods[method].kind
+        pretrains = kind == "pretrain"
+        if grid.dataset == NONE and kind != "zero_shot":
+            raise Violation((*key, "dataset"), f"method {method!r} trains; expected the id of a dataset")
         for balance in grid.balances:
             if pretrains and balance == NONE:
                 raise Violation((*key, "balances"), f"method {method!r} trains on pairs; expected conditions")
@@ -142,7 +148,7 @@ def check_trained_data(name: str, grid: Grid, plan: StudyPlan) -> None:
                 f"known: {', '.join(pairs)}",
             )
     recipe = plan.configuration.recipes[grid.recipe]
-    if recipe.fine_tunes:
+    if recipe.fine_tunes and grid.dataset != NONE:
         columns = _Columns(grid.dataset, plan.datasets)
         columns.check_attributes(("recipes", grid.recipe, "attributes"), recipe.attributes)
         columns.check_label(("recipes", grid.recipe), recipe.label, recipe.positive)

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from clipfair.plan.configuration.studies import Grid, Table
+from clipfair.plan.configuration.types import NONE
 from clipfair.plan.study_plan import StudyPlan
+from clipfair.plan.table_checks import evaluations_named
 
 # Tables of which each row or column is about one dataset: they can do without one.
 LISTS_OF_DATASETS = ("datasets", "human_mentions", "conditions")
@@ -34,9 +36,10 @@ def datasets_of(plan: StudyPlan, table: str) -> list[str]:
 
 
 def _trained_on(plan: StudyPlan, grid: Grid) -> list[str]:
-    """The grid's dataset, and those of the runs that its models start from."""
+    """The grid's dataset, if it has one, and those of the runs that its models start from."""
+    own = [] if grid.dataset == NONE else [grid.dataset]
     starts = [plan.start_of(batch) for batch in grid.batches]
-    return [grid.dataset, *(start.dataset for start in starts if start is not None)]
+    return [*own, *(start.dataset for start in starts if start is not None)]
 
 
 def without(plan: StudyPlan, datasets: Iterable[str]) -> StudyPlan:
@@ -71,6 +74,12 @@ def without(plan: StudyPlan, datasets: Iterable[str]) -> StudyPlan:
     )
 
 
+def _has_shown(rest: StudyPlan, table: Table, grid: Grid) -> bool:
+    """Whether a grid has an evaluation that a table shows; any if the table names none."""
+    named = evaluations_named(table, rest)
+    return any(not named or name in named for name in grid.evaluations)
+
+
 def _less(table: Table, gone: set[str]) -> Table:
     if table.builder not in LISTS_OF_DATASETS:
         return table
@@ -85,7 +94,7 @@ def _is_left(rest: StudyPlan, name: str, gone: set[str]) -> bool:
     if table.grids:
         has_all = rest.grids.keys() | rest.tabular_grids.keys() >= set(table.grids)
         return has_all and any(
-            grid in rest.tabular_grids or rest.grids[grid].evaluations for grid in table.grids
+            grid in rest.tabular_grids or _has_shown(rest, table, rest.grids[grid]) for grid in table.grids
         )
     left = datasets_of(rest, name)
     return bool(left) and not gone & set(left)

@@ -126,7 +126,7 @@ def check_places(plan: StudyPlan) -> None:
         The first that is not, and where it can be named.
     """
     tables = {**plan.configuration.tables, **plan.tables}
-    named = {one for table in tables.values() for one in _evaluations_named(table, plan)}
+    named = {one for table in tables.values() for one in evaluations_named(table, plan)}
     for name, table in plan.tables.items():
         _check_human_shares(name, table, plan)
     for name, grid in plan.grids.items():
@@ -185,7 +185,8 @@ def _conditions_of(table: Table, grid: Grid, plan: StudyPlan) -> Iterable[str]:
     return grid.balances if table.builder == "learning_dynamics" else set(grid.balances) - set(schedules)
 
 
-def _evaluations_named(table: Table, plan: StudyPlan) -> set[str]:
+def evaluations_named(table: Table, plan: StudyPlan) -> set[str]:
+    """The evaluations that the settings of a table name, or its published table; none if it shows all."""
     named = {one for _, values in _named(table.settings, EVALUATIONS, ()) for one in values}
     if table.builder == "trained_conditions" and table.published in plan.published:
         named.update(plan.published[table.published].datasets)
@@ -193,7 +194,7 @@ def _evaluations_named(table: Table, plan: StudyPlan) -> set[str]:
 
 
 def _evaluations_of(table: Table, grid: Grid, plan: StudyPlan, named: set[str]) -> Iterable[str]:
-    own = _evaluations_named(table, plan)
+    own = evaluations_named(table, plan)
     if own or table.builder == "distance_vs_metrics":
         return own
     return named if table.builder in AVERAGES else grid.evaluations

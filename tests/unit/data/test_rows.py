@@ -39,6 +39,10 @@ def test_support_is_selected_by_its_settings_or_empty(table):
     assert chosen(select_support(entry(), table)) == ""
     assert chosen(select_support(entry(support={"split": "train"}), table)) == "ab"
     assert chosen(select_support(entry(support={"few_shot": True}), table)) == "b"
+    several = [{"split": "train", "few_shot": False}, {"split": "val", "used": False}]
+    assert chosen(select_support(entry(support=several), table)) == "ad"
+    with pytest.raises(UserError, match="no example with split dev"):
+        select_support(entry(support=[{"split": "train"}, {"split": "dev"}]), table)
 
 
 def test_drawn_images_are_of_the_split_and_the_same_again():

@@ -20,6 +20,7 @@ from clipfair.plan.configuration.types import (
 
 Template = Annotated[str, Field(pattern=r"\{\}")]
 Where = Annotated[dict[str, Any], Field(min_length=1)]
+Support = Where | Annotated[list[Where], Field(min_length=1)]
 GroupDistance = word_or_own(*(name.removeprefix(PREFIX) for name in EVALUATED))
 
 
@@ -94,8 +95,8 @@ class FewShotEvaluation(EmbeddedEvaluation):
     """Few-shot classification."""
 
     kind: Literal["few_shot"]
-    support: Where
-    """The examples that shots are drawn from, column: a value, or a list of values."""
+    support: Support
+    """The examples that shots are drawn from, column: a value, or a list of values; or several of these."""
     shots: Annotated[list[Count], Field(min_length=1), Unique]
     """Numbers of examples of a class."""
     seeds: Annotated[list[Whole], Field(min_length=1), Unique]
@@ -152,8 +153,8 @@ class LinearProbeEvaluation(ModelEvaluation):
     """The label's value that is 1, unless it is 0 and 1."""
     sensitive: SomeIds
     """Columns of the groups."""
-    support: Where
-    """The examples that the probe is fitted to and chosen by."""
+    support: Support
+    """The examples that the probe is fitted to and chosen by, as in few-shot classification."""
     validation: str
     """The split of the support that chooses the epoch."""
     feature: Literal["embedding", "pre-logits", "first-query", "max-query", "all-queries"]

@@ -26,8 +26,8 @@ from clipfair.plan.configuration.types import (
 class Grid(CatalogueEntry):
     """Models to train: every combination of the lists, each with all seeds and evaluations."""
 
-    dataset: str
-    """Id of the dataset that is trained on."""
+    dataset: str = NONE
+    """Id of the dataset that is trained on; none: nothing is trained, models are evaluated as they are."""
     balances: SomeIds = [NONE]
     """Ids in `balances` or `schedules`; none: all rows of a prepared table."""
     models: SomeIds
