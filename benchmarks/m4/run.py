@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from annotations import GROUPS, label_names, write
 
-from clipfair.balance.counts import count_table
+from clipfair.balance.counts import count_tables
 from clipfair.balance.layout_inference import infer_layout
 from clipfair.balance.table import AnnotationTable
 from clipfair.core.io import read_json, write_csv
@@ -69,7 +69,7 @@ def solvers(data: Path, n: int, c: int, rate: float, budget: float) -> Iterator[
     table = AnnotationTable(data / f"{n}.parquet")
     layout = infer_layout([table], sensitive=GROUPS, labels=label_names(c))
     start = time.process_time()
-    patterns = count_table(table, layout).patterns()
+    patterns = count_tables([table], layout).patterns()
     counting = time.process_time() - start
     problem = Problem(patterns, M4Settings(patterns.share @ patterns.sensitive, rate))
     case = {"n": n, "c": c, "rate": rate, "patterns": len(patterns.count)}

@@ -9,17 +9,19 @@ import numpy as np
 
 from clipfair.balance.audit import audit_balanced, audit_weighed
 from clipfair.balance.audit_page import markdown
-from clipfair.balance.counts import check_varied, count_table, merge
+from clipfair.balance.counts import check_varied, count_tables
 from clipfair.balance.indicators import IndicatorLayout
 from clipfair.balance.layout_inference import infer_layout, suspicious_values
 from clipfair.balance.options import parse_balance, parse_weigh
 from clipfair.balance.output_folder import output_folder
+from clipfair.balance.processes import BatchProcesses
 from clipfair.balance.summary import summary
 from clipfair.balance.table import AnnotationTable
 from clipfair.balance.table_files import find_files
 from clipfair.balance.targets import check_exclusive, complete_targets, target_proportions
-from clipfair.balance.weigh import WeighingSums, weigh_tables
 from clipfair.balance.weigher import Weigher, read_dual, write_dual
+from clipfair.balance.weighing_sums import WeighingSums
+from clipfair.balance.weight_files import weigh_tables
 from clipfair.core.errors import UserError, one_line_errors
 from clipfair.core.io import write_json, write_text
 from clipfair.m4 import M4Settings, Patterns, Problem, Solution, solve
@@ -48,15 +50,15 @@ def balance(options: argparse.Namespace) -> None:
     """Count, solve, weigh and audit; the files appear together at the end."""
     limits = _limits(options)
     tables = _open_tables(options)
-    with output_folder(options.out) as folder:
-        layout, patterns = _count(tables, options)
+    with output_folder(options.out) as folder, BatchProcesses(options.processes) as processes:
+        layout, patterns = _count(tables, options, processes)
         given = complete_targets(patterns, layout, options.target)
         target = target_proportions(patterns, layout, rule=options.target_rule, given=given)
         check_exclusive(patterns, layout, target)
         settings, solution = _solve(patterns, target, limits, options)
         _check_gap(solution)
         weigher = Weigher(layout, settings, solution.v, solution.mu, float(solution.weights.max()))
-        sums = _weigh(tables, weigher, options, folder)
+        sums = _weigh(tables, weigher, options, folder, processes)
         audit = audit_balanced(patterns, weigher, solution, sums)
         write_dual(folder / "dual.json", weigher)
         _write_audit(folder, audit)
@@ -69,8 +71,8 @@ def weigh_further(options: argparse.Namespace) -> None:
     tables = _open_tables(options)
     for table in tables:
         table.check_columns(weigher.layout.columns)
-    with output_folder(options.out) as folder:
-        audit = audit_weighed(weigher, _weigh(tables, weigher, options, folder))
+    with output_folder(options.out) as folder, BatchProcesses(options.processes) as processes:
+        audit = audit_weighed(weigher, _weigh(tables, weigher, options, folder, processes))
         _write_audit(folder, audit)
     print("\n".join(summary(audit, files=len(tables))))
 
@@ -102,7 +104,9 @@ def _open_tables(options: argparse.Namespace) -> list[AnnotationTable]:
     return tables
 
 
-def _count(tables: list[AnnotationTable], options: argparse.Namespace) -> tuple[IndicatorLayout, Patterns]:
+def _count(
+    tables: list[AnnotationTable], options: argparse.Namespace, processes: BatchProcesses
+) -> tuple[IndicatorLayout, Patterns]:
     layout = infer_layout(
         tables,
         sensitive=options.sensitive,
@@ -111,10 +115,11 @@ def _count(tables: list[AnnotationTable], options: argparse.Namespace) -> tuple[
         missing=options.missing,
         categories=options.categories,
         soft=options.soft,
+        processes=processes,
     )
     for remark in suspicious_values(layout):
         _note(remark)
-    counts = merge(count_table(table, layout) for table in tables)
+    counts = count_tables(tables, layout, processes=processes)
     patterns = counts.patterns()
     check_varied(counts, patterns)
     return layout, patterns
@@ -150,7 +155,11 @@ def _check_gap(solution: Solution) -> None:
 
 
 def _weigh(
-    tables: list[AnnotationTable], weigher: Weigher, options: argparse.Namespace, folder: Path
+    tables: list[AnnotationTable],
+    weigher: Weigher,
+    options: argparse.Namespace,
+    folder: Path,
+    processes: BatchProcesses,
 ) -> WeighingSums:
     return weigh_tables(
         tables,
@@ -160,6 +169,7 @@ def _weigh(
         folder=folder,
         per_shard=options.per_shard,
         uids=options.uids,
+        processes=processes,
     )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from clipfair.balance.weigh import WeighingSums
 from clipfair.balance.weigher import Weigher
+from clipfair.balance.weighing_sums import WeighingSums
 from clipfair.m4 import Patterns, Solution, bias
 from clipfair.m4.bias import Moments
 

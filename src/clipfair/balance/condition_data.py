@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from clipfair.balance.attributes import allowed_pairs, find_columns, layout_of, targets_by_column
-from clipfair.balance.counts import count_table, merge
+from clipfair.balance.counts import count_tables
 from clipfair.balance.indicators import IndicatorLayout
 from clipfair.balance.table import AnnotationTable
 from clipfair.balance.targets import target_proportions
@@ -46,7 +46,7 @@ def read_condition_data(tables: Sequence[AnnotationTable], settings: ConditionSe
     groups = [column for name in settings.sensitive for column in columns[name]]
     labels = [column for name in settings.label_attributes for column in columns[name]]
     layout = layout_of(groups, labels, tables[0])
-    patterns = merge(count_table(table, layout) for table in tables).patterns()
+    patterns = count_tables(tables, layout).patterns()
 
     totals = [*(patterns.count @ patterns.sensitive), *(patterns.labels.T @ patterns.count)]
     constant = {

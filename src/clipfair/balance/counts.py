@@ -1,13 +1,15 @@
 """Pattern counts: all that M4 needs of the data. Those of shards add up."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import sparse
 
 from clipfair.balance.indicators import IndicatorLayout, decode, encode
-from clipfair.balance.table import AnnotationTable
+from clipfair.balance.processes import BatchProcesses
+from clipfair.balance.table import AnnotationTable, TableBatch, batches_of, errors_in
 from clipfair.core.errors import UserError, progress
 from clipfair.m4.problem import Patterns, distinct_rows
 
@@ -50,20 +52,26 @@ def merge(parts: Iterable[PatternCounts]) -> PatternCounts:
     return PatternCounts(layout, rows, count.astype(np.int64))
 
 
-def count_table(table: AnnotationTable, layout: IndicatorLayout) -> PatternCounts:
-    """Count a table's patterns in one pass; none if the table gives no rows."""
+def count_batch(batch: TableBatch, *, layout: IndicatorLayout) -> PatternCounts:
+    """Count the patterns of a batch."""
+    with errors_in(batch.path):
+        encoded = encode(batch.columns, layout, first_row=batch.first_row)
+    rows, index = distinct_rows(encoded)
+    return PatternCounts(layout, rows.copy(), np.bincount(index, minlength=len(rows)))
+
+
+def count_tables(
+    tables: Sequence[AnnotationTable], layout: IndicatorLayout, *, processes: BatchProcesses | None = None
+) -> PatternCounts:
+    """Count the patterns of tables in one pass; none if the tables give no rows."""
     # New parts are merged once they hold more rows than the merged ones: so every row is moved a bounded
     # number of times, and memory is proportional to the number of distinct patterns.
-    merged, waiting, first_row = None, [], 0
-    with progress(table.batches(layout.columns), unit=" batches", what="counting patterns") as batches:
-        for batch in batches:
-            try:
-                encoded = encode(batch, layout, first_row=first_row)
-            except UserError as error:
-                raise UserError(f"{table.path}: {error}") from None
-            rows, index = distinct_rows(encoded)
-            waiting.append(PatternCounts(layout, rows.copy(), np.bincount(index, minlength=len(rows))))
-            first_row += batch.num_rows
+    merged, waiting = None, []
+    processes = BatchProcesses() if processes is None else processes
+    count = partial(count_batch, layout=layout)
+    with progress(batches_of(tables, layout.columns), unit=" batches", what="counting patterns") as batches:
+        for part in processes.map(count, batches):
+            waiting.append(part)
             if merged is None or sum(len(part.count) for part in waiting) > len(merged.count):
                 merged, waiting = merge(waiting if merged is None else [merged, *waiting]), []
     if merged is None:

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from clipfair.balance.indicators import IndicatorLayout, decode
 from clipfair.balance.parquet_parts import ParquetParts
-from clipfair.balance.table import AnnotationTable, check_unique
-from clipfair.balance.weigh import WeighedBatch, weigh_batches
+from clipfair.balance.table import AnnotationTable, batches_of, check_unique
+from clipfair.balance.weigh import WeighedBatch, weigh_batch
 from clipfair.balance.weight_rules import WeightRule, read_numbers
 from clipfair.core.errors import UserError, progress
 from clipfair.m4.bias import Moments, moments
@@ -61,16 +61,10 @@ def write_keep_list(
         for number, table in enumerate(progress(tables, unit=" shards", what="sampling")):
             table.check_columns(["key"])
             captions = None if rewritten is None else _RewrittenCaptions(rewritten[number])
-            parts = weigh_batches(
-                table,
-                rule.weigh,
-                layout,
-                columns=list(columns),
-                key="key",
-                max_weight=rule.max_weight,
-                seed=seed,
-            )
-            for part in parts:
+            for batch in batches_of([table], list(columns)):
+                part = weigh_batch(
+                    batch, rule.weigh, layout, key="key", max_weight=rule.max_weight, seed=seed
+                )
                 hashes.append(np.sort(part.hashes))
                 kept = pc.cast(part.keys, pa.string()).filter(pa.array(part.keep))
                 written = {"key": kept, "shard": pa.repeat(pa.scalar(table.path.stem), len(kept))}

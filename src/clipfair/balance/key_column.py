@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow.compute as pc
 
 from clipfair.balance.table import AnnotationTable
 from clipfair.core.errors import UserError
+from clipfair.core.io import atomic_path
 
 _WHOLE_NUMBER = r"^-?(0|[1-9][0-9]{0,17})$"
 _UID = r"^[0-9a-fA-F]{32}$"
@@ -58,3 +60,13 @@ def datacomp_uids(keys: pa.Array) -> np.ndarray:
         raise UserError("uids.npy holds DataComp's uids: give --key uid, a column of 32 hexadecimal digits")
     pairs = [(int(text[:16], 16), int(text[16:], 16)) for text in texts.to_pylist()]
     return np.array(pairs, dtype="u8,u8")
+
+
+def write_uids(path: Path, uids: np.ndarray) -> None:
+    """Write the sorted uids for :func:`numpy.load`.
+
+    Not with :func:`numpy.save`: its error on a full disk has neither a number nor the file.
+    """
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(uids))
+        stream.write(np.sort(uids).view(np.uint8).data)

@@ -2,15 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from clipfair.balance.indicators import Indicator, IndicatorLayout, as_text, is_binary, is_list
-from clipfair.balance.table import AnnotationTable, plain_column
+from clipfair.balance.processes import BatchProcesses
+from clipfair.balance.table import AnnotationTable, TableBatch, batches_of, plain_column
 from clipfair.balance.table_files import MISSING_MARKS
-from clipfair.core.errors import UserError
+from clipfair.core.errors import UserError, progress
 
 _MAX_CATEGORIES = 1000
 
@@ -24,6 +26,7 @@ def infer_layout(
     missing: Literal["error", "unset"] = "error",
     categories: Sequence[str] = (),
     soft: Sequence[str] = (),
+    processes: BatchProcesses | None = None,
 ) -> IndicatorLayout:
     """Decide from the values of tables of the same columns which indicators their columns hold.
 
@@ -40,12 +43,13 @@ def infer_layout(
     for table in tables:
         table.check_columns([*named, *([] if utility is None else [utility])])
     _check_named(named, categories=categories, soft=soft)
-    values: dict[str, set] = {name: set() for name in named}
-    lists = {name for name in named if any(is_list(table.types[name]) for table in tables)}
     for table in tables:
         for name in named:
             _check_type(table, name)
-        _add_values(table, [name for name in named if name not in (*table.booleans, *soft)], values)
+    lists = {name for name in named if any(is_list(table.types[name]) for table in tables)}
+    booleans = {name for name in named if all(name in table.booleans for table in tables)}
+    read = [name for name in named if name not in booleans and name not in soft]
+    values = _values_of(tables, read, BatchProcesses() if processes is None else processes)
 
     def indicators(names: Sequence[str]) -> tuple[Indicator, ...]:
         found: list[Indicator] = []
@@ -54,7 +58,7 @@ def infer_layout(
                 found.append(Indicator(name))
             else:
                 several = name in categories or name in lists
-                found += _indicators(tables[0], name, values[name], several=several)
+                found += _indicators(tables[0], name, values.get(name, set()), several=several)
         return tuple(found)
 
     return IndicatorLayout(indicators(sensitive), indicators(labels), utility, missing, tuple(soft))
@@ -83,19 +87,34 @@ def _check_type(table: AnnotationTable, name: str) -> None:
         )
 
 
-def _add_values(table: AnnotationTable, names: Sequence[str], values: dict[str, set]) -> None:
-    """Add the distinct values of the columns, without missing ones."""
-    for batch in table.batches(names) if names else ():
-        for name in names:
-            column = plain_column(batch.column(name))
-            if is_list(column.type):
-                column = as_text(pc.list_flatten(column))
-            values[name].update(pc.unique(column).drop_null().to_pylist())
-            if len(values[name]) > _MAX_CATEGORIES:
-                raise UserError(
-                    f"{table.path}: column {name!r} has more than {_MAX_CATEGORIES} values: "
-                    "expected 0/1, true/false, or text with few categories"
-                )
+def _values_of(
+    tables: Sequence[AnnotationTable], columns: Sequence[str], processes: BatchProcesses
+) -> dict[str, set]:
+    """The distinct values of the columns over all tables, without missing ones."""
+    values: dict[str, set] = {name: set() for name in columns}
+    if not columns:
+        return values
+    with progress(batches_of(tables, columns), unit=" batches", what="reading values") as batches:
+        for path, found in processes.map(_distinct_values, batches):
+            for name in columns:
+                values[name].update(found[name])
+                if len(values[name]) > _MAX_CATEGORIES:
+                    raise UserError(
+                        f"{path}: column {name!r} has more than {_MAX_CATEGORIES} values: "
+                        "expected 0/1, true/false, or text with few categories"
+                    )
+    return values
+
+
+def _distinct_values(batch: TableBatch) -> tuple[Path, dict[str, list]]:
+    """The file of a batch, and the distinct values of each column, at most one more than it may have."""
+    found = {}
+    for name, column in zip(batch.columns.schema.names, batch.columns.columns, strict=True):
+        column = plain_column(column)
+        if is_list(column.type):
+            column = as_text(pc.list_flatten(column))
+        found[name] = pc.unique(column).drop_null()[: _MAX_CATEGORIES + 1].to_pylist()
+    return batch.path, found
 
 
 def _indicators(table: AnnotationTable, name: str, values: set, *, several: bool) -> list[Indicator]:

@@ -2,6 +2,8 @@
 
 import argparse
 
+from clipfair.balance.processes import available_cores
+
 _DESCRIPTION = """\
 Weigh the examples of tables so that sensitive groups have their target proportions and are not
 associated with labels (M4 of "CLIP the Bias", section 5), and choose a subsample by these weights.
@@ -90,6 +92,13 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--per-shard", action="store_true", help="also write keep/FILE.parquet for each")
     parser.add_argument(
         "--uids", action="store_true", help="also write uids.npy, the sorted uids that DataComp's tools take"
+    )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=min(2, available_cores()),
+        metavar="N",
+        help="processes to use; the results do not depend on it (default: 2, or 1 on one core)",
     )
     parser.add_argument("--out", required=True, metavar="FOLDER", help="folder for the results")
 

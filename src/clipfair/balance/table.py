@@ -1,6 +1,8 @@
 """A table of annotations, parquet or text, read in batches of rows; and the keys of its examples."""
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -110,12 +112,43 @@ class SelectedRows(AnnotationTable):
                 yield chosen
 
 
-def keys_of(batch: pa.RecordBatch, key: str | None, *, first_row: int) -> pa.Array:
-    """The examples' keys: a column, or else their row numbers from 0."""
+@dataclass(frozen=True)
+class TableBatch:
+    """Consecutive rows of one of several tables.
+
+    Attributes
+    ----------
+    table : the number of the table.
+    path : its file.
+    columns : the rows.
+    first_row : the first of them in the table, from 0.
+    first_example : the first of them in all tables together, from 0.
+    """
+
+    table: int
+    path: Path
+    columns: pa.RecordBatch
+    first_row: int
+    first_example: int
+
+
+def batches_of(tables: Iterable[AnnotationTable], columns: Sequence[str]) -> Iterator[TableBatch]:
+    """The named columns of the tables, one table after the other."""
+    examples = 0
+    for number, table in enumerate(tables):
+        rows = 0
+        for batch in table.batches(columns):
+            yield TableBatch(number, table.path, batch, rows, examples)
+            rows += batch.num_rows
+            examples += batch.num_rows
+
+
+def keys_of(batch: TableBatch, key: str | None) -> pa.Array:
+    """The examples' keys: a column, or else the numbers of the rows in all tables, from 0."""
     if key is None:
-        return pa.array(np.arange(first_row, first_row + batch.num_rows))
-    column = plain_column(batch.column(key))
-    check_present(column, key, first_row, hint="a key names its example")
+        return pa.array(np.arange(batch.first_example, batch.first_example + batch.columns.num_rows))
+    column = plain_column(batch.columns.column(key))
+    check_present(column, key, batch.first_row, hint="a key names its example")
     return column
 
 
@@ -135,19 +168,16 @@ def check_unique(
 def compare_keys(tables: Sequence[AnnotationTable], key: str, hashes: np.ndarray, *, seed: int) -> None:
     """Raise if two keys with one of these hashes are equal."""
     place_of: dict[str, str] = {}
-    for table in tables:
-        first_row = 0
-        for batch in table.batches([key]):
-            keys = key_texts(keys_of(batch, key, first_row=first_row))
-            for row in np.flatnonzero(np.isin(hash_keys(keys, seed=seed), hashes)):
-                place = f"row {first_row + row + 1} of {table.path}"
-                if keys[row] in place_of:
-                    raise UserError(
-                        f"key {keys[row]!r} ({key}) is in {place_of[keys[row]]} and in {place}: "
-                        "keys must be unique, since sampling and keep-lists use them"
-                    )
-                place_of[keys[row]] = place
-            first_row += batch.num_rows
+    for batch in batches_of(tables, [key]):
+        keys = key_texts(keys_of(batch, key))
+        for row in np.flatnonzero(np.isin(hash_keys(keys, seed=seed), hashes)):
+            place = f"row {batch.first_row + row + 1} of {batch.path}"
+            if keys[row] in place_of:
+                raise UserError(
+                    f"key {keys[row]!r} ({key}) is in {place_of[keys[row]]} and in {place}: "
+                    "keys must be unique, since sampling and keep-lists use them"
+                )
+            place_of[keys[row]] = place
 
 
 def plain_column(column: pa.Array) -> pa.Array:
@@ -167,6 +197,15 @@ def check_present(column: pa.Array, name: str, first_row: int, *, hint: str) -> 
     if column.null_count:
         row = first_row + pc.index(pc.is_null(column), True).as_py() + 1
         raise UserError(f"column {name!r}: missing value in row {row}: fill or drop such rows; {hint}")
+
+
+@contextlib.contextmanager
+def errors_in(path: Path) -> Iterator[None]:
+    """Name the file in the errors that its content causes."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def one_line(error: Exception) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from clipfair.balance.layout_inference import infer_layout
 from clipfair.balance.table import AnnotationTable
-from clipfair.balance.weigh import weigh_tables
+from clipfair.balance.weight_files import weigh_tables
 
 
 def _people(n=2000, *, seed=0):

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from clipfair.balance import table as table_module
-from clipfair.balance.counts import PatternCounts, check_varied, count_table, merge
+from clipfair.balance.counts import PatternCounts, check_varied, count_tables, merge
 from clipfair.balance.indicators import Indicator, IndicatorLayout
 from clipfair.balance.layout_inference import infer_layout
 from clipfair.balance.table import AnnotationTable
@@ -18,7 +18,7 @@ def sorted_counts(counts):
 
 def test_counts_are_those_of_the_examples(people, people_file, people_layout, people_indicators):
     layout = people_layout(people_file, utility="utility")
-    counted = count_table(AnnotationTable(people_file), layout).patterns()
+    counted = count_tables([AnnotationTable(people_file)], layout).patterns()
     expected, _ = collapse(*people_indicators(people), people.utility.to_numpy())
 
     def as_set(patterns):
@@ -36,9 +36,9 @@ def test_counts_are_those_of_the_examples(people, people_file, people_layout, pe
 
 def test_batches_do_not_change_the_counts(people_file, monkeypatch, people_layout):
     layout = people_layout(people_file)
-    whole = sorted_counts(count_table(AnnotationTable(people_file), layout))
+    whole = sorted_counts(count_tables([AnnotationTable(people_file)], layout))
     monkeypatch.setattr(table_module, "_BATCH_ROWS", 17)
-    small = sorted_counts(count_table(AnnotationTable(people_file), layout))
+    small = sorted_counts(count_tables([AnnotationTable(people_file)], layout))
     np.testing.assert_array_equal(small[0], whole[0])
     np.testing.assert_array_equal(small[1], whole[1])
 
@@ -46,10 +46,10 @@ def test_batches_do_not_change_the_counts(people_file, monkeypatch, people_layou
 def test_counts_of_shards_add_up(people, tmp_path, write_table, people_layout):
     layout = people_layout(write_table(people, tmp_path / "all.parquet"))
     shards = [
-        count_table(AnnotationTable(write_table(part, tmp_path / f"shard{i}.csv")), layout)
+        count_tables([AnnotationTable(write_table(part, tmp_path / f"shard{i}.csv"))], layout)
         for i, part in enumerate([people[:100], people[100:101], people[101:]])
     ]
-    whole = sorted_counts(count_table(AnnotationTable(tmp_path / "all.parquet"), layout))
+    whole = sorted_counts(count_tables([AnnotationTable(tmp_path / "all.parquet")], layout))
     merged = sorted_counts(merge(shards))
     np.testing.assert_array_equal(merged[0], whole[0])
     np.testing.assert_array_equal(merged[1], whole[1])
@@ -63,8 +63,8 @@ def test_missing_cells(people, tmp_path, write_table, people_layout):
     for suffix in ("parquet", "csv"):
         path = write_table(people, tmp_path / f"missing.{suffix}")
         with pytest.raises(UserError, match=r"'sex': missing value in row 7"):
-            count_table(AnnotationTable(path), people_layout(path))
-        counts = count_table(AnnotationTable(path), people_layout(path, missing="unset")).patterns()
+            count_tables([AnnotationTable(path)], people_layout(path))
+        counts = count_tables([AnnotationTable(path)], people_layout(path, missing="unset")).patterns()
         neither = ~counts.sensitive[:, :2].any(axis=1)
         assert counts.count[neither].sum() == 1
 
@@ -79,7 +79,7 @@ def test_dictionary_and_large_string_columns(people, tmp_path, people_layout):
     for name, content in (("plain", plain), ("wide", wide)):
         path = tmp_path / f"{name}.parquet"
         pa.parquet.write_table(content, path)
-        results.append(sorted_counts(count_table(AnnotationTable(path), people_layout(path))))
+        results.append(sorted_counts(count_tables([AnnotationTable(path)], people_layout(path))))
     np.testing.assert_array_equal(results[0][0], results[1][0])
 
 
@@ -87,6 +87,6 @@ def test_constant_columns_are_refused(people, tmp_path, write_table):
     path = write_table(people.assign(rich=0, young=True), tmp_path / "constant.parquet")
     for names, message in ((["young"], "'young' is always set"), (["sex"], "'rich' is never set")):
         layout = infer_layout([AnnotationTable(path)], sensitive=names, labels=["rich"])
-        counts = count_table(AnnotationTable(path), layout)
+        counts = count_tables([AnnotationTable(path)], layout)
         with pytest.raises(UserError, match=message):
             check_varied(counts, counts.patterns())

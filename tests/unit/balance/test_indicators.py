@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clipfair.balance.counts import count_table
+from clipfair.balance.counts import count_tables
 from clipfair.balance.indicators import decode, encode
 from clipfair.balance.layout_inference import infer_layout
 from clipfair.balance.table import AnnotationTable
@@ -74,7 +74,7 @@ def test_a_value_without_an_indicator(people, tmp_path, write_table, change, mes
     for suffix in ("parquet", "csv"):
         shard = write_table(people[:5].assign(**change), tmp_path / f"second.{suffix}")
         with pytest.raises(UserError, match=message):
-            count_table(AnnotationTable(shard), layout)
+            count_tables([AnnotationTable(shard)], layout)
 
 
 @pytest.mark.parametrize(
@@ -93,4 +93,4 @@ def test_utilities_are_checked(values, message, tmp_path, write_table):
         path = write_table(frame, tmp_path / f"u.{suffix}")
         layout = infer_layout([AnnotationTable(path)], sensitive=["a"], labels=["b"], utility="u")
         with pytest.raises(UserError, match=message):
-            count_table(AnnotationTable(path), layout)
+            count_tables([AnnotationTable(path)], layout)

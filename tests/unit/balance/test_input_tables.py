@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet as pq
 
 from clipfair.balance.__main__ import main
-from clipfair.balance.counts import count_table
+from clipfair.balance.counts import count_tables
 from clipfair.balance.layout_inference import infer_layout
 from clipfair.balance.table import AnnotationTable
 from clipfair.core.errors import UserError
@@ -19,7 +19,7 @@ from clipfair.core.errors import UserError
 def patterns_of(path, **options):
     tables = [AnnotationTable(path)]
     layout = infer_layout(tables, **options)
-    return count_table(tables[0], layout).patterns(), [indicator.name for indicator in layout.indicators]
+    return count_tables([tables[0]], layout).patterns(), [indicator.name for indicator in layout.indicators]
 
 
 def run(*arguments):

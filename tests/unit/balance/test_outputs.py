@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clipfair.balance import weigh
+from clipfair.balance import weight_files
 from clipfair.balance.__main__ import main
 from clipfair.balance.output_folder import output_folder
 
@@ -186,9 +186,9 @@ def test_an_interrupt_while_weighing_leaves_earlier_outputs_alone(people_path, t
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(weigh.WeighingSums, "add", interrupt)
+    monkeypatch.setattr(weight_files, "check_unique", interrupt)
     with pytest.raises(SystemExit) as ended:
-        run(people_path, tmp_path / "out", "--rate", "0.3")
+        run(people_path, tmp_path / "out", "--rate", "0.3", "--key", "id")
     assert ended.value.code == 130
     assert "nothing was written" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from clipfair.balance.counts import count_table
+from clipfair.balance.counts import count_tables
 from clipfair.balance.layout_inference import infer_layout
 from clipfair.balance.table import AnnotationTable
 from clipfair.core.errors import UserError
@@ -24,7 +24,7 @@ def test_files_that_are_no_tables(tmp_path):
     pd.DataFrame({"a": [], "b": []}).astype(bool).to_parquet(tmp_path / "none.parquet")
     layout = infer_layout([AnnotationTable(tmp_path / "none.parquet")], sensitive=["a"], labels=["b"])
     with pytest.raises(UserError, match="has no rows"):
-        count_table(AnnotationTable(tmp_path / "none.parquet"), layout)
+        count_tables([AnnotationTable(tmp_path / "none.parquet")], layout)
     (tmp_path / "ragged.csv").write_text("a,b\n1,0\n0\n")
     with pytest.raises(UserError, match="cannot be read"):
         infer_layout([AnnotationTable(tmp_path / "ragged.csv")], sensitive=["a"], labels=["b"])

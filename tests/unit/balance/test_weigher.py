@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from clipfair.balance.counts import count_table
+from clipfair.balance.counts import count_tables
 from clipfair.balance.layout_inference import infer_layout
 from clipfair.balance.table import AnnotationTable
 from clipfair.balance.targets import target_proportions
@@ -14,7 +14,7 @@ from clipfair.m4 import M4Settings, Problem, solve
 def test_the_dual_file_weighs_a_new_shard(people, people_file, tmp_path, max_weight, write_table, weights_of):
     table = AnnotationTable(people_file)
     layout = infer_layout([table], sensitive=["sex"], labels=["occupation", "rich"], utility="utility")
-    counts = count_table(table, layout)
+    counts = count_tables([table], layout)
     patterns = counts.patterns()
     settings = M4Settings(
         target_proportions(patterns, layout), 0.6, max_weight=max_weight, eps_association=0.003
