@@ -12,8 +12,8 @@ from clipfair.balance.audit_page import markdown
 from clipfair.balance.counts import check_varied, count_tables
 from clipfair.balance.indicators import IndicatorLayout
 from clipfair.balance.layout_inference import infer_layout, suspicious_values
-from clipfair.balance.options import parse_balance, parse_weigh
-from clipfair.balance.output_folder import output_folder
+from clipfair.balance.options import parse
+from clipfair.balance.output_folder import check_apart, output_folder
 from clipfair.balance.processes import BatchProcesses
 from clipfair.balance.summary import summary
 from clipfair.balance.table import AnnotationTable
@@ -37,10 +37,8 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         with one_line_errors():
-            if arguments[:1] == ["weigh"]:
-                weigh_further(parse_weigh(arguments[1:]))
-            else:
-                balance(parse_balance(arguments))
+            command, options = parse(arguments)
+            {"balance": balance, "weigh": weigh_further}[command](options)
     except KeyboardInterrupt:
         _note("interrupted; nothing was written")
         sys.exit(130)
@@ -87,6 +85,8 @@ def _limits(options: argparse.Namespace) -> dict:
     }
     if options.rate == "max" and math.isinf(options.max_weight):
         raise UserError("--rate max needs a finite --max-weight: without one the rate has no maximum")
+    if options.utility is None and options.utility_transform != "none":
+        raise UserError("--utility-transform needs --utility, the column that it transforms")
     rate = options.max_weight if options.rate == "max" else options.rate
     M4Settings(target=[], rate=rate, penalty=_penalty(options), **limits)
     return limits
@@ -98,7 +98,10 @@ def _penalty(options: argparse.Namespace) -> float:
 
 def _open_tables(options: argparse.Namespace) -> list[AnnotationTable]:
     files = find_files(options.tables)
-    tables = [AnnotationTable(path, may_be_empty=len(files) > 1) for path in files]
+    check_apart(files, options.out)
+    tables = [
+        AnnotationTable(path, may_be_empty=len(files) > 1, separator=options.separator) for path in files
+    ]
     for table in tables if options.key is not None else ():
         table.check_columns([options.key])
     return tables
@@ -112,6 +115,7 @@ def _count(
         sensitive=options.sensitive,
         labels=options.labels,
         utility=options.utility,
+        utility_transform=options.utility_transform,
         missing=options.missing,
         categories=options.categories,
         soft=options.soft,

@@ -35,7 +35,7 @@ class IndicatorLayout:
 
     ``missing`` decides whether an empty cell is an error, or sets no indicator. The columns in ``soft`` hold
     probabilities instead of 0 and 1; they are rounded to multiples of 1/200, so that equal examples can be
-    counted together.
+    counted together. ``utility_transform`` ``"exp"`` takes the column of utilities as their logarithms.
     """
 
     sensitive: tuple[Indicator, ...]
@@ -43,6 +43,7 @@ class IndicatorLayout:
     utility: str | None = None
     missing: Literal["error", "unset"] = "error"
     soft: tuple[str, ...] = ()
+    utility_transform: Literal["none", "exp"] = "none"
 
     @property
     def indicators(self) -> tuple[Indicator, ...]:
@@ -67,9 +68,9 @@ class IndicatorLayout:
 
 
 def layout_values(layout: IndicatorLayout) -> dict:
-    """The values of a layout for JSON; ``soft`` is left out if there is none."""
-    values = asdict(layout)
-    return values if layout.soft else {name: value for name, value in values.items() if name != "soft"}
+    """The values of a layout for JSON, without those of the last two fields that are their defaults."""
+    values, defaults = asdict(layout), {"soft": (), "utility_transform": "none"}
+    return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
 
 
 def layout_from(values: dict) -> IndicatorLayout:
@@ -119,7 +120,7 @@ def encode(batch: pa.RecordBatch, layout: IndicatorLayout, *, first_row: int = 0
     for place, name in enumerate(layout.soft, start=width):
         rows[:, place] = np.rint(_SOFT_STEPS * _probabilities(columns[name], name, first_row))
     if layout.utility is not None:
-        utility = _utilities(batch.column(layout.utility), layout.utility, first_row)
+        utility = _utilities(batch.column(layout.utility), layout, first_row)
         rows[:, -8:] = utility[:, None].view(np.uint8)
     return rows
 
@@ -176,17 +177,26 @@ def _probabilities(column: pa.Array, name: str, first_row: int) -> np.ndarray:
     return values
 
 
-def _utilities(column: pa.Array, name: str, first_row: int) -> np.ndarray:
-    check_present(column, name, first_row, hint="every example needs a utility")
+def _utilities(column: pa.Array, layout: IndicatorLayout, first_row: int) -> np.ndarray:
+    """The utilities u > 0 of a column, (n,), of which ``exp`` makes u = exp(value)."""
+    name = layout.utility
+    check_present(plain_column(column), name, first_row, hint="every example needs a utility")
     try:
-        utility = pc.cast(plain_column(column), pa.float64()).to_numpy(zero_copy_only=False)
+        values = pc.cast(plain_column(column), pa.float64()).to_numpy(zero_copy_only=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise UserError(f"column {name!r}: utilities must be numbers: {one_line(error)}") from None
+    if layout.utility_transform == "exp":
+        with np.errstate(over="ignore", under="ignore"):
+            utility, remedy = (
+                np.exp(values),
+                "its exponential exceeds the range of floats: standardise the column",
+            )
+    else:
+        utility, remedy = values, "M4 divides by it: give values greater than 0, or --utility-transform exp"
     wrong = np.flatnonzero(~(np.isfinite(utility) & (utility > 0)))
     if len(wrong):
         raise UserError(
-            f"column {name!r}: utility {utility[wrong[0]]} in row {first_row + wrong[0] + 1}: "
-            "utilities must be greater than 0 (M4 divides by them); make them so, such as by exp(utility)"
+            f"column {name!r}: utility {values[wrong[0]]:g} in row {first_row + wrong[0] + 1}: {remedy}"
         )
     return np.ascontiguousarray(utility)
 

@@ -23,6 +23,7 @@ def infer_layout(
     sensitive: Sequence[str],
     labels: Sequence[str] = (),
     utility: str | None = None,
+    utility_transform: Literal["none", "exp"] = "none",
     missing: Literal["error", "unset"] = "error",
     categories: Sequence[str] = (),
     soft: Sequence[str] = (),
@@ -48,20 +49,25 @@ def infer_layout(
             _check_type(table, name)
     lists = {name for name in named if any(is_list(table.types[name]) for table in tables)}
     booleans = {name for name in named if all(name in table.booleans for table in tables)}
-    read = [name for name in named if name not in booleans and name not in soft]
+    read = [name for name in named if name in categories or name not in (*booleans, *soft)]
     values = _values_of(tables, read, BatchProcesses() if processes is None else processes)
+
+    for name in categories:
+        _check_codes(tables[0], name, values[name])
 
     def indicators(names: Sequence[str]) -> tuple[Indicator, ...]:
         found: list[Indicator] = []
         for name in names:
-            if name in soft:
+            if name not in read:
                 found.append(Indicator(name))
-            else:
-                several = name in categories or name in lists
-                found += _indicators(tables[0], name, values.get(name, set()), several=several)
+                continue
+            several = name in categories or name in lists
+            found += _indicators(tables[0], name, values[name], several=several)
         return tuple(found)
 
-    return IndicatorLayout(indicators(sensitive), indicators(labels), utility, missing, tuple(soft))
+    return IndicatorLayout(
+        indicators(sensitive), indicators(labels), utility, missing, tuple(soft), utility_transform
+    )
 
 
 def _check_named(named: Sequence[str], *, categories: Sequence[str], soft: Sequence[str]) -> None:
@@ -117,8 +123,20 @@ def _distinct_values(batch: TableBatch) -> tuple[Path, dict[str, list]]:
     return batch.path, found
 
 
+def _check_codes(table: AnnotationTable, name: str, values: set) -> None:
+    """Raise unless the values of a column in --categories are whole numbers."""
+    for value in values:
+        if isinstance(value, bool) or not (_is_number(value) and float(value).is_integer()):
+            raise UserError(
+                f"{table.path}: column {name!r} holds {value!r}: --categories is for integer codes; text and "
+                "true/false need no option"
+            )
+
+
 def _indicators(table: AnnotationTable, name: str, values: set, *, several: bool) -> list[Indicator]:
     """The indicators of a column: one for each value if there can be ``several``."""
+    if several and not values:
+        raise UserError(f"{table.path}: column {name!r} holds no value: leave it out")
     if not several and all(is_binary(value) for value in values):
         return [Indicator(name)]
     if not several and all(_is_number(value) for value in values):

@@ -1,8 +1,13 @@
 """The options of ``python -m clipfair.balance`` and of its subcommand ``weigh``."""
 
 import argparse
+import difflib
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
 
 from clipfair.balance.processes import available_cores
+from clipfair.core.errors import UserError, unknown
 
 _DESCRIPTION = """\
 Weigh the examples of tables so that sensitive groups have their target proportions and are not
@@ -23,9 +28,49 @@ Examples: python -m clipfair.balance people.csv --sensitive sex race --labels oc
 _TABLES = "parquet, csv or tsv files (text also compressed), or folders of them; one row for each example"
 
 
-def parse_balance(arguments: list[str]) -> argparse.Namespace:
+_WEIGH = "weigh"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def __init__(self, **settings: Any):
+        self._names: list[str] = []
+        super().__init__(**settings)
+
+    def add_argument(self, *names: str, **settings: Any) -> argparse.Action:
+        self._names += names
+        return super().add_argument(*names, **settings)
+
+    def parse_args(self, arguments: list[str]) -> argparse.Namespace:  # type: ignore[override]
+        # argparse would first report a required option as missing whose name has a typo.
+        known = [name for name in self._names if name.startswith("--")]
+        for argument in arguments:
+            name = argument.partition("=")[0]
+            if name.startswith("--") and not any(option.startswith(name) for option in known):
+                self.error(unknown("option", name, known))
+        return super().parse_args(arguments)
+
+    def error(self, message: str) -> NoReturn:
+        if "required: TABLE" in message or "required: DUAL" in message:
+            message += " (tables come before the options)"
+        print(f"clipfair: {message}; {self.prog} --help describes all options", file=sys.stderr)
+        sys.exit(2)
+
+
+def parse(arguments: list[str]) -> tuple[str, argparse.Namespace]:
+    """The command, ``"balance"`` or ``"weigh"``, and its options."""
+    first = arguments[0] if arguments else ""
+    if first == _WEIGH:
+        return _WEIGH, _parse_weigh(arguments[1:])
+    if first and not Path(first).exists() and difflib.get_close_matches(first, [_WEIGH]):
+        raise UserError(f"{first}: no such table, and no command: did you mean {_WEIGH!r}?")
+    return "balance", _parse_balance(arguments)
+
+
+def _parse_balance(arguments: list[str]) -> argparse.Namespace:
     """The options of a balancing."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m clipfair.balance",
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -38,9 +83,9 @@ def parse_balance(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def parse_weigh(arguments: list[str]) -> argparse.Namespace:
+def _parse_weigh(arguments: list[str]) -> argparse.Namespace:
     """The options of weighing further examples."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m clipfair.balance weigh",
         description="Weigh further examples by a stored solution (eq. 5), and report how far they are off "
         "its target.",
@@ -76,6 +121,12 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--utility", metavar="COLUMN", help="utilities, greater than 0 (default: 1 for all)")
     parser.add_argument(
+        "--utility-transform",
+        choices=("none", "exp"),
+        default="none",
+        help="exp takes utilities of any sign, as logarithms: the exponential is used (default none)",
+    )
+    parser.add_argument(
         "--missing",
         choices=("error", "unset"),
         default="error",
@@ -86,16 +137,23 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
+        "--separator",
+        type=_separator,
+        metavar="CHARACTER",
+        help="separator of the cells in text files, such as ':' or tab (default: tab in .tsv, elsewhere that "
+        "of comma, semicolon, tab and bar that gives the header most cells)",
+    )
+    parser.add_argument(
         "--key", metavar="COLUMN", help="unique names of the examples (default: the row number)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the sampling (default 0)")
+    parser.add_argument("--seed", type=_seed, default=0, help="seed of the sampling, from 0 (default 0)")
     parser.add_argument("--per-shard", action="store_true", help="also write keep/FILE.parquet for each")
     parser.add_argument(
         "--uids", action="store_true", help="also write uids.npy, the sorted uids that DataComp's tools take"
     )
     parser.add_argument(
         "--processes",
-        type=int,
+        type=_processes,
         default=min(2, available_cores()),
         metavar="N",
         help="processes to use; the results do not depend on it (default: 2, or 1 on one core)",
@@ -152,3 +210,24 @@ def _rate(text: str) -> float | str:
         return text if text == "max" else float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number, or max") from None
+
+
+def _seed(text: str) -> int:
+    return _whole_number(text, least=0)
+
+
+def _processes(text: str) -> int:
+    return _whole_number(text, least=1)
+
+
+def _whole_number(text: str, *, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from {least}")
+    return int(text)
+
+
+def _separator(text: str) -> str:
+    text = "\t" if text in ("tab", "\\t") else text
+    if len(text) != 1 or not text.isascii() or text in '"\r\n':
+        raise argparse.ArgumentTypeError(f"{text!r}: expected one ASCII character other than a quote, or tab")
+    return text

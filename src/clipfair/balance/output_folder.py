@@ -2,14 +2,34 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from clipfair.core.errors import UserError
+from clipfair.core.errors import REMEDIES, UserError
 
 # Files of an earlier run that must not stay if this run does not write them.
 _SAMPLE_FILES = ("keep.parquet", "uids.npy")
+_OTHER_FILES = ("weights.parquet", "audit.json", "audit.md", "dual.json")
 _STAGE = ".clipfair-partial"
+
+
+def check_apart(tables: Sequence[Path], folder: str | Path) -> None:
+    """Raise if a table would be replaced by an output, or read as a table by the next run.
+
+    Raises
+    ------
+    UserError
+        If a table is in the output folder under the name of an output.
+    """
+    place = Path(folder).resolve()
+    for table in tables:
+        path = table.resolve()
+        named = path.parent == place and path.name in (*_SAMPLE_FILES, *_OTHER_FILES)
+        if named or path.parent == place / "keep":
+            raise UserError(
+                f"{table}: is an output of an earlier run into {folder}: give another --out, outside of the "
+                "folders of tables"
+            )
 
 
 @contextlib.contextmanager
@@ -27,20 +47,30 @@ def output_folder(path: str | Path) -> Iterator[Path]:
     """
     folder = Path(path)
     stage = folder / _STAGE
-    is_new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(stage, ignore_errors=True)
-    stage.mkdir()
+    created = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir(parents=True)
+    except OSError as error:
+        _remove_empty(created)
+        if error.errno in REMEDIES:
+            raise
+        raise UserError(f"{folder}: cannot be created ({error.strerror}): choose another --out") from None
     try:
         yield stage
         _publish(stage, folder)
     except BaseException:
         shutil.rmtree(stage, ignore_errors=True)
-        if is_new:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+        _remove_empty(created)
         raise
     shutil.rmtree(stage)
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders from the innermost on, as long as they are empty."""
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _publish(stage: Path, folder: Path) -> None:

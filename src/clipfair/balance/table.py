@@ -1,6 +1,7 @@
 """A table of annotations, parquet or text, read in batches of rows; and the keys of its examples."""
 
 import contextlib
+import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from clipfair.core.errors import UserError
 from clipfair.core.keys import hash_keys, key_texts
 
 _BATCH_ROWS = 1 << 19
+_LISTED_COLUMNS = 30
 
 
 class AnnotationTable:
@@ -31,11 +33,13 @@ class AnnotationTable:
     columns : names of the columns.
     booleans : names of those that hold booleans.
     may_be_empty : whether a file without rows is allowed, as one of several shards may be.
+    separator : of the cells in a text file; None to detect it.
     """
 
-    def __init__(self, path: str | Path, *, may_be_empty: bool = False):
+    def __init__(self, path: str | Path, *, may_be_empty: bool = False, separator: str | None = None):
         self.path = Path(path)
         self.may_be_empty = may_be_empty
+        self.separator = separator
         if not self.path.is_file():
             raise UserError(f"{path}: no such file: give a table that ends in {ENDINGS}")
         kind = kind_of(self.path)
@@ -52,7 +56,7 @@ class AnnotationTable:
             if self.kind == "parquet":
                 with pq.ParquetFile(self.path) as file:
                     return file.schema_arrow
-            with open_text(self.path) as file:
+            with open_text(self.path, separator=self.separator) as file:
                 return pa.schema([(name, pa.string()) for name in file.schema.names])
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
             raise UserError(f"{self.path}: cannot be read as {self.kind}: {one_line(error)}") from None
@@ -66,9 +70,17 @@ class AnnotationTable:
         """Raise unless the table has every column."""
         for name in names:
             if name not in self.columns:
-                raise UserError(f"{self.path}: no column {name!r}: its columns are {', '.join(self.columns)}")
+                raise UserError(f"{self.path}: no column {name!r}{self._similar(name)}")
             if self.columns.count(name) > 1:
                 raise UserError(f"{self.path}: column {name!r} occurs more than once: rename the others")
+
+    def _similar(self, name: str) -> str:
+        """A column of almost this name, and the first columns."""
+        by_case = {column.casefold(): column for column in self.columns}
+        close = difflib.get_close_matches(name.casefold(), by_case, n=1)
+        hint = f" (did you mean {by_case[close[0]]!r}?)" if close else ""
+        more = ", ..." if len(self.columns) > _LISTED_COLUMNS else ""
+        return f"{hint}: its columns are {', '.join(self.columns[:_LISTED_COLUMNS])}{more}"
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The named columns, half a million rows at a time."""
@@ -88,10 +100,11 @@ class AnnotationTable:
 
     def _parquet(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(self.path) as file:
-            yield from file.iter_batches(_BATCH_ROWS, columns=list(columns))
+            for batch in file.iter_batches(_BATCH_ROWS, columns=list(columns)):
+                yield batch.select(list(columns))  # "a" also selects "a.b"
 
     def _text(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        with open_text(self.path, columns) as file:
+        with open_text(self.path, columns, separator=self.separator) as file:
             yield from (batch for batch in file if batch.num_rows)
 
 

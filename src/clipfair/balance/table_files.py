@@ -63,14 +63,16 @@ def _is_shard(file: Path, folder: Path) -> bool:
     return file.is_file() and not hidden and kind_of(file) is not None
 
 
-def open_text(path: Path, columns: Sequence[str] | None = None) -> pa_csv.CSVStreamingReader:
+def open_text(
+    path: Path, columns: Sequence[str] | None = None, *, separator: str | None = None
+) -> pa_csv.CSVStreamingReader:
     """Open a file of separated text; every cell is read as text.
-
-    The separator is the one of comma, semicolon, tab and bar that gives the first row the most cells.
 
     Parameters
     ----------
     columns : the columns to read; by default only the header is of use.
+    separator : of the cells; None for tab in .tsv, and elsewhere for the one of comma, semicolon, tab and bar
+        that gives the first row the most cells.
     """
     convert = pa_csv.ConvertOptions(
         include_columns=None if columns is None else list(columns),
@@ -78,7 +80,9 @@ def open_text(path: Path, columns: Sequence[str] | None = None) -> pa_csv.CSVStr
         strings_can_be_null=True,
         null_values=list(MISSING_MARKS),
     )
-    separator = "\t" if ".tsv" in path.name.lower() else _separator(_head(path))
+    head = _head(path)
+    if separator is None:
+        separator = "\t" if ".tsv" in path.name.lower() else _separator(head)
     return pa_csv.open_csv(
         pa.input_stream(path, compression=_compression(path)),
         read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),

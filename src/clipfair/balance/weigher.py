@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from clipfair.balance.indicators import IndicatorLayout, decode, layout_from, layout_values
+from clipfair.balance.table import one_line
 from clipfair.core.errors import UserError
 from clipfair.core.io import read_json, write_json
 from clipfair.m4 import M4Settings, weights
@@ -73,18 +74,30 @@ def read_dual(path: str | Path) -> Weigher:
     UserError
         If it does not exist or is another file, such as the ``null`` of a condition that M4 did not make.
     """
+    remedy = "give the dual.json of a table that M4 balanced"
     if not Path(path).is_file():
-        found = "a folder" if Path(path).is_dir() else "no such file"
-        raise UserError(f"{path}: {found}: give the dual.json of a table that M4 balanced")
-    content = read_json(path, remedy="give the dual.json of a table that M4 balanced")
+        raise UserError(f"{path}: {'a folder' if Path(path).is_dir() else 'no such file'}: {remedy}")
+    content = read_json(path, remedy=remedy)
     if not isinstance(content, dict) or not {"layout", "settings", "mu", "v"} <= set(content):
-        raise UserError(
-            f"{path}: not a file of dual variables: give the dual.json of a table that M4 balanced"
-        )
-    settings = content["settings"]
-    settings["max_weight"] = np.inf if settings["max_weight"] is None else settings["max_weight"]
+        raise UserError(f"{path}: not a file of dual variables: {remedy}")
     try:
-        layout, settings = layout_from(content["layout"]), M4Settings(**settings)
-    except TypeError as error:
-        raise UserError(f"{path}: written by another version ({error}): balance the table again") from None
-    return Weigher(layout, settings, np.array(content["v"]), content["mu"], content.get("largest_weight"))
+        weigher = _weigher_from(content)
+    except (TypeError, ValueError, KeyError, AttributeError, UserError) as error:
+        raise UserError(
+            f"{path}: damaged, or of another version ({one_line(error)}): balance the table again"
+        ) from None
+    return weigher
+
+
+def _weigher_from(content: dict) -> Weigher:
+    settings = dict(content["settings"])
+    settings["max_weight"] = np.inf if settings["max_weight"] is None else settings["max_weight"]
+    layout, settings = layout_from(content["layout"]), M4Settings(**settings)
+    v, mu = np.array(content["v"], dtype=float), float(content["mu"])
+    groups, labels = len(layout.sensitive), len(layout.labels)
+    if len(settings.target) != groups or v.shape != (2 * groups * (labels + 1),):
+        raise ValueError(f"{len(settings.target)} targets and {v.size} dual variables for {groups} groups")
+    if not (np.isfinite(v).all() and np.isfinite(mu)):
+        raise ValueError("a dual variable is not finite")
+    largest = content.get("largest_weight")
+    return Weigher(layout, settings, v, mu, None if largest is None else float(largest))

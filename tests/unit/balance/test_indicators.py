@@ -80,8 +80,8 @@ def test_a_value_without_an_indicator(people, tmp_path, write_table, change, mes
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([1.0, 0.0], "utility 0.0 in row 2"),
-        ([1.0, -1.0], "utility -1.0 in row 2"),
+        ([1.0, 0.0], "utility 0 in row 2"),
+        ([1.0, -1.0], "utility -1 in row 2"),
         ([float("inf"), 1.0], "utility inf in row 1"),
         ([1.0, None], "'u': missing value in row 2"),
         (["1", "much"], "utilities must be numbers"),
