@@ -27,6 +27,7 @@ from clipfair.plan.targets import asked_tables
 from clipfair.core.provenance import prepend_pythonpath
 from clipfair.plan.snakemake.mark_outdated import mark_outdated
 from clipfair.plan.snakemake.planned_downloads import planned_downloads
+from clipfair.plan.snakemake.scheduler import schedule_after_jobs_only
 from clipfair.plan.snakemake.crash_recovery import clear_after_crash, record_owner, remove_owner
 
 prepend_pythonpath()
@@ -95,6 +96,7 @@ localrules:
 onstart:
     with one_line_errors():
         stop_for(DATA.missing, planned_downloads(workflow.dag))
+    schedule_after_jobs_only(workflow.scheduler)
     record_owner()
 
 
