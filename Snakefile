@@ -24,6 +24,7 @@ from clipfair.plan.missing import check_data, report_failed_downloads, stop_for
 from clipfair.plan.run_targets import check_run_targets
 from clipfair.plan.snakemake.requested_targets import requested_targets
 from clipfair.plan.targets import asked_tables
+from clipfair.core.numerics import export_portable_numerics
 from clipfair.core.provenance import prepend_pythonpath
 from clipfair.plan.snakemake.mark_outdated import mark_outdated
 from clipfair.plan.snakemake.planned_downloads import planned_downloads
@@ -31,6 +32,7 @@ from clipfair.plan.snakemake.scheduler import schedule_after_jobs_only
 from clipfair.plan.snakemake.crash_recovery import clear_after_crash, record_owner, remove_owner
 
 prepend_pythonpath()
+export_portable_numerics()
 
 if workflow.is_main_process:
     clear_after_crash()

@@ -38,6 +38,7 @@ rule embed_split:
         models=get_embedded_models,
         evaluations=get_evaluations,
         datasets=get_evaluated_datasets,
+        numerics=get_numerics,
         code=code_digest("clipfair.evaluate.embed.run"),
     script:
         "../scripts/embed_split.py"

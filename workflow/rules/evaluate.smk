@@ -30,6 +30,7 @@ rule evaluate_run:
         runs=get_evaluated_runs,
         evaluations=get_evaluations,
         datasets=get_evaluated_datasets,
+        numerics=get_numerics,
         code=get_evaluation_code,
     script:
         "../scripts/evaluate_run.py"

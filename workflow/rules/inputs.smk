@@ -242,6 +242,10 @@ def get_embed_gpus(wildcards):
     return evaluation_job(PLAN, get_run(wildcards)).gpus
 
 
+def get_numerics(wildcards):
+    return evaluation_job(PLAN, get_run(wildcards)).numerics
+
+
 def get_evaluated_runs(wildcards):
     return evaluation_job(PLAN, get_run(wildcards)).runs
 

@@ -35,6 +35,7 @@ rule fit_probe:
     params:
         models=get_probed_models,
         evaluations=get_probes,
+        numerics=get_numerics,
         code=code_digest("clipfair.evaluate.probe.augmented"),
     script:
         "../scripts/fit_probe.py"

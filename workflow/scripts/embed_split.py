@@ -2,10 +2,14 @@
 
 from clipfair.core.errors import job_log
 from clipfair.core.gpus import reserve_gpus
-from clipfair.core.provenance import write_spec
-from clipfair.evaluate.embed.run import embed
+from clipfair.core.numerics import use_numerics
 
 with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
+    # numpy and torch read the choice when they are imported
+    use_numerics(snakemake.params.numerics)
+    from clipfair.core.provenance import write_spec
+    from clipfair.evaluate.embed.run import embed
+
     settings = {name: snakemake.params[name] for name in ("models", "evaluations", "datasets")}
     embed(**settings, out_dir=snakemake.output.folder, threads=snakemake.threads)
     write_spec(

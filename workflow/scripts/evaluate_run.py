@@ -1,10 +1,14 @@
 """evaluate_run: all seeds of one batch on all its evaluations."""
 
 from clipfair.core.errors import job_log
-from clipfair.core.provenance import write_spec
-from clipfair.evaluate.run import evaluate_runs
+from clipfair.core.numerics import use_numerics
 
 with job_log(snakemake.log[0]):
+    # numpy and torch read the choice when they are imported
+    use_numerics(snakemake.params.numerics)
+    from clipfair.core.provenance import write_spec
+    from clipfair.evaluate.run import evaluate_runs
+
     settings = {name: snakemake.params[name] for name in ("runs", "evaluations", "datasets")}
     tables = {name: places["table"] for name, places in settings["datasets"].items()}
     evaluate_runs(

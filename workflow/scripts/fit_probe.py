@@ -2,11 +2,15 @@
 
 from clipfair.core.errors import job_log
 from clipfair.core.gpus import reserve_gpus
-from clipfair.core.io import atomic_folder
-from clipfair.core.provenance import write_spec
-from clipfair.evaluate.probe.augmented import fit_probes
+from clipfair.core.numerics import use_numerics
 
 with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
+    # numpy and torch read the choice when they are imported
+    use_numerics(snakemake.params.numerics)
+    from clipfair.core.io import atomic_folder
+    from clipfair.core.provenance import write_spec
+    from clipfair.evaluate.probe.augmented import fit_probes
+
     settings = {name: snakemake.params[name] for name in ("models", "evaluations")}
     dataset = {"table": snakemake.input.table, "raw": snakemake.input.raw}
     with atomic_folder(snakemake.output.folder) as folder:

@@ -4,11 +4,15 @@ from functools import partial
 
 from clipfair.core.errors import job_log
 from clipfair.core.gpus import reserve_gpus
-from clipfair.core.io import write_json
-from clipfair.train.run import train
-from clipfair.train.search.run import search_settings
+from clipfair.core.numerics import use_numerics
 
 with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
+    # numpy and torch read the choice when they are imported
+    use_numerics(snakemake.params.settings["training"]["recipe"]["numerics"])
+    from clipfair.core.io import write_json
+    from clipfair.train.run import train
+    from clipfair.train.search.run import search_settings
+
     name = search_settings(
         partial(train, threads=snakemake.threads),
         snakemake.params.settings,

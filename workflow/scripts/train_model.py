@@ -2,9 +2,13 @@
 
 from clipfair.core.errors import job_log
 from clipfair.core.gpus import reserve_gpus
-from clipfair.train.launch import launch
+from clipfair.core.numerics import use_numerics
 
 with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
+    # numpy and torch read the choice when they are imported
+    use_numerics(snakemake.params.settings["recipe"]["numerics"])
+    from clipfair.train.launch import launch
+
     data = {"raw": str(snakemake.input.raw), "cache": snakemake.params.cache}
     if snakemake.input.table:
         data["table"] = str(snakemake.input.table)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from clipfair.core.io import sha256_of, sha256_of_folder, write_json
+from clipfair.core.numerics import numerics_in_use, processor
 
 SOURCE = Path(__file__).parents[2]
 
@@ -89,10 +90,13 @@ def write_spec(
 
 
 def environment() -> dict:
-    """Return the versions and the machine type that can change a number."""
+    """Return the versions, the numerics and the processor that can change a number."""
     return {
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
+        "libc": " ".join(platform.libc_ver()).strip(),
+        "numerics": numerics_in_use(),
+        "processor": processor(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
     }
 

@@ -27,6 +27,7 @@ class EvaluationJob:
     evaluations : id -> settings.
     datasets : id of each evaluated dataset -> ``table``, the prepared one, and ``raw``, the folder of files.
     threads, gpus : what a job that runs the models asks for.
+    numerics : ``portable`` or ``native``, as of the training.
     """
 
     runs: list[dict]
@@ -37,6 +38,7 @@ class EvaluationJob:
     datasets: Mapping[str, Mapping[str, str]]
     threads: int
     gpus: int
+    numerics: str
 
     @property
     def modules(self) -> list[str]:
@@ -103,6 +105,7 @@ def _make_job(plan: StudyPlan, batch: Run, chosen: Mapping[str, Evaluation]) -> 
         datasets={name: {"table": plan.prepared_of(name), "raw": plan.raw_of(name)} for name in datasets},
         threads=recipe.threads,
         gpus=min(1, recipe.gpus),
+        numerics=recipe.chosen_numerics,
     )
 
 

@@ -1,7 +1,9 @@
 """Optimisers by name: Adam, AdamW, and big_vision's variant of Adafactor.
 
 Adam and AdamW are torch's functional ``adam``. The classes of ``torch.optim`` would import torch's compiler,
-which takes more than a second; the function does not. Adafactor is our own, for two reasons: timm's
+which takes more than a second; the function does not. It is the fused kernel: the others call ``torch.sqrt``,
+which on a CPU is MKL's, and its last bit depends on the processor's make under every setting
+(benchmarks/verify). Adafactor is our own, for two reasons: timm's
 ``AdafactorBigVision`` rounds the momentum to bfloat16 before it applies it, where big_vision only stores it
 so; and importing timm costs as much as importing torch. A test compares ours with optax.
 """
@@ -63,7 +65,7 @@ class FunctionalAdam:
             for name, p in named
         ]
         self.rate, self.betas, self.eps, self.decoupled = rate, tuple(betas), eps, decoupled
-        self.steps = [torch.zeros(()) for _ in named]
+        self.steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
         self.first = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.second = [torch.zeros_like(parameter) for parameter in self.parameters]
 
@@ -83,7 +85,8 @@ class FunctionalAdam:
                 [self.second[row] for row in rows],
                 [],
                 [self.steps[row] for row in rows],
-                foreach=True,
+                foreach=False,
+                fused=True,
                 decoupled_weight_decay=self.decoupled,
                 amsgrad=False,
                 beta1=self.betas[0],

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from clipfair.core.errors import UserError
-from clipfair.train.optimisers import Adafactor, is_kernel, make_optimiser
+from clipfair.train.optimisers import OPTIMISERS, Adafactor, is_kernel, make_optimiser
 from tests.unit.train import make_optax_fixture
 
 RATE = 0.01
@@ -60,6 +61,30 @@ def test_embeddings_decay_only_if_all_matrices_do(decayed, shrinks):
     assert found["dense.weight"] == pytest.approx(1 - 0.1 * 0.5)
     assert found["dense.bias"] == 1
     assert found["word_embeddings.weight"] == pytest.approx(0.95 if shrinks else 1)
+
+
+class RecordedOperations(TorchDispatchMode):
+    """Records the operations of torch that are called within."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.names.add(str(operation))
+        return operation(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_no_optimiser_takes_roots_whose_last_bit_depends_on_the_processor(name):
+    """torch.sqrt on a CPU is MKL's, which starts from the processor's approximate reciprocal."""
+    model = network()
+    optimiser = make_optimiser({"optimiser": name, "learning_rate": RATE}, model.named_parameters())
+    model(torch.ones(8, 3)).square().mean().backward()
+    with RecordedOperations() as recorded:
+        optimiser.step(1.0)
+    assert recorded.names
+    assert not [found for found in recorded.names if ".sqrt" in found or "_foreach_sqrt" in found]
 
 
 def test_optimisers_do_not_import_the_compiler_of_torch():

@@ -117,6 +117,9 @@ class Recipe(CatalogueEntry):
     """Fine-tuning: the rows of each split."""
     tracked: Annotated[list[TrackedDistance], Unique] = []
     """Fine-tuning: distances measured after each epoch; also your own, `module:function`."""
+    numerics: Literal["portable", "native"] | None = None
+    """Of training, embedding and evaluation. portable: kernels that give the same bytes on x86-64 processors
+    with AVX2; native: the fastest; null: portable without GPUs, native with."""
     gpus: Whole = 0
     """GPUs of the job, one process each; 0 trains on the CPU."""
     threads: Count
@@ -141,9 +144,15 @@ class Recipe(CatalogueEntry):
         """Whether it is one of fine-tuning."""
         return self.epochs is not None
 
+    @property
+    def chosen_numerics(self) -> str:
+        """The numerics of its jobs."""
+        return self.numerics or ("native" if self.gpus else "portable")
+
     def job_settings(self) -> dict:
         """All that decides the trained model, defaults included; None only where it says something."""
         settings = self.model_dump(exclude_none=True)
+        settings["numerics"] = self.chosen_numerics
         settings["tracked"] = named_distances(self.tracked)
         if self.fine_tunes:
             settings["max_characters"] = self.max_characters
