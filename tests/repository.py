@@ -25,10 +25,7 @@ class Repository:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        for name in PARTS:
-            source = ROOT / name
-            copy = shutil.copytree if source.is_dir() else shutil.copy2
-            copy(source, folder / name)
+        copy_parts(folder)
         self.edit_yaml("resources/datasets.yaml", self._accept_any_adult)
         self.edit_yaml("config.yaml", self._make_tiny)
         write_adult(folder / "mirror" / "adult", rows=600)
@@ -80,6 +77,17 @@ class Repository:
         }
 
 
+def copy_parts(folder: Path) -> None:
+    """Copy the files that the workflow needs into a folder, in place of older ones."""
+    for name in PARTS:
+        source, target = ROOT / name, folder / name
+        if source.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, target)
+
+
 def jobs_of(plan: str) -> dict[str, int]:
     """Return rule -> number of jobs in the output of a dry run."""
     _, _, stats = plan.partition("Job stats:\n")
@@ -99,7 +107,7 @@ def read_tables(folder: Path) -> dict[str, bytes]:
 def write_adult(folder: Path, *, rows: int) -> None:
     """Write random adult.data and adult.test in UCI's format, with more income for men."""
     generator = np.random.default_rng(0)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, ending in (("adult.data", ""), ("adult.test", ".")):
         lines = [_person(generator, ending) for _ in range(rows)]
         head = ["|1x3 Cross validator"] if ending else []

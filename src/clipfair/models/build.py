@@ -101,43 +101,50 @@ def _vit(entry: Mapping) -> BuiltModel:
     from open_clip import CLIP
     from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 
-    letter, patch = entry["vision"].split("/")
-    width, heads = SIZES[letter]
-    text_width, text_heads = SIZES[entry["text"]]
-    model = CLIP(
-        entry["dim"],
-        CLIPVisionCfg(
-            layers=LAYERS,
-            width=width,
-            head_width=width // heads,
-            patch_size=int(patch),
-            image_size=entry["size"],
-            no_ln_pre=True,
-            norm_kwargs=LAYER_NORM,
-        ),
-        CLIPTextCfg(
-            context_length=entry["length"],
-            width=text_width,
-            heads=text_heads,
-            layers=LAYERS,
-            no_causal_mask=True,
-            pool_type="last",
-            proj_bias=True,
-            norm_kwargs=LAYER_NORM,
-        ),
-    )
-    model.visual.conv1 = nn.Conv2d(3, width, kernel_size=int(patch), stride=int(patch))
+    config = _overridden(_vit_config(entry), entry)
+    vision = config["vision_cfg"]
+    model = CLIP(config["embed_dim"], CLIPVisionCfg(**vision), CLIPTextCfg(**config["text_cfg"]))
+    patch = vision["patch_size"]
+    model.visual.conv1 = nn.Conv2d(3, vision["width"], kernel_size=patch, stride=patch)
     _approximate_gelu(model)
     tokenizer = tokenizers.sticky_tokenizer(entry["length"])
     resizing = _big_vision_resizing(entry)
     return with_preprocessing(model, tokenizer, entry["size"], SYMMETRIC, resizing=resizing)
 
 
+def _vit_config(entry: Mapping) -> dict:
+    letter, patch = entry["vision"].split("/")
+    width, heads = SIZES[letter]
+    text_width, text_heads = SIZES[entry["text"]]
+    return {
+        "embed_dim": entry["dim"],
+        "vision_cfg": {
+            "layers": LAYERS,
+            "width": width,
+            "head_width": width // heads,
+            "patch_size": int(patch),
+            "image_size": entry["size"],
+            "no_ln_pre": True,
+            "norm_kwargs": LAYER_NORM,
+        },
+        "text_cfg": {
+            "context_length": entry["length"],
+            "width": text_width,
+            "heads": text_heads,
+            "layers": LAYERS,
+            "no_causal_mask": True,
+            "pool_type": "last",
+            "proj_bias": True,
+            "norm_kwargs": LAYER_NORM,
+        },
+    }
+
+
 def _siglip(entry: Mapping) -> BuiltModel:
     """open_clip's SigLIP of that name, with tokens and images as for ``vit``."""
     from open_clip import CustomTextCLIP
 
-    config = _config(entry["architecture"])
+    config = _config(entry)
     config.pop("custom_text")
     size = config["vision_cfg"]["image_size"]
     config["text_cfg"] |= {"context_length": entry["length"], "vocab_size": CLIP_VOCABULARY_SIZE}
@@ -158,20 +165,30 @@ def _open_clip(entry: Mapping) -> BuiltModel:
     """OpenAI's: shorter side to the size, centre crop, its mean and standard deviation."""
     from open_clip import CLIP
 
-    config = _config(entry["architecture"])
+    config = _config(entry)
     size, length = config["vision_cfg"]["image_size"], config["text_cfg"]["context_length"]
     return with_preprocessing(
         CLIP(**config), tokenizers.clip_tokenizer(length), size, OPENAI, resizing="crop"
     )
 
 
-def _config(name: str) -> dict:
+def _config(entry: Mapping) -> dict:
+    """open_clip's settings of the entry's architecture, with its overrides."""
     import open_clip
 
+    name = entry["architecture"]
     config = open_clip.get_model_config(name)
     if config is None:
         raise UserError(f"config.models: open_clip {open_clip.__version__} has no model {name!r}")
-    return config
+    return _overridden(config, entry)
+
+
+def _overridden(config: Mapping, entry: Mapping) -> dict:
+    """The settings, with those of ``overrides`` in their place: tower by tower, key by key."""
+    changed = dict(config)
+    for key, value in entry.get("overrides", {}).items():
+        changed[key] = {**config[key], **value} if isinstance(value, Mapping) else value
+    return changed
 
 
 def _blip2(entry: Mapping) -> BuiltModel:

@@ -17,6 +17,7 @@ from clipfair.plan.configuration.types import (
 )
 
 Length = Annotated[int, Field(ge=2)]
+Overrides = dict[Literal["embed_dim", "vision_cfg", "text_cfg"], Any]
 
 
 class StartRun(SettingsModel):
@@ -132,6 +133,8 @@ class VitModel(TrainableModel):
     """Pixels of a side."""
     antialias: bool = False
     """Resize images with antialiasing, unlike big_vision."""
+    overrides: Overrides = {}
+    """Settings of open_clip's towers that differ: `vision_cfg` and `text_cfg`, such as `{layers: 6}`."""
 
 
 class SiglipModel(TrainableModel):
@@ -144,6 +147,8 @@ class SiglipModel(TrainableModel):
     """Tokens of a text; the last is always its end."""
     antialias: bool = False
     """Resize images with antialiasing, unlike big_vision."""
+    overrides: Overrides = {}
+    """Settings of open_clip that differ from the architecture's, such as `{vision_cfg: {layers: 6}}`."""
 
 
 class OpenClipModel(TrainableModel):
@@ -152,6 +157,8 @@ class OpenClipModel(TrainableModel):
     kind: Literal["open_clip"]
     architecture: Annotated[str, AfterValidator(check_clip)]
     """Its name in open_clip."""
+    overrides: Overrides = {}
+    """Settings of open_clip that differ from the architecture's, such as `{vision_cfg: {image_size: 336}}`."""
 
 
 class WordTokenizer(SettingsModel):
