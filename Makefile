@@ -2,6 +2,7 @@
 # make results     run the default study
 # make test        run all tests but those on SLURM
 # make test-slurm  run the tests on a SLURM of one node, which is installed if it is missing (Debian, as root)
+# make rehearsal   run the studies of real data whole, in miniature, in the folder rehearsal/
 # make data        make the study's data, conditions and initial weights: needed before pulled results are extended
 # make record      run the study, record its results with DVC and push them; git commit is left to you
 # make report      write report.html about the existing results
@@ -21,7 +22,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src$(if $(PYTHONPATH),:$(PYTHONPATH))
 WORKFLOW := snakemake --logger clipfair --cores $(CORES) --keep-going
 
-.PHONY: setup results test test-slurm data record report lint digests audit lock clean
+.PHONY: setup results test test-slurm rehearsal data record report lint digests audit lock clean
 .DEFAULT_GOAL := results
 
 setup: $(READY)
@@ -38,6 +39,10 @@ test: setup
 test-slurm: setup
 	@tests/slurm/cluster start
 	@eval "$$(tests/slurm/cluster env)" && python -m pytest tests/slurm; status=$$?; tests/slurm/cluster stop; exit $$status
+
+# It goes on where it was stopped; remove the folder to start again.
+rehearsal: setup
+	@python -m tests.rehearsal rehearsal --cores $(CORES)
 
 # Files that were not pulled have to be made first: as new files they would make all results look outdated.
 data: setup
@@ -72,6 +77,6 @@ lock: setup
 	  --no-emit-index-url --no-emit-find-links --output-file requirements.lock
 	@python envs/render.py
 
-# results/, data/ and scratch/ stay.
+# results/, data/, scratch/ and rehearsal/ stay.
 clean:
 	rm -rf $(VENV) logs report.html .pytest_cache .ruff_cache .hypothesis

@@ -12,11 +12,11 @@ from tests.rehearsal.complete import report
 from tests.rehearsal.preparation import OVERLAY, prepare
 from tests.rehearsal.running import snakemake
 
-STUDIES = ("paper",)
+STUDIES = ("paper", "open")
 
 
 def main() -> int:
-    """Prepare the folder, run each study, and report what was made; the exit status is 1 if anything is missing."""
+    """Prepare the folder, run each study and report; the exit status is 1 if anything was not made."""
     parser = argparse.ArgumentParser(prog="python -m tests.rehearsal", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cores", default="all")

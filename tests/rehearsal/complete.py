@@ -18,16 +18,24 @@ def report(folder: Path, studies: Sequence[str]) -> int:
     """Print what was made of all that each study has; return 1 if anything is missing, else 0."""
     missing = 0
     for study in studies:
-        expected = expected_of(load_study(study)) | {"rules": _rules(folder, study)}
-        made = made_in(folder, study)
+        plan = load_study(study)
+        expected = expected_of(plan) | {"rules": _rules(folder, study)}
+        made = made_in(folder, plan)
         print(f"\nrehearsal of the study {study}")
-        for kind, names in expected.items():
-            lacking = sorted(set(names) - made[kind])
-            missing += len(lacking)
-            lack = f"; missing: {', '.join(lacking)}" if lacking else ""
-            print(f"  {kind}: {len(names) - len(lacking)} of {len(names)}{lack}")
+        missing += report_missing(expected, made)
     print(f"\n{missing} missing" if missing else "\ncomplete")
     return int(missing > 0)
+
+
+def report_missing(expected: Mapping[str, Collection[str]], made: Mapping[str, Collection[str]]) -> int:
+    """Print a line for each kind; return the number of names that are missing."""
+    missing = 0
+    for kind, names in expected.items():
+        lacking = sorted(set(names) - set(made[kind]))
+        missing += len(lacking)
+        lack = f"; missing: {', '.join(lacking)}" if lacking else ""
+        print(f"  {kind}: {len(names) - len(lacking)} of {len(names)}{lack}")
+    return missing
 
 
 def expected_of(plan: StudyPlan) -> dict[str, Collection[str]]:
@@ -37,7 +45,7 @@ def expected_of(plan: StudyPlan) -> dict[str, Collection[str]]:
     evaluations = {name for grid in grids for name in grid.evaluations}
     return {
         "datasets": set(datasets_needed(plan)),
-        "models": {run.model for run in plan.batches},
+        "kinds of model": {plan.model_of(run).kind for run in plan.batches},
         "conditions": {run.balance for run in plan.batches},
         "methods": {run.method for run in plan.batches},
         "evaluations": evaluations,
@@ -50,8 +58,9 @@ def expected_of(plan: StudyPlan) -> dict[str, Collection[str]]:
     }
 
 
-def made_in(folder: Path, study: str) -> dict[str, set[str]]:
+def made_in(folder: Path, plan: StudyPlan) -> dict[str, set[str]]:
     """Return what a rehearsal made of a study, by kind; of evaluations those with a value."""
+    study = plan.study
     tables = folder / "results/tables" / study
     measured = [read_json(path) for path in (folder / "results/evaluate" / study).rglob("metrics.json")]
     runs = [content["run"] for content in measured]
@@ -61,7 +70,8 @@ def made_in(folder: Path, study: str) -> dict[str, set[str]]:
     ]
     return {
         "datasets": {path.parts[-3] for path in folder.glob("data/prepared/*/*/table.parquet")},
-        **{f"{level}s": {run[level] for run in runs} for level in ("model", "method")},
+        "kinds of model": {plan.configuration.models[run["model"]].kind for run in runs},
+        "methods": {run["method"] for run in runs},
         "conditions": {run["balance"] for run in runs},
         "evaluations": {content["evaluation"] for content in valued},
         "kinds of evaluation": {content["kind"] for content in valued},

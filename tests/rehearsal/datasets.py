@@ -34,7 +34,7 @@ CHECKSUMS = ("sha256", "md5", "size")
 
 
 def write_dataset(name: str, mirror: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Write a dataset into the mirror folder; return its entry with the checksums and counts of these files."""
+    """Write a dataset into the mirror folder; return its entry with the checksums of these files."""
     folder = mirror / name
     folder.mkdir()
     rows = WRITERS[name](folder)

@@ -106,10 +106,9 @@ def write_flickr30k(folder: Path) -> int:
     """Write Flickr30k's images and Karpathy's file."""
     with tempfile.TemporaryDirectory() as made:
         described = _flickr30k(Path(made, "flickr30k"))
-        images = Path(made, "flickr30k/val2014").iterdir()
-        files.write_files(
-            folder / flickr30k.FOLDER, {_flickr_name(path.name): path.read_bytes() for path in images}
-        )
+        paths = sorted(Path(made, "flickr30k/val2014").iterdir())
+        images = {_flickr_name(path.name): path.read_bytes() for path in paths}
+        files.write_files(folder / flickr30k.FOLDER, images)
     write_json(folder / flickr30k.FILE, described)
     return sum(CAPTIONS["flickr30k"].values())
 

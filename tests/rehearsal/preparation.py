@@ -27,7 +27,7 @@ def prepare(folder: Path, studies: Sequence[str]) -> Path:
     """Write the copy, the mirror folder (if it is not there) and the overlay, whose path is returned."""
     folder.mkdir(parents=True, exist_ok=True)
     mirror, path = folder / "mirror", folder / OVERLAY
-    overlay = merge(small_configuration(load_study(studies[0]).configuration), read_file(REDUCTIONS))
+    overlay = reduced(studies[0])
     _write_yaml(path, overlay)
     catalogue = read_file(ROOT / CATALOGUE)
     if not mirror.is_dir():
@@ -42,8 +42,13 @@ def prepare(folder: Path, studies: Sequence[str]) -> Path:
     return path
 
 
+def reduced(study: str) -> dict[str, Any]:
+    """Return what the rehearsal changes in the configuration, but for the checksums of weights."""
+    return merge(small_configuration(load_study(study).configuration), read_file(REDUCTIONS))
+
+
 def _write_models(mirror: Path, plans: Sequence[StudyPlan]) -> dict[str, Any]:
-    """Write the published weights and vocabularies of the studies' models; return what to merge into models."""
+    """Write the published weights and vocabularies of the studies' models; return their checksums."""
     changes: dict[str, Any] = {}
     plan = plans[0]
     models = plan.configuration.models

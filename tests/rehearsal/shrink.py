@@ -35,7 +35,7 @@ def small_configuration(configuration: Configuration) -> dict[str, Any]:
         "recipes": {name: small_recipe(recipe) for name, recipe in configuration.recipes.items()},
         "searches": {name: {"trials": 1, "parts": 1} for name in configuration.searches},
         "evaluations": {
-            name: {"epochs": 2, "batch_size": 16}
+            name: {"epochs": 2, "warm_up": 1, "batch_size": 16}
             for name, evaluation in evaluations
             if isinstance(evaluation, LinearProbeEvaluation) and evaluation.head is None
         },

@@ -208,3 +208,24 @@ def test_weights_that_are_not_finite_are_not_loaded(tmp_path):
     save_file(state, tmp_path / "m.safetensors")
     with pytest.raises(UserError, match=r"m\.safetensors: 1 of \d+ tensors are not finite"):
         build(SMALL, str(tmp_path / "m.safetensors"), 0)
+
+
+def test_overrides_replace_settings_of_a_vit_one_by_one(vit):
+    overrides = {"vision_cfg": {"layers": 2}, "text_cfg": {"width": 64, "heads": 2}}
+    model = build(VIT | {"overrides": overrides}, None, 0).model
+    assert len(model.visual.transformer.resblocks) == 2
+    assert model.visual.conv1.weight.shape == vit.model.visual.conv1.weight.shape
+    assert model.token_embedding.weight.shape == (49_408, 64)
+    assert len(model.transformer.resblocks) == 12
+
+
+def test_overrides_replace_settings_of_open_clips_architectures():
+    siglip = SIGLIP | {"overrides": {"vision_cfg": {"image_size": 32}, "text_cfg": {"layers": 2}}}
+    built = build(siglip, None, 0)
+    assert built.size == 32
+    assert len(built.model.text.transformer.resblocks) == 2
+    clip = {"kind": "open_clip", "architecture": "RN50-quickgelu"}
+    built = build(clip | {"overrides": {"embed_dim": 32, "vision_cfg": {"image_size": 64}}}, None, 0)
+    image = built.preprocess(Image.new("RGB", (80, 90)))
+    assert built.model.eval().encode_image(image[None]).shape == (1, 32)
+    assert built.model.encode_text(built.tokenizer(["a"])).shape == (1, 32)
