@@ -139,6 +139,7 @@ TABLE_SETTINGS: dict[str, type[SettingsModel]] = {
     "m4.data_size": MetricSettings,
     "m4.learning_dynamics": DynamicsSettings,
     "m4.quality": MetricsSettings,
+    "m4.published_models": MetricsSettings,
     "m4.human_share": HumanShareSettings,
     "m4.quality_tests": ClaimsSettings,
     "m4.findings": M4FindingsSettings,
