@@ -106,11 +106,22 @@ def attribute_distributions():
     return pd.DataFrame(rows)
 
 
+def published_models():
+    rows = [
+        {"panel": panel, "metric": "parity_mean", "group": "all", "model_label": model}
+        | {"value": centre * scale, "low": centre * scale - 0.05, "high": centre * scale + 0.05}
+        for panel, scale in zip(PANELS, (1, 0.1, -1, 0.5), strict=True)
+        for model, centre in zip(PANELS, CENTRES, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
 FIGURES = [
     ("m4.data_size", data_size(["ImageNet"])),
     ("m4.data_size", data_size(["FairFace", "MIAP"])),
     ("m4.learning_dynamics", learning_dynamics()),
     ("m4.object_labels", object_labels()),
+    ("m4.published_models", published_models()),
     ("fairclip.search", search()),
     ("fairclip.switches", switches()),
     ("fairclip.distance_vs_metrics", distance_vs_metrics()),

@@ -59,6 +59,8 @@ def _encode_batch(visual: Any, pixels: "Tensor") -> tuple["Tensor", "Tensor"]:
         images = visual.head(features)
     elif isinstance(getattr(visual, "proj", None), torch.nn.Parameter):
         images, features = _encode_with_projection(visual, pixels)
+    elif isinstance(getattr(getattr(visual, "attnpool", None), "c_proj", None), torch.nn.Linear):
+        images, features = _encode_with_attention_pool(visual, pixels)
     else:
         images = visual(pixels)
         features = images[:, :0]
@@ -74,6 +76,22 @@ def _encode_with_projection(visual: Any, pixels: "Tensor") -> tuple["Tensor", "T
     finally:
         visual.proj = projection
     return features @ projection, features
+
+
+def _encode_with_attention_pool(visual: Any, pixels: "Tensor") -> tuple["Tensor", "Tensor"]:
+    """The same for CLIP's ResNets, whose head is the output projection of their attention pooling."""
+    from torch import nn
+
+    pool, projection = visual.attnpool, visual.attnpool.c_proj
+    like = {"device": projection.weight.device, "dtype": projection.weight.dtype}
+    pool.c_proj = nn.Linear(projection.in_features, projection.in_features, **like)
+    nn.init.eye_(pool.c_proj.weight)
+    nn.init.zeros_(pool.c_proj.bias)
+    try:
+        features = visual(pixels)
+    finally:
+        pool.c_proj = projection
+    return projection(features), features
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,14 @@ SMALL = {"kind": "small", "width": 8, "dim": 16, "words": "embedded", "length": 
 MODELS = {
     "small": lambda: build(SMALL, None, 0).model.eval(),
     "vit": lambda: open_clip_model({"layers": 1, "width": 32, "head_width": 16, "patch_size": 8}),
+    "resnet": lambda: open_clip_model({"layers": (1, 1, 1, 1), "width": 8, "head_width": 16}),
 }
+
+
+def project(visual, features):
+    if hasattr(visual, "attnpool"):
+        return features @ visual.attnpool.c_proj.weight.T + visual.attnpool.c_proj.bias
+    return features @ visual.proj
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -41,11 +48,11 @@ def test_one_pass_gives_what_the_model_gives(name, pixels, monkeypatch):
     images, features = encode_images(model, pixels, normalise=normalise, device="cpu")
     with torch.inference_mode():
         expected = model.encode_image(normalise(pixels), normalize=True)
-        projected = torch.nn.functional.normalize(torch.from_numpy(features) @ model.visual.proj, dim=-1)
+        projected = torch.nn.functional.normalize(project(model.visual, torch.from_numpy(features)), dim=-1)
 
     assert images == pytest.approx(expected.numpy(), abs=1e-6)
     assert images == pytest.approx(projected.numpy(), abs=1e-6)
-    assert features.shape == (5, 32)
+    assert features.shape == (5, {"small": 32, "vit": 32, "resnet": 256}[name])
     assert np.linalg.norm(images, axis=1) == pytest.approx(np.ones(5))
 
 
@@ -83,7 +90,8 @@ def test_a_wrapped_tower_gives_its_trunk(pixels):
 
 
 def test_a_tower_whose_head_is_not_known_has_no_features(pixels):
-    model = open_clip_model({"layers": (1, 1, 1, 1), "width": 8, "head_width": 16})
+    model = torch.nn.Module()
+    model.visual = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 16))
     images, features = encode_images(model, pixels, normalise=normalise, device="cpu")
 
     assert images.shape == (5, 16)
