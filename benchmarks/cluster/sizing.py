@@ -4,7 +4,8 @@
 
 Operations are those that torch counts in one forward pass of each model. A training step takes three times as
 many for its batch, and one pass for the batch of each group; the splits are passed once an epoch. An
-evaluation embeds its images once for each model. Numbers of examples are those of the dataset catalogue.
+evaluation embeds its images once for each model; an augmented probe passes its
+support in each epoch. Numbers of examples are those of the dataset catalogue.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from clipfair.core.catalogue import Dataset
 from clipfair.core.paths import Run
+from clipfair.evaluate.probe.head import ProbeSettings
 from clipfair.models.build import build
 from clipfair.plan.loading import load_study
 from clipfair.plan.study_plan import StudyPlan
@@ -123,12 +125,14 @@ class Sizing:
             yield batch.model, seeds, images, hours
 
     def _images(self, evaluation) -> int:
-        """The images that an evaluation embeds, at most: its own and its support."""
+        """The images that an evaluation passes, at most: its own, and its support once or in each epoch."""
         support = getattr(evaluation, "support", [])
-        parts = [{"split": evaluation.split, **(evaluation.where or {})}]
-        parts += support if isinstance(support, list) else [support]
-        found = sum(self._count(evaluation.dataset, part) for part in parts)
-        return min(found, getattr(evaluation, "images", None) or found)
+        parts = support if isinstance(support, list) else [support]
+        own = self._count(evaluation.dataset, {"split": evaluation.split, **(evaluation.where or {})})
+        fitted = sum(self._count(evaluation.dataset, part) for part in parts)
+        if getattr(evaluation, "augmented", False) and evaluation.head in (None, "lars"):
+            fitted *= evaluation.epochs or ProbeSettings.epochs
+        return min(own, getattr(evaluation, "images", None) or own) + fitted
 
     def _count(self, dataset: str, where: Mapping) -> int:
         """The examples that meet a condition, or the next wider one of which the catalogue has the number."""

@@ -1,0 +1,179 @@
+"""The analysis plan, written before any run of the study `questions`: resources/analysis_plan.yaml.
+
+Code that judges a claim takes level, margin, expected direction and number of units from here.
+"""
+
+from functools import cache
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from clipfair.core.errors import unknown
+from clipfair.core.paths import ROOT
+from clipfair.core.settings import SettingsModel, parse
+from clipfair.plan.configuration.types import Count, Number, Positive, Share
+
+FILE = ROOT / "resources/analysis_plan.yaml"
+
+
+class NamedRule(SettingsModel):
+    """A rule of the analysis."""
+
+    name: str
+    text: str
+
+
+class VerdictRule(SettingsModel):
+    """A verdict, and when it is given."""
+
+    verdict: str
+    rule: str
+
+
+class PlannedMetric(SettingsModel):
+    """What a claim is about."""
+
+    name: str
+    unit: Literal["points", ""]
+    """points: percentage points; empty: a number without a unit."""
+    text: str
+
+
+class WorldCheck(SettingsModel):
+    """What plain fine-tuning must show for the claims in a world to be judged: the mean over units."""
+
+    metric: str
+    at_least: Number | None = None
+    at_most_above_floor: Number | None = None
+    """Above what exact parity would show at this size and selection rate."""
+
+
+class PlannedWorld(SettingsModel):
+    """A world, and what is planted in it."""
+
+    text: str
+    unfairness: str
+    check: WorldCheck
+    settings: dict[str, Any]
+    """What differs from the settings that all worlds have in common."""
+
+
+class PilotDifference(SettingsModel):
+    """A mean over draws with its 95% t interval."""
+
+    text: str
+    mean: Number
+    low: Number
+    high: Number
+
+
+class Pilot(SettingsModel):
+    """The pilot that standard deviations are taken from."""
+
+    text: str
+    draws: Count
+    seeds: Count
+    differences: dict[str, PilotDifference]
+
+
+class PlannedClaim(SettingsModel):
+    """A difference within units, and what is expected of it."""
+
+    id: str
+    world: str
+    metric: str
+    of: str
+    less: str
+    """What is subtracted."""
+    expected: Literal["lower", "higher", "equivalent"]
+    margin: Positive
+    """The smallest difference that matters."""
+    pilot: str | None = None
+    """The difference of the pilot whose standard deviation is assumed; null: none is known."""
+    repeated: Count = 1
+    """Claims of this form in the family."""
+
+
+class PlannedQuestion(SettingsModel):
+    """A question with its families of claims; Holm's correction is within a family."""
+
+    question: str
+    hypothesis: str
+    worlds: list[str]
+    grid: str
+    units: Count
+    families: dict[str, list[PlannedClaim]]
+    refuted: str
+    secondary: str
+
+
+class Deviation(SettingsModel):
+    """A change after the first run."""
+
+    date: str
+    question: str
+    what: str
+    why: str
+
+
+class AnalysisPlan(SettingsModel):
+    """The whole plan."""
+
+    date: str
+    level: Share
+    power: Share
+    confidence: Share
+    verdicts: list[VerdictRule]
+    rules: list[NamedRule]
+    metrics: dict[str, PlannedMetric]
+    common_settings: dict[str, Any]
+    worlds: dict[str, PlannedWorld]
+    pilot: Pilot
+    questions: dict[str, PlannedQuestion] = Field(min_length=1)
+    deviations: list[Deviation]
+
+    @property
+    def claims(self) -> list[PlannedClaim]:
+        """The claims of all questions."""
+        families = [family for question in self.questions.values() for family in question.families.values()]
+        return [claim for family in families for claim in family]
+
+    def claim(self, name: str) -> PlannedClaim:
+        """A claim by its id.
+
+        Raises
+        ------
+        KeyError
+            If the plan does not have it.
+        """
+        found = {claim.id: claim for claim in self.claims}
+        if name not in found:
+            raise KeyError(unknown("claim of the analysis plan", name, found))
+        return found[name]
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        names = [claim.id for claim in self.claims]
+        if len(set(names)) < len(names):
+            raise ValueError("two claims have the same id")
+        for claim in self.claims:
+            if claim.metric not in self.metrics:
+                raise ValueError(f"{claim.id}: {unknown('metric', claim.metric, self.metrics)}")
+            if claim.pilot is not None and claim.pilot not in self.pilot.differences:
+                raise ValueError(f"{claim.id}: {unknown('difference', claim.pilot, self.pilot.differences)}")
+        for name, world in self.worlds.items():
+            if world.check.metric not in self.metrics:
+                raise ValueError(f"{name}: {unknown('metric', world.check.metric, self.metrics)}")
+        return self
+
+
+@cache
+def read_analysis_plan() -> AnalysisPlan:
+    """The analysis plan of the repository."""
+    return parse(AnalysisPlan, yaml.safe_load(FILE.read_text(encoding="utf-8")))
+
+
+def family_size(family: list[PlannedClaim]) -> int:
+    """The number of claims that Holm's correction is for."""
+    return sum(claim.repeated for claim in family)
