@@ -69,6 +69,7 @@ wildcard_constraints:
     seed="[0-9]+",
     search="[a-z0-9.-]+",
     part="[0-9]+",
+    group="[0-9]+",
     balance="[a-z0-9.-]+",
     shard="[A-Za-z0-9._-]+",
 

@@ -16,20 +16,26 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet as pq
 
-GROUPS = ("woman_image", "man_image", "woman_text", "man_text")
+GROUPS = ("image.gender=woman", "image.gender=man", "text.gender=woman", "text.gender=man")
 _ROWS = 1 << 18
 
 
 def label_names(c: int) -> list[str]:
     """The names of the label columns."""
-    return [f"label_{r:03d}" for r in range(c)]
+    return [f"occupation={r:03d}" for r in range(c)]
 
 
-def annotations(n: int, c: int, *, seed: int = 0):
-    """Yield sensitive (rows, 4) and labels (rows, c), boolean, in pieces, n rows together."""
+def annotations(n: int, c: int, *, seed: int = 0, shard: int = 0):
+    """Yield sensitive (rows, 4) and labels (rows, c), boolean, in pieces, n rows together.
+
+    Shards of one seed have the same associations.
+    """
     rng = np.random.default_rng(seed)
     base = 0.25 / (np.arange(c) + 3) ** 1.1
-    lift = np.exp(rng.normal(0, 0.5, size=(2, c)))
+    woman, man = np.exp(rng.normal(0, 0.5, size=(2, c)))
+    chance = np.stack([base, base * woman, base * man, base * woman * man])
+    if shard:
+        rng = np.random.default_rng([seed, shard])
     for start in range(0, n, _ROWS):
         rows = min(_ROWS, n - start)
         person = rng.random(rows) < 0.4
@@ -38,18 +44,21 @@ def annotations(n: int, c: int, *, seed: int = 0):
         shown = np.stack([person & (~man | both), person & (man | both)], axis=1)
         annotated = np.where(np.tile(shown, 2), 0.7, 0.01)
         sensitive = rng.random((rows, 4)) < annotated
-        labels = np.zeros((rows, c), dtype=bool)
-        chance = base * np.where(shown[:, 0, None], lift[0], 1) * np.where(shown[:, 1, None], lift[1], 1)
+        lifted_by = shown @ (1, 2)
+        labels = np.zeros((c, rows), dtype=bool)
         for r in range(c):
-            labels[:, r] = rng.random(rows, dtype=np.float32) < chance[:, r]
-        yield sensitive, labels
+            labels[r] = rng.random(rows, dtype=np.float32) < chance[:, r].take(lifted_by)
+        yield sensitive, labels.T
 
 
-def write(path: Path, n: int, c: int, *, seed: int = 0) -> None:
-    """Write annotations as parquet: an integer key, and a boolean column a group or label."""
+def write(path: Path, n: int, c: int, *, seed: int = 0, shard: int = 0) -> None:
+    """Write annotations as parquet: an integer key, and a boolean column a group or label.
+
+    Keys are the numbers from ``shard * n``.
+    """
     names = ["key", *GROUPS, *label_names(c)]
-    writer, first = None, 0
-    for sensitive, labels in annotations(n, c, seed=seed):
+    writer, first = None, shard * n
+    for sensitive, labels in annotations(n, c, seed=seed, shard=shard):
         key = np.arange(first, first + len(sensitive))
         columns = [pa.array(key), *(pa.array(x) for x in sensitive.T), *(pa.array(x) for x in labels.T)]
         part = pa.table(columns, names=names)

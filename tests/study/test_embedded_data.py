@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from clipfair.core.io import read_json
-from tests.repository import Repository
+from tests.repository import Repository, jobs_of
 
 TABLES = "results/tables/embedded/m4"
 WEB = "results/annotate/embedded/dataset~embedded-web"
@@ -70,3 +70,23 @@ def test_keys_of_a_condition_are_those_of_the_shards(built):
 
 def test_a_second_call_has_nothing_to_do(built):
     assert built.planned() == {}
+
+
+def test_groups_of_shards_give_the_same_conditions_and_leave_no_files(built):
+    folders = [built.folder / CONDITION.format(balance) for balance in ("proxies", "neutralise")]
+
+    def files():
+        return {path: path.read_bytes() for folder in folders for path in folder.glob("[!.]*")}
+
+    def make_groups(config):
+        config["annotations"]["embedded-web"]["shards_per_job"] = 1
+
+    expected = files()
+    built.edit_yaml("config.yaml", make_groups)
+    run = built.snakemake(
+        "--", *(str(folder.relative_to(built.folder) / "keep.parquet") for folder in folders)
+    )
+    assert run.returncode == 0, run.stderr
+    jobs = {"count_patterns": 4, "solve_condition": 2, "sample_shards": 4, "make_condition": 2}
+    assert jobs_of(run.stdout + run.stderr) == jobs
+    assert files() == expected

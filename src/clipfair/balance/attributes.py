@@ -1,6 +1,7 @@
 """The attributes of annotations: their columns in each modality, and which of them may be paired."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,13 +12,13 @@ from clipfair.core.errors import UserError
 from clipfair.data.annotation_columns import ANY_MODALITY, NOT_ATTRIBUTES, AnnotationColumn, parse_column
 
 
-def find_columns(
-    tables: Sequence[AnnotationTable], attributes: Sequence[str]
-) -> dict[str, tuple[AnnotationColumn, ...]]:
-    """Return the annotation columns of each attribute, of all modalities (Appendix A.1).
+def annotation_layout(
+    tables: Sequence[AnnotationTable], *, sensitive: Sequence[str], labels: Sequence[str]
+) -> IndicatorLayout:
+    """Return the layout of attributes of annotations, in all modalities (Appendix A.1).
 
     An attribute is all boolean columns ``[modality.]attribute=value``, or one text column with the
-    attribute's name. A text column counts as one annotation column for each value in any of the tables.
+    attribute's name. A text column has one indicator for each value in any of the tables.
 
     Raises
     ------
@@ -29,33 +30,46 @@ def find_columns(
         if name not in NOT_ATTRIBUTES:
             column = parse_column(name)
             names.setdefault(name if column is None else column.attribute, []).append(name)
+    attributes = dict.fromkeys([*sensitive, *labels])
     unknown = [name for name in attributes if name not in names]
     if unknown:
         raise UserError(
             f"{tables[0].path}: no attribute {unknown[0]!r}: its attributes are {', '.join(sorted(names))}"
         )
-    indicators = _indicators(tables, [name for attribute in attributes for name in names[attribute]])
-    return {
-        attribute: tuple(
-            parse_column(name) or AnnotationColumn(ANY_MODALITY, name, indicator.value)
-            for name in names[attribute]
-            for indicator in indicators[name]
+    found = _indicators(tables, [name for attribute in attributes for name in names[attribute]])
+
+    def indicators(wanted: Sequence[str]) -> tuple[Indicator, ...]:
+        return tuple(
+            indicator for attribute in wanted for name in names[attribute] for indicator in found[name]
         )
-        for attribute in attributes
-    }
+
+    return IndicatorLayout(indicators(sensitive), indicators(labels))
 
 
-def layout_of(
-    groups: Sequence[AnnotationColumn], labels: Sequence[AnnotationColumn], table: AnnotationTable
-) -> IndicatorLayout:
-    """The layout that reads annotation columns found in ``table`` and others of the same columns."""
+def shared_layout(layouts: Sequence[IndicatorLayout]) -> IndicatorLayout:
+    """Return the layout of all shards from those of groups of them, whose text columns may differ in values.
 
-    def indicator(column: AnnotationColumn) -> Indicator:
-        if column.name in table.columns:
-            return Indicator(column.name)
-        return Indicator(column.attribute, column.value)
+    Its columns are those of the first layout.
+    """
+    first = layouts[0]
 
-    return IndicatorLayout(tuple(map(indicator, groups)), tuple(map(indicator, labels)))
+    def indicators(side: str) -> tuple[Indicator, ...]:
+        found = {indicator for layout in layouts for indicator in getattr(layout, side)}
+        columns = dict.fromkeys(indicator.column for indicator in getattr(first, side))
+        return tuple(
+            indicator
+            for column in columns
+            for indicator in sorted((i for i in found if i.column == column), key=lambda i: i.name)
+        )
+
+    return replace(first, sensitive=indicators("sensitive"), labels=indicators("labels"))
+
+
+def annotation_column(indicator: Indicator) -> AnnotationColumn:
+    """Return the annotation column that an indicator of :func:`annotation_layout` reads."""
+    if indicator.value is None:
+        return parse_column(indicator.column)
+    return AnnotationColumn(ANY_MODALITY, indicator.column, indicator.value)
 
 
 def _indicators(tables: Sequence[AnnotationTable], names: Sequence[str]) -> dict[str, list[Indicator]]:

@@ -4,49 +4,49 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from clipfair.balance.audit import certificate_of, measure_biases, over, rate_of
-from clipfair.balance.condition_data import ConditionData
+from clipfair.balance.audit import measure_biases, over, rate_of
 from clipfair.balance.keep_list import KeepListSums
-from clipfair.balance.weight_rules import WeightRule
+from clipfair.balance.solved_condition import SolvedCondition
 from clipfair.m4 import bias
 from clipfair.m4.bias import Moments
 
 
-def audit_condition(data: ConditionData, sums: KeepListSums, rule: WeightRule) -> dict:
+def audit_condition(solved: SolvedCondition, sums: KeepListSums) -> dict:
     """The audit of one condition."""
-    versions, examples = sums.versions, data.patterns.examples
-    target = versions["after"].total / rule.max_weight / examples
+    versions, rule = sums.versions, solved.rule
+    target = versions["after"].total / rule.max_weight / solved.examples
     facts = {
-        "examples": examples,
-        "patterns": len(data.patterns.count),
-        "rate": rate_of(versions["sample"], sums.variance, examples, target=target),
+        "examples": solved.examples,
+        "patterns": solved.patterns,
+        "rate": rate_of(versions["sample"], sums.variance, solved.examples, target=target),
         "humans": {
             name: humans / versions[name].total if versions[name].total else None
             for name, humans in sums.humans.items()
         },
         "notes": list(rule.notes),
-        "dropped": data.dropped,
+        "dropped": solved.dropped,
     }
-    names = {
-        "groups": [group.name for group in data.groups],
-        "labels": [label.name for label in data.labels],
-    }
-    biases = measure_biases(versions, target=data.target, pairs=data.pairs, **names)
-    families = {f"by_{name}": _biases_by_family(data, versions, name) for name in ("modality", "attribute")}
-    certificate = {} if rule.solution is None else certificate_of(rule.solution, **names)
-    return facts | biases | families | rule.facts | certificate
+    biases = measure_biases(
+        versions,
+        groups=[group.name for group in solved.groups],
+        labels=[label.name for label in solved.labels],
+        target=solved.target,
+        pairs=solved.pairs,
+    )
+    families = {f"by_{name}": _biases_by_family(solved, versions, name) for name in ("modality", "attribute")}
+    return facts | biases | families | rule.facts | rule.certificate
 
 
-def _biases_by_family(data: ConditionData, versions: Mapping[str, Moments], name: str) -> dict:
+def _biases_by_family(solved: SolvedCondition, versions: Mapping[str, Moments], name: str) -> dict:
     """Biases within each modality or attribute; ``name`` is that field of an annotation column."""
-    group_families = [getattr(group, name) for group in data.groups]
+    group_families = [getattr(group, name) for group in solved.groups]
     return {
-        "representation": representation_by(versions, target=data.target, families=group_families),
+        "representation": representation_by(versions, target=solved.target, families=group_families),
         "association": association_by(
             versions,
-            pairs=data.pairs,
+            pairs=solved.pairs,
             group_families=group_families,
-            label_families=[getattr(label, name) for label in data.labels],
+            label_families=[getattr(label, name) for label in solved.labels],
         ),
     }
 

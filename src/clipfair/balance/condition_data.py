@@ -5,8 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clipfair.balance.attributes import allowed_pairs, find_columns, layout_of, targets_by_column
-from clipfair.balance.counts import count_tables
+from clipfair.balance.attributes import (
+    allowed_pairs,
+    annotation_column,
+    annotation_layout,
+    shared_layout,
+    targets_by_column,
+)
+from clipfair.balance.counts import PatternCounts, count_tables, merge
 from clipfair.balance.indicators import IndicatorLayout
 from clipfair.balance.table import AnnotationTable
 from clipfair.balance.targets import target_proportions
@@ -22,10 +28,8 @@ class ConditionData:
 
     Attributes
     ----------
-    layout : the indicators of groups and labels.
+    layout : the m indicators of groups and c of labels; constant ones are left out.
     patterns : their distinct patterns, with counts.
-    groups : (m) annotation columns; constant ones are left out.
-    labels : (c) annotation columns; constant ones are left out.
     pairs : (m, c) bool, the associations that are measured, and removed by M4.
     target : (m,) proportions of the groups.
     dropped : the constant columns, each with whether it is always or never set.
@@ -33,21 +37,40 @@ class ConditionData:
 
     layout: IndicatorLayout
     patterns: Patterns
-    groups: tuple[AnnotationColumn, ...]
-    labels: tuple[AnnotationColumn, ...]
     pairs: np.ndarray
     target: np.ndarray
     dropped: list[dict]
 
+    @property
+    def groups(self) -> list[str]:
+        """The names of the groups' columns."""
+        return [annotation_column(indicator).name for indicator in self.layout.sensitive]
 
-def read_condition_data(tables: Sequence[AnnotationTable], settings: ConditionSettings) -> ConditionData:
-    """Count the patterns of the tables in one pass, and leave out the columns that are constant."""
-    columns = find_columns(tables, list(dict.fromkeys([*settings.sensitive, *settings.label_attributes])))
-    groups = [column for name in settings.sensitive for column in columns[name]]
-    labels = [column for name in settings.label_attributes for column in columns[name]]
-    layout = layout_of(groups, labels, tables[0])
-    patterns = count_tables(tables, layout).patterns()
+    @property
+    def labels(self) -> list[str]:
+        """The names of the labels' columns."""
+        return [annotation_column(indicator).name for indicator in self.layout.labels]
 
+
+def count_patterns(tables: Sequence[AnnotationTable], settings: ConditionSettings) -> PatternCounts:
+    """Count the patterns of a condition's attributes in one pass over the tables."""
+    layout = annotation_layout(tables, sensitive=settings.sensitive, labels=settings.label_attributes)
+    return count_tables(tables, layout)
+
+
+def merge_groups(groups: Sequence[PatternCounts]) -> PatternCounts:
+    """Add the counts of groups of shards, of which each was counted by the values that occur in it."""
+    layout = shared_layout([counts.layout for counts in groups])
+    return merge(counts.in_layout(layout) for counts in groups)
+
+
+def condition_data(counts: PatternCounts, settings: ConditionSettings) -> ConditionData:
+    """Return the data of a condition without the columns that are constant."""
+    patterns = counts.patterns()
+    groups, labels = (
+        list(map(annotation_column, indicators))
+        for indicators in (counts.layout.sensitive, counts.layout.labels)
+    )
     totals = [*(patterns.count @ patterns.sensitive), *(patterns.labels.T @ patterns.count)]
     constant = {
         column: {"column": column.name, "set": "never" if total == 0 else "always"}
@@ -67,12 +90,13 @@ def read_condition_data(tables: Sequence[AnnotationTable], settings: ConditionSe
         sensitive=patterns.sensitive[:, varied_groups],
         labels=patterns.labels[:, varied_labels],
     )
-    layout = layout_of(groups, labels, tables[0])
+    layout = IndicatorLayout(
+        tuple(counts.layout.sensitive[k] for k in varied_groups),
+        tuple(counts.layout.labels[r] for r in varied_labels),
+    )
     return ConditionData(
         layout=layout,
         patterns=patterns,
-        groups=tuple(groups),
-        labels=tuple(labels),
         pairs=allowed_pairs(groups, labels, settings.labels_of),
         target=_target(patterns, layout, groups, settings),
         dropped=list(constant.values()),

@@ -1,16 +1,20 @@
 """Pattern counts: all that M4 needs of the data. Those of shards add up."""
 
+import itertools
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
-from clipfair.balance.indicators import IndicatorLayout, decode, encode
+from clipfair.balance.indicators import IndicatorLayout, decode, encode, layout_from, layout_values
 from clipfair.balance.processes import BatchProcesses
 from clipfair.balance.table import AnnotationTable, TableBatch, batches_of, errors_in
 from clipfair.core.errors import UserError, progress
+from clipfair.core.io import atomic_path
 from clipfair.m4.problem import Patterns, distinct_rows
 
 _DECODE_ROWS = 1 << 16
@@ -40,10 +44,47 @@ class PatternCounts:
             count=self.count,
         )
 
+    def in_layout(self, layout: IndicatorLayout) -> "PatternCounts":
+        """The same counts by the indicators of another layout; those of further values of a text column
+        are not set.
+
+        Raises
+        ------
+        UserError
+            If a binary column of ``layout`` was not counted.
+        """
+        if layout == self.layout:
+            return self
+        place = {indicator: at for at, indicator in enumerate(self.layout.indicators)}
+        for indicator in layout.indicators:
+            if indicator.value is None and indicator not in place:
+                raise UserError(
+                    f"no column {indicator.column!r} in some of the shards: annotate all shards alike"
+                )
+        counted = np.unpackbits(self.rows, axis=1, count=len(self.layout.indicators), bitorder="little")
+        unset = np.zeros(len(self.rows), dtype=np.uint8)
+        bits = [counted[:, place[i]] if i in place else unset for i in layout.indicators]
+        rows = np.packbits(np.stack(bits, axis=1), axis=1, bitorder="little")
+        return PatternCounts(layout, rows, self.count)
+
 
 def merge(parts: Iterable[PatternCounts]) -> PatternCounts:
-    """Add the counts of disjoint parts of the data, which must share one layout."""
-    parts = list(parts)
+    """Add the counts of disjoint parts of the data, at least one, which must share one layout.
+
+    Patterns are in order of first appearance. Memory is proportional to the number of distinct patterns.
+    """
+    # Waiting parts are merged once they hold more rows than the merged ones: so every row is moved a bounded
+    # number of times.
+    merged, waiting, rows = None, [], 0
+    for part in parts:
+        waiting.append(part)
+        rows += len(part.count)
+        if merged is None or rows > len(merged.count):
+            merged, waiting, rows = _add(waiting if merged is None else [merged, *waiting]), [], 0
+    return _add([merged, *waiting])
+
+
+def _add(parts: list[PatternCounts]) -> PatternCounts:
     layout = parts[0].layout
     if any(part.layout != layout for part in parts):
         raise UserError("pattern counts of different columns cannot be added: count all shards by one layout")
@@ -64,19 +105,25 @@ def count_tables(
     tables: Sequence[AnnotationTable], layout: IndicatorLayout, *, processes: BatchProcesses | None = None
 ) -> PatternCounts:
     """Count the patterns of tables in one pass; none if the tables give no rows."""
-    # New parts are merged once they hold more rows than the merged ones: so every row is moved a bounded
-    # number of times, and memory is proportional to the number of distinct patterns.
-    merged, waiting = None, []
+    none = PatternCounts(layout, np.zeros((0, layout.width), dtype=np.uint8), np.zeros(0, dtype=np.int64))
     processes = BatchProcesses() if processes is None else processes
     count = partial(count_batch, layout=layout)
     with progress(batches_of(tables, layout.columns), unit=" batches", what="counting patterns") as batches:
-        for part in processes.map(count, batches):
-            waiting.append(part)
-            if merged is None or sum(len(part.count) for part in waiting) > len(merged.count):
-                merged, waiting = merge(waiting if merged is None else [merged, *waiting]), []
-    if merged is None:
-        return PatternCounts(layout, np.zeros((0, layout.width), dtype=np.uint8), np.zeros(0, dtype=np.int64))
-    return merge([merged, *waiting])
+        return merge(itertools.chain([none], processes.map(count, batches)))
+
+
+def write_counts(path: str | Path, counts: PatternCounts) -> None:
+    """Write counts as a file of numpy."""
+    layout = json.dumps(layout_values(counts.layout))
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, layout=layout, rows=counts.rows, count=counts.count)
+
+
+def read_counts(path: str | Path) -> PatternCounts:
+    """Read a file of :func:`write_counts`."""
+    with np.load(path) as content:
+        layout = layout_from(json.loads(str(content["layout"])))
+        return PatternCounts(layout, content["rows"], content["count"])
 
 
 def check_varied(counts: PatternCounts, patterns: Patterns) -> None:

@@ -1,87 +1,138 @@
 """The keep-list of a condition: which keys of each shard are kept, and with which caption."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import parquet as pq
 
-from clipfair.balance.indicators import IndicatorLayout, decode
+from clipfair.balance.indicators import decode
 from clipfair.balance.parquet_parts import ParquetParts
-from clipfair.balance.table import AnnotationTable, batches_of, check_unique
+from clipfair.balance.solved_condition import SolvedCondition
+from clipfair.balance.table import AnnotationTable, batches_of
 from clipfair.balance.weigh import WeighedBatch, weigh_batch
-from clipfair.balance.weight_rules import WeightRule, read_numbers
+from clipfair.balance.weight_rules import columns_of, read_numbers, weight_function
 from clipfair.core.errors import UserError, progress
 from clipfair.m4.bias import Moments, moments
 
 VERSIONS = ("before", "after", "sample")
 
 
-@dataclass
+@dataclass(frozen=True)
 class KeepListSums:
     """Sums over the examples of all shards, for the audit.
 
     Attributes
     ----------
     versions : moments before, after (weighted) and in the sample (kept).
-    humans : weight of the examples with humans in each version; empty if the annotations have none.
+    humans : weight of the examples with humans in each version; empty if some annotations have none.
     variance : variance of the number of examples kept, given the weights.
     """
 
-    versions: dict[str, Moments] = field(default_factory=dict)
-    humans: dict[str, float] = field(default_factory=lambda: dict.fromkeys(VERSIONS, 0.0))
-    variance: float = 0.0
+    versions: dict[str, Moments]
+    humans: dict[str, float]
+    variance: float
 
-    def add(self, version: str, data: Moments, *, humans: float) -> None:
-        """Add a batch to one version."""
-        self.versions[version] = self.versions[version] + data if version in self.versions else data
-        self.humans[version] += humans
+
+@dataclass(frozen=True)
+class SampledTables:
+    """What is known of some tables after sampling.
+
+    Attributes
+    ----------
+    hashes : (n,) uint64 hashes of all keys, ascending.
+    sums : (batches, 4 + 3 (1 + m + c + m c)) of each batch: the variance, the humans of each version (NaN
+        without the column), and the moments of each version, flat. Sums of floats depend on their order: that
+        of the batches gives the same result for any groups of shards.
+    """
+
+    hashes: np.ndarray
+    sums: np.ndarray
 
 
 def write_keep_list(
     tables: Sequence[AnnotationTable],
-    rule: WeightRule,
-    layout: IndicatorLayout,
+    solved: SolvedCondition,
     *,
     seed: int,
     keep_path: str | Path,
     rewritten: Sequence[str | Path] | None,
-) -> KeepListSums:
-    """Write the keep-list in one pass over the tables; it appears only if all keys are unique.
+) -> SampledTables:
+    """Write the keep-list of tables in one pass over them.
 
     Its columns are ``key``, ``shard`` (the table's name without suffix) and, with ``rewritten`` captions,
     ``text``.
     """
-    with_humans = all("human" in table.booleans for table in tables)
-    columns = dict.fromkeys(["key", *layout.columns, *rule.columns, *(["human"] if with_humans else [])])
-    sums, hashes = KeepListSums(), []
+    weigh = weight_function(solved.kind, solved.settings, solved.rule)
+    hashes, sums = [np.zeros(0, dtype=np.uint64)], []
     with ParquetParts(Path(keep_path)) as keep_list:
         for number, table in enumerate(progress(tables, unit=" shards", what="sampling")):
             table.check_columns(["key"])
             captions = None if rewritten is None else _RewrittenCaptions(rewritten[number])
+            human = ["human"] if "human" in table.booleans else []
+            columns = dict.fromkeys(["key", *solved.layout.columns, *columns_of(solved.kind), *human])
             for batch in batches_of([table], list(columns)):
                 part = weigh_batch(
-                    batch, rule.weigh, layout, key="key", max_weight=rule.max_weight, seed=seed
+                    batch, weigh, solved.layout, key="key", max_weight=solved.rule.max_weight, seed=seed
                 )
-                hashes.append(np.sort(part.hashes))
-                kept = pc.cast(part.keys, pa.string()).filter(pa.array(part.keep))
-                written = {"key": kept, "shard": pa.repeat(pa.scalar(table.path.stem), len(kept))}
-                keep_list.write(written if captions is None else written | {"text": captions.of(kept)})
-                _add_batch(sums, part, layout, with_humans=with_humans)
-        check_unique(tables, "key", hashes, seed=seed)
-    return sums if with_humans else replace(sums, humans={})
+                keep_list.write(_kept_rows(part, table.path.stem, captions))
+                hashes.append(part.hashes)
+                sums.append(_batch_sums(part, solved))
+        if not sums:
+            keep_list.write({"key": pa.array([], pa.string()), "shard": pa.array([], pa.string())})
+    return SampledTables(np.sort(np.concatenate(hashes)), np.array(sums))
 
 
-def _add_batch(sums: KeepListSums, part: WeighedBatch, layout: IndicatorLayout, *, with_humans: bool) -> None:
-    humans = read_numbers(part.batch, "human") if with_humans else np.zeros(len(part.weights))
-    sensitive, labels, _ = decode(part.rows, layout)
-    weightings = (np.ones(len(part.weights)), part.weights, part.keep.astype(float))
-    for version, weighting in zip(VERSIONS, weightings, strict=True):
+def _kept_rows(part: WeighedBatch, shard: str, captions: "_RewrittenCaptions | None") -> dict:
+    kept = pc.cast(part.keys, pa.string()).filter(pa.array(part.keep))
+    rows = {"key": kept, "shard": pa.repeat(pa.scalar(shard), len(kept))}
+    return rows if captions is None else rows | {"text": captions.of(kept)}
+
+
+def _batch_sums(part: WeighedBatch, solved: SolvedCondition) -> np.ndarray:
+    """One row of :attr:`SampledTables.sums`."""
+    n = len(part.weights)
+    has_humans = "human" in part.batch.schema.names
+    humans = read_numbers(part.batch, "human") if has_humans else np.full(n, np.nan)
+    sensitive, labels, _ = decode(part.rows, solved.layout)
+    weightings = (np.ones(n), part.weights, part.keep.astype(float))
+    values = [part.variance, *(weighting @ humans for weighting in weightings)]
+    for weighting in weightings:
         by_pattern = np.bincount(part.index, weights=weighting, minlength=len(part.rows))
-        sums.add(version, moments(sensitive, labels, by_pattern), humans=weighting @ humans)
-    sums.variance += part.variance
+        data = moments(sensitive, labels, by_pattern)
+        values += [data.total, *data.groups, *data.labels, *data.joint.ravel()]
+    return np.array(values)
+
+
+def add_sums(batches: Iterable[np.ndarray], solved: SolvedCondition) -> KeepListSums:
+    """Add the sums of all batches in their order."""
+    total = np.zeros(1)
+    for sums in batches:
+        total = total + sums
+    m, c = len(solved.layout.sensitive), len(solved.layout.labels)
+    variance, humans, flat = total[0], total[1:4], total[4:].reshape(len(VERSIONS), -1)
+    versions = {}
+    for version, values in zip(VERSIONS, flat, strict=True):
+        whole, groups, labels, joint = np.split(values, [1, 1 + m, 1 + m + c])
+        versions[version] = Moments(float(whole[0]), groups, labels, joint.reshape(m, c))
+    return KeepListSums(
+        versions=versions,
+        humans={} if np.isnan(humans).any() else dict(zip(VERSIONS, humans.tolist(), strict=True)),
+        variance=float(variance),
+    )
+
+
+def join_keep_lists(parts: Sequence[str | Path], keep_path: str | Path) -> None:
+    """Write the keep-lists of groups of shards, in their order, as one."""
+    with ParquetParts(Path(keep_path)) as keep_list:
+        for path in parts:
+            with pq.ParquetFile(path) as part:
+                for number in range(part.num_row_groups):
+                    rows = part.read_row_group(number)
+                    keep_list.write(dict(zip(rows.column_names, rows.columns, strict=True)))
 
 
 class _RewrittenCaptions:

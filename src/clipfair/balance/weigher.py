@@ -51,7 +51,12 @@ class Weigher:
 
 
 def write_dual(path: str | Path, weigher: Weigher) -> None:
-    """Write a weigher as JSON; floats are exact, and no limit on the weights is null."""
+    """Write a weigher as JSON."""
+    write_json(path, dual_values(weigher))
+
+
+def dual_values(weigher: Weigher) -> dict:
+    """The values of a weigher for JSON; floats are exact, and no limit on the weights is None."""
     settings = asdict(weigher.settings) | {"target": weigher.settings.target.tolist()}
     settings["pairs"] = None if settings["pairs"] is None else settings["pairs"].tolist()
     settings["max_weight"] = settings["max_weight"] if np.isfinite(settings["max_weight"]) else None
@@ -63,7 +68,7 @@ def write_dual(path: str | Path, weigher: Weigher) -> None:
     }
     if weigher.largest_weight is not None:
         content["largest_weight"] = weigher.largest_weight
-    write_json(path, content)
+    return content
 
 
 def read_dual(path: str | Path) -> Weigher:
@@ -81,7 +86,7 @@ def read_dual(path: str | Path) -> Weigher:
     if not isinstance(content, dict) or not {"layout", "settings", "mu", "v"} <= set(content):
         raise UserError(f"{path}: not a file of dual variables: {remedy}")
     try:
-        weigher = _weigher_from(content)
+        weigher = weigher_from(content)
     except (TypeError, ValueError, KeyError, AttributeError, UserError) as error:
         raise UserError(
             f"{path}: damaged, or of another version ({one_line(error)}): balance the table again"
@@ -89,7 +94,8 @@ def read_dual(path: str | Path) -> Weigher:
     return weigher
 
 
-def _weigher_from(content: dict) -> Weigher:
+def weigher_from(content: dict) -> Weigher:
+    """The weigher from its values as :func:`dual_values` gives them; an error of Python if they are not."""
     settings = dict(content["settings"])
     settings["max_weight"] = np.inf if settings["max_weight"] is None else settings["max_weight"]
     layout, settings = layout_from(content["layout"]), M4Settings(**settings)

@@ -1,18 +1,20 @@
-"""How each kind of condition weighs examples."""
+"""How each kind of condition weighs examples: the rule that follows from the data, and the weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clipfair.balance.audit import certificate_of
 from clipfair.balance.condition_data import ConditionData
+from clipfair.balance.ranks import value_at_rank
 from clipfair.balance.table import AnnotationTable
 from clipfair.balance.weigh import WeightFunction
 from clipfair.balance.weigher import Weigher
 from clipfair.core.errors import UserError
-from clipfair.m4 import M4Settings, Problem, Solution, max_rate, solve
+from clipfair.m4 import M4Settings, Problem, max_rate, solve
 from clipfair.m4.rate import RATE_MARGIN
 from clipfair.plan.condition_settings import (
     ConditionSettings,
@@ -23,54 +25,77 @@ from clipfair.plan.condition_settings import (
 
 @dataclass(frozen=True)
 class WeightRule:
-    """How a condition weighs examples.
+    """What the weights of a condition depend on besides its settings, in plain values.
 
     Attributes
     ----------
-    weigh : gives the weights of a batch.
-    columns : the columns that it reads.
     max_weight : Q.
     notes : sentences about it for the audit.
     facts : values about it for the audit, by name.
-    weigher, solution : of M4; None for the other kinds.
+    certificate : of M4 for the audit; empty for the other kinds.
+    weigher : of M4; None for the other kinds.
     """
 
-    weigh: WeightFunction
-    columns: tuple[str, ...] = ()
     max_weight: float = 1.0
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
+    certificate: Mapping[str, object] = field(default_factory=dict)
     weigher: Weigher | None = None
-    solution: Solution | None = None
 
 
 def make_rule(
-    kind: str, tables: Sequence[AnnotationTable], settings: ConditionSettings, data: ConditionData
+    kind: str, settings: ConditionSettings, data: ConditionData, similarity: Sequence[np.ndarray]
 ) -> WeightRule:
-    """The rule of a condition of ``kind``."""
-    return _RULES[kind](tables, settings, data)
+    """The rule of a condition of ``kind``; ``similarity`` as :func:`sorted_similarity` gives it, by group."""
+    if kind == "m4":
+        return _balance(settings, data)
+    if kind == "quality":
+        return _quality(settings, similarity)
+    if kind == "neutralise":
+        note = "Captions were rewritten; the biases are those of the annotations, made before that."
+        return WeightRule(notes=(note,))
+    return WeightRule()
 
 
-def _keep_all(
-    tables: Sequence[AnnotationTable], settings: ConditionSettings, data: ConditionData
-) -> WeightRule:
-    return WeightRule(_one_each)
+def columns_of(kind: str) -> tuple[str, ...]:
+    """The columns that the weights of a kind depend on, besides those of groups and labels."""
+    return {"quality": ("similarity",), "drop_human": ("human",)}.get(kind, ())
 
 
-def _neutralise(
-    tables: Sequence[AnnotationTable], settings: ConditionSettings, data: ConditionData
-) -> WeightRule:
-    note = "Captions were rewritten; the biases are those of the annotations, made before that."
-    return WeightRule(_one_each, notes=(note,))
+def weight_function(kind: str, settings: ConditionSettings, rule: WeightRule) -> WeightFunction:
+    """The weights of a batch by a rule."""
+    if kind == "m4":
+        return rule.weigher.weigh
+    if kind == "quality":
+        threshold = rule.facts["similarity_threshold"]
+        return _of_batch(lambda batch: (read_numbers(batch, "similarity") >= threshold).astype(float))
+    if kind == "drop_human":
+        return _of_batch(lambda batch: 1 - settings.share * read_numbers(batch, "human"))
+    return _of_batch(lambda batch: np.ones(batch.num_rows))
 
 
-def _one_each(batch: pa.RecordBatch, rows: np.ndarray, index: np.ndarray) -> np.ndarray:
-    return np.ones(batch.num_rows)
+def _of_batch(weigh: Callable[[pa.RecordBatch], np.ndarray]) -> WeightFunction:
+    return lambda batch, rows, index: weigh(batch)
 
 
-def _balance(
-    tables: Sequence[AnnotationTable], settings: M4ConditionSettings, data: ConditionData
-) -> WeightRule:
+def check_columns(kind: str, tables: Sequence[AnnotationTable]) -> None:
+    """Raise unless the tables have what the weights of a kind depend on."""
+    for table in tables:
+        if kind == "quality":
+            table.check_columns(["similarity"])
+        if kind == "drop_human" and "human" not in table.booleans:
+            raise UserError(f"{table.path}: no column 'human' of true/false: annotate humans first")
+
+
+def sorted_similarity(kind: str, tables: Sequence[AnnotationTable]) -> np.ndarray:
+    """The similarity of all rows of the tables, ascending; empty for kinds that do not rank examples."""
+    parts = [np.zeros(0)]
+    for table in tables if kind == "quality" else ():
+        parts += [read_numbers(batch, "similarity") for batch in table.batches(["similarity"])]
+    return np.sort(np.concatenate(parts))
+
+
+def _balance(settings: M4ConditionSettings, data: ConditionData) -> WeightRule:
     rate, notes, largest = settings.rate, (), None
     if rate == "max":
         rate, largest = _largest_rate(settings, data)
@@ -79,14 +104,12 @@ def _balance(
         target=data.target, rate=rate, penalty=settings.penalty, pairs=data.pairs, **settings.limits
     )
     solution = solve(Problem(data.patterns, m4_settings))
-    weigher = Weigher(data.layout, m4_settings, solution.v, solution.mu)
     return WeightRule(
-        weigher.weigh,
         max_weight=settings.max_weight,
         notes=notes,
         facts={"largest_rate": largest},
-        weigher=weigher,
-        solution=solution,
+        certificate=certificate_of(solution, groups=data.groups, labels=data.labels),
+        weigher=Weigher(data.layout, m4_settings, solution.v, solution.mu),
     )
 
 
@@ -109,43 +132,13 @@ def _note_on_rate(rate: float, largest: float) -> str:
     return note
 
 
-def _quality(
-    tables: Sequence[AnnotationTable], settings: ShareConditionSettings, data: ConditionData
-) -> WeightRule:
-    parts = []
-    for table in tables:
-        table.check_columns(["similarity"])
-        for batch in table.batches(["similarity"]):
-            parts.append(read_numbers(batch, "similarity"))
-    similarity = np.concatenate(parts)
-    rank = len(similarity) - max(1, round(settings.share * len(similarity)))
-    threshold = float(np.partition(similarity, rank)[rank])
+def _quality(settings: ShareConditionSettings, similarity: Sequence[np.ndarray]) -> WeightRule:
+    examples = sum(map(len, similarity))
+    threshold = value_at_rank(similarity, examples - max(1, round(settings.share * examples)))
     return WeightRule(
-        lambda batch, rows, index: (read_numbers(batch, "similarity") >= threshold).astype(float),
-        columns=("similarity",),
         notes=(f"Examples with a similarity of {threshold:.6g} or more are kept.",),
         facts={"similarity_threshold": threshold},
     )
-
-
-def _drop_human(
-    tables: Sequence[AnnotationTable], settings: ShareConditionSettings, data: ConditionData
-) -> WeightRule:
-    for table in tables:
-        if "human" not in table.booleans:
-            raise UserError(f"{table.path}: no column 'human' of true/false: annotate humans first")
-    return WeightRule(
-        lambda batch, rows, index: 1 - settings.share * read_numbers(batch, "human"), columns=("human",)
-    )
-
-
-_RULES = {
-    "all": _keep_all,
-    "m4": _balance,
-    "quality": _quality,
-    "drop_human": _drop_human,
-    "neutralise": _neutralise,
-}
 
 
 def read_numbers(batch: pa.RecordBatch, name: str) -> np.ndarray:

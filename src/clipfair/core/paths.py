@@ -84,6 +84,13 @@ ANNOTATION_QUALITY = f"{ANNOTATIONS}/quality.json"
 CONDITION = "results/balance/{study}/dataset~{dataset}/balance~{balance}"
 KEEP = f"{CONDITION}/keep.parquet"
 AUDIT = f"{CONDITION}/audit.json"
+# Of a condition that is made from groups of shards; removed once it is there.
+SOLVED = f"{CONDITION}/solved.json"
+GROUP_COUNTS = f"{CONDITION}/counts~{{group}}.npz"
+GROUP_SIMILARITY = f"{CONDITION}/similarity~{{group}}.npy"
+GROUP_KEEP = f"{CONDITION}/keep~{{group}}.parquet"
+GROUP_HASHES = f"{CONDITION}/hashes~{{group}}.npy"
+GROUP_SUMS = f"{CONDITION}/sums~{{group}}.npy"
 
 TRAIN = f"results/train/{{study}}/{_KEY.key}"
 MODEL = f"{TRAIN}/model.safetensors"

@@ -1,11 +1,13 @@
 """Jobs that make data: fetched, generated, prepared, annotated, balanced; by dataset."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 
 from clipfair.core import paths
 from clipfair.core.errors import UserError
+from clipfair.core.splitting import split_evenly
 from clipfair.data.fetch import mirror_folder
 from clipfair.data.shards import list_shards
 from clipfair.plan.configuration.data import DatasetAnnotation
@@ -118,7 +120,10 @@ def _data_folders(plan: StudyPlan, dataset: str) -> list[str]:
 
 
 def _annotation_settings(plan: StudyPlan, dataset: str, annotation: DatasetAnnotation) -> dict:
-    settings = {"dataset": dataset, **annotation.model_dump(exclude_none=True, exclude={"shards"})}
+    settings = {
+        "dataset": dataset,
+        **annotation.model_dump(exclude_none=True, exclude={"shards", "shards_per_job"}),
+    }
     for part in ("encoder", "annotator"):
         settings.setdefault(part, {})
     if settings["encoder"].get("kind") == "clip":
@@ -136,12 +141,26 @@ def _annotation_files(plan: StudyPlan, dataset: str, annotation: DatasetAnnotati
 
 @dataclass(frozen=True)
 class ConditionJob:
-    """One condition of a dataset: its settings, and the files that it is made from."""
+    """One condition of a dataset: its settings, and the files that it is made from.
+
+    Attributes
+    ----------
+    settings : all that decides it besides files and code.
+    annotations, rewritten : files by shard; rewritten captions only where they are used.
+    within : the keep-list that it chooses from, if there is one.
+    groups : the names of the groups of shards that jobs of their own count and sample; none if one job makes
+        the condition.
+    """
 
     settings: Mapping
     annotations: list[str]
     rewritten: list[str]
     within: list[str]
+    groups: list[str]
+
+    def of_group(self, files: Sequence[str], group: str) -> list[str]:
+        """The files, of all shards or of none, that belong to a group."""
+        return split_evenly(files, len(self.groups))[int(group)]
 
 
 @cache
@@ -150,6 +169,7 @@ def condition_job(plan: StudyPlan, dataset: str, balance: str) -> ConditionJob:
     condition, annotation = plan.configuration.balances[balance], annotation_job(plan, dataset)
     within = condition.within
     given = condition.job_settings()
+    groups = math.ceil(len(annotation.files) / annotation_of(plan, dataset).shards_per_job)
     return ConditionJob(
         settings={
             "kind": condition.kind,
@@ -160,6 +180,7 @@ def condition_job(plan: StudyPlan, dataset: str, balance: str) -> ConditionJob:
         annotations=annotation.files,
         rewritten=annotation.rewritten if condition.kind == "neutralise" else [],
         within=[paths.KEEP.format(study=plan.study, dataset=dataset, balance=within)] if within else [],
+        groups=[str(number) for number in range(groups)] if groups > 1 else [],
     )
 
 

@@ -184,6 +184,21 @@ def test_a_condition_within_another_and_one_that_rewrites(plan_of):
     assert within.rewritten == []
 
 
+@pytest.mark.parametrize(
+    ("per_job", "sizes"), [(6, []), (5, [3, 3]), (4, [3, 3]), (2, [2, 2, 2]), (1, [1] * 6)]
+)
+def test_shards_are_counted_and_sampled_in_even_groups(plan_of, per_job, sizes):
+    plan = plan_of(overlay={"annotations": {"embedded-web": {"shards_per_job": per_job}}})
+    job = condition_job(plan, "embedded-web", "neutralise")
+    groups = [job.of_group(job.annotations, group) for group in job.groups]
+    assert [len(group) for group in groups] == sizes
+    assert sum(groups, []) == (job.annotations if sizes else [])
+    assert [len(job.of_group(job.rewritten, group)) for group in job.groups] == sizes
+    settings = condition_job(plan_of(), "embedded-web", "neutralise").settings
+    assert job.settings == settings
+    assert annotation_job(plan, "embedded-web") == annotation_job(plan_of(), "embedded-web")
+
+
 def test_a_synthetic_dataset_is_loaded_as_its_format_and_its_counts_are_not_checked(plan_of):
     settings = loader_settings(plan_of(), "embedded-faces")
     assert (settings["format"], settings["subset"]) == ("fairface", True)

@@ -68,6 +68,9 @@ class DatasetAnnotation(CatalogueEntry):
     shards: Whole = 0
     """pairs: number of shards; for data that are not synthetic only until they are there, as then the shards
     in their folder count."""
+    shards_per_job: Count = 2000
+    """pairs: shards of which one job counts the patterns, and one samples the examples, of a condition. One
+    job makes the whole condition if there are no more shards."""
     encoder: AnnotationEncoder | None = None
     annotator: AnnotatorEntry | None = None
     max_bad_share: Share = 0.0

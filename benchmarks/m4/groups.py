@@ -1,0 +1,164 @@
+"""Measure a condition made from groups of shards: time and peak memory of each step.
+
+    PYTHONPATH=src python benchmarks/m4/groups.py --data FOLDER
+
+makes synthetic annotations of 1e6, 1e7 and 1e8 examples in FOLDER (1 GB), takes the steps of
+`clipfair.balance.conditions` with each, every step a process of its own and at most two at once, and writes
+groups.csv next to this file: one row a step and number of examples. The steps' own files are removed.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+from annotations import write
+
+from clipfair.balance.conditions import SampledGroup, count_group, join_groups, sample_group, solve_condition
+from clipfair.core.io import read_json, write_csv
+
+_SIZES = (10**6, 10**7, 10**8)
+_GROUP_EXAMPLES, _SHARD_EXAMPLES = 10**7, 10**6
+_LABELS, _PROCESSES = 170, 2
+_CONDITION = {
+    "kind": "m4",
+    "settings": {
+        "sensitive": ["gender"],
+        "labels": ["occupation"],
+        "target": "data",
+        "rate": 0.6,
+        "penalty": 10.0,
+    },
+}
+
+
+def shard_path(data: Path, shard: int) -> Path:
+    """The annotations of a shard."""
+    return data / f"{shard:05d}.parquet"
+
+
+def groups_of(data: Path, n: int) -> list[SampledGroup]:
+    """The groups of n examples, with their files."""
+    shards = [shard_path(data, shard) for shard in range(n // _SHARD_EXAMPLES)]
+    size = _GROUP_EXAMPLES // _SHARD_EXAMPLES
+    return [
+        SampledGroup(
+            shards[first : first + size],
+            data / f"keep~{number}.parquet",
+            data / f"hashes~{number}.npy",
+            data / f"sums~{number}.npy",
+        )
+        for number, first in enumerate(range(0, len(shards), size))
+    ]
+
+
+def counted_paths(data: Path, group: int) -> dict[str, Path]:
+    """The files of a counted group."""
+    return {
+        "counts_path": data / f"counts~{group}.npz",
+        "similarity_path": data / f"similarity~{group}.npy",
+    }
+
+
+def take_step(data: Path, n: int, step: str, number: int) -> None:
+    """Take one step, of one group or shard where it has them."""
+    groups, solved = groups_of(data, n), data / "solved.json"
+    if step == "generate":
+        write(shard_path(data, number), _SHARD_EXAMPLES, _LABELS, shard=number)
+    elif step == "count":
+        count_group(groups[number].annotations, **_CONDITION, **counted_paths(data, number))
+    elif step == "solve":
+        counted = [counted_paths(data, group) for group in range(len(groups))]
+        counts, similarity = (
+            [paths[name] for paths in counted] for name in ("counts_path", "similarity_path")
+        )
+        solve_condition(counts, similarity, **_CONDITION, solved_path=solved)
+    elif step == "sample":
+        sample_group(groups[number], solved_path=solved, seed=0)
+    else:
+        names = {name: data / f"{name}.json" for name in ("audit", "dual")}
+        join_groups(
+            groups,
+            solved_path=solved,
+            seed=0,
+            keep_path=data / "keep.parquet",
+            audit_path=names["audit"],
+            dual_path=names["dual"],
+        )
+
+
+def measure(data: Path, n: int, step: str, numbers: Sequence[int]) -> dict:
+    """Take a step for all numbers, at most two at once: wall time, CPU time and the largest peak memory."""
+
+    def run(number: int):
+        command = [sys.executable, __file__, "--data", data, "--n", n, "--step", step, "--number", number]
+        process = subprocess.Popen(list(map(str, command)))
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            raise RuntimeError(f"step {step} {number} failed")
+        return usage
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(_PROCESSES) as pool:
+        usages = list(pool.map(run, numbers))
+    return {
+        "examples": n,
+        "step": step,
+        "processes": len(numbers),
+        "seconds": time.perf_counter() - start,
+        "cpu_seconds": sum(usage.ru_utime + usage.ru_stime for usage in usages),
+        "peak_mb": max(usage.ru_maxrss for usage in usages) / 1024,
+    }
+
+
+def generate(data: Path, n: int) -> None:
+    """Make the annotations that are not there yet."""
+    shards = range(n // _SHARD_EXAMPLES)
+    missing = [shard for shard in shards if not shard_path(data, shard).exists()]
+    if missing:
+        print(measure(data, n, "generate", missing), flush=True)
+
+
+def condition(data: Path, n: int) -> list[dict]:
+    """Measure all steps of a condition of n examples."""
+    numbers = range(len(groups_of(data, n)))
+    rows = []
+    for step, members in (("count", numbers), ("solve", [0]), ("sample", numbers), ("join", [0])):
+        rows.append(measure(data, n, step, members))
+        print(rows[-1], flush=True)
+    audit = read_json(data / "audit.json")
+    facts = {"patterns": audit["patterns"], "relative_gap": audit["certificate"]["relative_gap"]}
+    return [row | facts for row in rows]
+
+
+def main() -> None:
+    """Make the data, measure, write; or take one step."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder for the annotations (3 GB)")
+    parser.add_argument("--n", type=int, help="this number of examples alone, a multiple of 1e6")
+    parser.add_argument("--step", help=argparse.SUPPRESS)
+    parser.add_argument("--number", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.step:
+        take_step(options.data, options.n, options.step, options.number)
+        return
+    options.data.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for n in [options.n] if options.n else _SIZES:
+        generate(options.data, n)
+        rows += condition(options.data, n)
+    write_csv(Path(__file__).with_name("groups.csv"), pd.DataFrame(rows))
+    for pattern in ("counts~*", "similarity~*", "hashes~*", "sums~*", "keep*", "*.json"):
+        for file in options.data.glob(pattern):
+            file.unlink()
+
+
+if __name__ == "__main__":
+    main()
