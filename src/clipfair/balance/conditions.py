@@ -34,6 +34,8 @@ from clipfair.plan.condition_settings import parse_condition
 
 Paths = Sequence[str | Path]
 
+_GROUP_FILES = ("counts.npz", "similarity.npy", "solved.json", "keep.parquet", "hashes.npy", "sums.npy")
+
 
 @dataclass(frozen=True)
 class SampledGroup:
@@ -182,24 +184,12 @@ def make_condition(
         On unknown or impossible settings, a missing column or text, or a key that occurs twice.
     """
     _check_rewritten(kind, rewritten, shards=len(annotations))
+    condition = {"kind": kind, "settings": settings}
     with tempfile.TemporaryDirectory() as folder:
-        counts, similarity, solved, keep, hashes, sums = (
-            Path(folder, name)
-            for name in (
-                *("counts.npz", "similarity.npy", "solved.json"),
-                *("keep.parquet", "hashes.npy", "sums.npy"),
-            )
-        )
-        group = SampledGroup(annotations, keep, hashes, sums)
-        count_group(
-            annotations,
-            kind=kind,
-            settings=settings,
-            counts_path=counts,
-            similarity_path=similarity,
-            within=within,
-        )
-        solve_condition([counts], [similarity], kind=kind, settings=settings, solved_path=solved)
+        counts, similarity, solved, *sampled = (Path(folder, name) for name in _GROUP_FILES)
+        group = SampledGroup(annotations, *sampled)
+        count_group(annotations, **condition, counts_path=counts, similarity_path=similarity, within=within)
+        solve_condition([counts], [similarity], **condition, solved_path=solved)
         sample_group(group, solved_path=solved, seed=seed, rewritten=rewritten, within=within)
         join_groups(
             [group],

@@ -1,5 +1,7 @@
 """What jobs are made from: one lookup by run, dataset or search."""
 
+import itertools
+
 import pytest
 
 from clipfair.core import paths
@@ -192,7 +194,7 @@ def test_shards_are_counted_and_sampled_in_even_groups(plan_of, per_job, sizes):
     job = condition_job(plan, "embedded-web", "neutralise")
     groups = [job.of_group(job.annotations, group) for group in job.groups]
     assert [len(group) for group in groups] == sizes
-    assert sum(groups, []) == (job.annotations if sizes else [])
+    assert list(itertools.chain(*groups)) == (job.annotations if sizes else [])
     assert [len(job.of_group(job.rewritten, group)) for group in job.groups] == sizes
     settings = condition_job(plan_of(), "embedded-web", "neutralise").settings
     assert job.settings == settings
