@@ -148,7 +148,7 @@ class SiglipModel(TrainableModel):
     antialias: bool = False
     """Resize images with antialiasing, unlike big_vision."""
     overrides: Overrides = {}
-    """Settings of open_clip that differ from the architecture's, such as `{vision_cfg: {layers: 6}}`."""
+    """Settings of open_clip other than the architecture's, such as `{vision_cfg: {layers: 6}}`."""
 
 
 class OpenClipModel(TrainableModel):
