@@ -29,6 +29,7 @@ from clipfair.metrics.evaluated_distances import EXACT
 from clipfair.models.build import build
 from clipfair.models.interface import BuiltModel
 from clipfair.plan.configuration.methods import VARIANTS
+from clipfair.train.deferred import DeferredChecks
 from clipfair.train.fairclip.objective import FairclipObjective
 from clipfair.train.finetuning.batches import GroupedBatches
 from clipfair.train.finetuning.examples import Examples, cut_texts, read_splits
@@ -176,6 +177,7 @@ def steps(case: Case, method: str) -> Iterator[dict]:
         {"lam": lam, "weights": {"race": 1}},
         ["race"] * 3,
         case.built,
+        DeferredChecks(),
     )
     sinkhorn = {key: value for key, value in variant.model_dump()["distance"].items() if key != "kind"}
     batches, first, pairs = iter(case.batches()), next(iter(case.batches())).to(case.device), case.pairs()

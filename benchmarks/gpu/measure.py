@@ -38,6 +38,7 @@ from clipfair.train.log import TrainingLog
 from clipfair.train.loop import LoopSettings, TrainingState, run_loop
 from clipfair.train.optimisers import make_optimiser
 from clipfair.train.pretraining.contrastive import ContrastiveObjective
+from clipfair.train.run import READ_EVERY
 from clipfair.train.schedules import make_schedule
 
 # Dense bf16 FLOP/s from the vendors' data sheets, by a part of the device's name.
@@ -145,7 +146,14 @@ def make_run(
         TrainingLog(1, batch),
     )
     settings = LoopSettings(
-        steps, parts, 1e-3, 1.0, precision, frozenset(), failure=str(folder / "failure.json")
+        steps,
+        parts,
+        1e-3,
+        1.0,
+        precision,
+        frozenset(),
+        READ_EVERY[torch.device(device).type],
+        failure=str(folder / "failure.json"),
     )
     return Run(training, settings, device, folder)
 

@@ -82,7 +82,7 @@ def engine(built: BuiltModel, parts, scratch: str, steps: int = STEPS) -> float:
     )
     parts.objective.prepare(built.model)
     settings = LoopSettings(
-        steps, 1, 1e-3, 1.0, "fp32", frozenset(), failure=str(Path(scratch, "failure.json"))
+        steps, 1, 1e-3, 1.0, "fp32", frozenset(), 1, failure=str(Path(scratch, "failure.json"))
     )
     checkpoints = Checkpoints(Path(scratch, "bench"), "spec", minutes=10)
     return timed(

@@ -245,6 +245,7 @@ def _normaliser(mean: tuple[float, ...], deviation: tuple[float, ...]) -> Callab
 
     def normalise(pixels: Tensor) -> Tensor:
         floats = pixels.to(torch.float32, copy=True)
-        return floats.mul_(factor.to(pixels.device)).add_(offset.to(pixels.device))
+        here = pixels.device
+        return floats.mul_(factor.to(here, non_blocking=True)).add_(offset.to(here, non_blocking=True))
 
     return normalise

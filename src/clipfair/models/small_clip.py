@@ -57,7 +57,8 @@ class SmallTextTower(nn.Module):
     def forward(self, texts: Tensor) -> Tensor:
         """(n, length) tokens, padded with :data:`END` -> (n, dim)."""
         count = (texts != END).sum(dim=1)
-        texts = texts[:, : max(1, int(count.max()))]
+        if texts.device.type == "cpu":  # elsewhere, to read the length would wait for the device
+            texts = texts[:, : max(1, int(count.max()))]
         words = self.words(texts).masked_fill((texts == END)[..., None], 0)
         bag = words.sum(dim=1) / (count[:, None] + 1)
         hidden = bag + self.down(functional.relu(self.up(self.before(bag))))

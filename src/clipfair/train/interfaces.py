@@ -11,6 +11,9 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
+from clipfair.models.placement import to_device
+from clipfair.train.deferred import DeferredChecks
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -32,14 +35,14 @@ class Batch:
     ends_step: bool = False
 
     def to(self, device: object) -> "Batch":
-        """Return the batch on another device."""
+        """Return the batch on another device, without waiting for the copies."""
         images, texts = _moved(self.images, device), _moved(self.texts, device)
         extra = {name: _moved(value, device) for name, value in self.extra.items()}
         return Batch(images, texts, self.keys, extra, self.ends_step)
 
 
 def _moved(value: object, device: object) -> object:
-    return value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+    return to_device(value, device) if isinstance(value, Tensor) else value
 
 
 class BatchSource(Protocol):
@@ -67,6 +70,9 @@ class Objective(Protocol):
     def parameters(self, model: nn.Module) -> Iterable[tuple[str, nn.Parameter]]:
         """Return the parameters to train, with their names in the model."""
 
+    def after_update(self, model: nn.Module) -> None:
+        """Change the weights after a step of the optimiser (precision)."""
+
     def state_dict(self) -> dict:
         """Return the state, e.g. of a random generator."""
 
@@ -75,10 +81,13 @@ class Objective(Protocol):
 
 
 class StepHook(Protocol):
-    """Something done after every step, such as a validation."""
+    """Something done after some of the steps, such as a validation."""
+
+    def is_due(self, step: int) -> bool:
+        """Return True if ``after_step`` must be called after step number ``step``; the first step is 1."""
 
     def after_step(self, step: int, model: nn.Module) -> None:
-        """Run after step number ``step``; the first step is 1."""
+        """Run after step number ``step``."""
 
     def best(self) -> Mapping[str, Tensor] | None:
         """Return the weights to save instead of the last ones, None to save the last ones."""
@@ -112,6 +121,7 @@ class TrainingParts:
     accumulate : batches of a process per step.
     examples : examples seen in the whole training.
     facts : an entry of spec.json on the data (versions, digests, counts).
+    checks : the checks of the objective, which the loop reads.
     """
 
     source: BatchSource
@@ -121,3 +131,4 @@ class TrainingParts:
     accumulate: int = 1
     hooks: Sequence[StepHook] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
+    checks: DeferredChecks = field(default_factory=DeferredChecks)

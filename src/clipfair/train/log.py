@@ -29,12 +29,16 @@ class TrainingLog:
     _steps: int = 0
     _since: float = field(default_factory=time.monotonic)
 
+    def ends_row(self, step: int) -> bool:
+        """Return True if a row ends with step number ``step``."""
+        return step % self.every == 0
+
     def add(self, step: int, values: Mapping[str, float], current: Mapping[str, float]) -> None:
         """Add step number ``step``: a row has the mean of ``values``, and ``current`` of its last step."""
         for name, value in values.items():
             self._sums[name] += value
         self._steps += 1
-        if step % self.every == 0:
+        if self.ends_row(step):
             means = {name: total / self._steps for name, total in self._sums.items()}
             speed = self._steps * self.batch_size / (time.monotonic() - self._since)
             self.rows.append(

@@ -6,25 +6,26 @@ examples, objective, hooks, log, random generators) is in the checkpoint, and no
 
 import contextlib
 import itertools
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from clipfair.core.errors import UserError, progress
-from clipfair.core.io import write_json
 from clipfair.train.checkpoint import Checkpoints
 from clipfair.train.interfaces import Batch, Objective, Process, TrainingParts
 from clipfair.train.log import TrainingLog
 from clipfair.train.optimisers import Optimiser
 from clipfair.train.pretraining.contrastive import CachedGradients, ContrastiveObjective
+from clipfair.train.readings import Readings, failure_message
 from clipfair.train.schedules import Schedule
 from clipfair.train.stop import StopSignal
 
-# The processes agree on whether one was asked to stop every so many steps.
-_AGREE_EVERY = 10
+# Steps between two agreements of the processes on whether one was asked to stop; a multiple of every
+# ``read_every``.
+AGREE_EVERY = 10
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class LoopSettings:
     clip : the largest norm of the gradient; None for no clipping.
     precision : ``fp32``, or ``bf16`` for autocast.
     snapshots : the steps after which the weights are saved.
+    read_every : steps between two reads of the values of the steps, at most; each read waits for the
+        accelerator.
     failure : the path of the file that is written if the loss or the gradient is not finite.
     """
 
@@ -48,6 +51,7 @@ class LoopSettings:
     clip: float | None
     precision: str
     snapshots: frozenset[int]
+    read_every: int
     failure: str
 
 
@@ -119,11 +123,12 @@ def run_loop(
     ------
     UserError
         If the loss or the gradient is not finite (step, terms and keys are in ``settings.failure``), or if
-        the process is asked to stop (after saving a checkpoint).
+        the process is asked to stop (after saving a checkpoint): at the next step whose values are read.
     """
     model, parts = training.model, training.parts
     step_module = _distributed(TrainingStep(model, parts.objective), process)
     batches = iter(parts.source)
+    readings = Readings(training.log, parts.checks)
     model.train()
     with StopSignal() as stop, _progress_bar(training, settings, process) as bar:
         while training.step < settings.steps:
@@ -134,22 +139,35 @@ def run_loop(
             with _autocast(settings, process):
                 terms = _backward(step_module, parts.objective, taken)
             norm = _clip_gradients(training.trained, settings.clip)
-            values = _mean_values(terms | {"gradient_norm": norm}, process)
+            names, values = _mean_values(terms | {"gradient_norm": norm}, process)
             training.step += 1
-            if not all(map(math.isfinite, values.values())):
-                _fail(training.step, values, taken, settings.failure)
+            keys = [key for batch in taken for key in batch.keys]
+            message = partial(failure_message, training.step, names, values, keys, settings.failure)
+            parts.checks.add(~values.isfinite().all(), message)
             training.optimiser.step(factor)
-            current = {
-                "learning_rate": settings.rate * factor,
-                "temperature": float(model.logit_scale.detach().exp()),
-            }
-            training.log.add(training.step, values, current)
+            parts.objective.after_update(model)
+            readings.add(training.step, names, values, model.logit_scale, settings.rate * factor)
+            bar.update(parts.batch_size)
+            if not _is_read(training, settings):
+                continue
+            readings.read()
             for hook in parts.hooks:
-                hook.after_step(training.step, model)
+                if hook.is_due(training.step):
+                    hook.after_step(training.step, model)
             if training.step in settings.snapshots and process.rank == 0:
                 save_snapshot(training.step, model)
-            bar.update(parts.batch_size)
             _save_or_stop(training, settings.steps, process, checkpoints, stop)
+
+
+def _is_read(training: TrainingState, settings: LoopSettings) -> bool:
+    """Return True if the values are read after the current step: regularly, and before the weights are used.
+
+    So a training that diverged stops before its weights are measured or saved.
+    """
+    step = training.step
+    is_used = step == settings.steps or step in settings.snapshots
+    is_used = is_used or any(hook.is_due(step) for hook in training.parts.hooks)
+    return is_used or step % settings.read_every == 0 or training.log.ends_row(step)
 
 
 def _batches_of_step(batches: Iterator[Batch], largest: int) -> Iterator[Batch]:
@@ -223,31 +241,20 @@ def _clip_gradients(parameters: Sequence[nn.Parameter], largest: float | None) -
     return norm
 
 
-def _mean_values(values: Mapping[str, Tensor], process: Process) -> dict[str, float]:
-    """Return the means over the processes, in one transfer, because each one waits for the accelerator."""
+def _mean_values(values: Mapping[str, Tensor], process: Process) -> tuple[list[str], Tensor]:
+    """Return the names of the values, and their means over the processes; (k,)."""
     stacked = torch.stack([value.detach().float() for value in values.values()])
     if process.world > 1:
         torch.distributed.all_reduce(stacked)
         stacked /= process.world
-    return dict(zip(values, stacked.tolist(), strict=True))
-
-
-def _fail(step: int, values: Mapping[str, float], batches: Sequence[Batch], path: str) -> None:
-    keys = [key for batch in batches for key in batch.keys]
-    terms = {name: str(value) for name, value in values.items()}
-    write_json(path, {"step": step, "terms": terms, "keys": keys})
-    listed = ", ".join(f"{name} {value}" for name, value in terms.items())
-    raise UserError(
-        f"step {step}: not a finite number ({listed}); the keys of its batch are in {path}; lower the "
-        "learning rate or check these examples"
-    )
+    return list(values), stacked
 
 
 def _save_or_stop(
     training: TrainingState, steps: int, process: Process, checkpoints: Checkpoints, stop: StopSignal
 ) -> None:
     asked = stop.signal is not None
-    if process.world > 1 and training.step % _AGREE_EVERY == 0:
+    if process.world > 1 and training.step % AGREE_EVERY == 0:
         asked = _any_process(asked, process)
     elif process.world > 1:
         asked = False

@@ -23,6 +23,9 @@ from clipfair.train.outputs import make_spec, save_weights, write_outputs
 from clipfair.train.schedules import make_schedule
 
 KINDS = ("pretrain", "finetune", "blip2")
+# Type of device -> steps between two reads of the values of the steps: a read waits for a GPU, which then
+# waits for the next step.
+READ_EVERY = {"cpu": 1, "cuda": 10}
 PRECISIONS = ("fp32", "bf16")
 
 
@@ -87,9 +90,12 @@ def _train(
     code: str,
 ) -> None:
     recipe, model = settings["recipe"], built.model
-    loop_settings = _loop_settings(recipe, parts, str(Path(scratch, paths.FAILURE.format(rank=process.rank))))
+    failure = str(Path(scratch, paths.FAILURE.format(rank=process.rank)))
+    loop_settings = _loop_settings(recipe, parts, process, failure)
     parts.objective.prepare(model)
     model.to(process.device)
+    if recipe.get("channels_last"):
+        model.to(memory_format=torch.channels_last)
     trained = _select_parameters(model, parts)
     if recipe.get("compile"):
         _compile(model)
@@ -158,7 +164,7 @@ def _input_files(data: Mapping, weights: str | None) -> dict[str, str]:
     return found | ({} if weights is None else {"weights": weights})
 
 
-def _loop_settings(recipe: Mapping, parts: TrainingParts, failure: str) -> LoopSettings:
+def _loop_settings(recipe: Mapping, parts: TrainingParts, process: Process, failure: str) -> LoopSettings:
     steps = parts.examples // parts.batch_size
     if steps == 0:
         raise UserError(
@@ -175,6 +181,7 @@ def _loop_settings(recipe: Mapping, parts: TrainingParts, failure: str) -> LoopS
         clip=recipe.get("clip"),
         precision=precision,
         snapshots=frozenset(max(1, round(share * steps)) for share in recipe.get("snapshots", ())),
+        read_every=READ_EVERY[torch.device(process.device).type],
         failure=failure,
     )
 

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from open_clip import CLIP
+from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 from safetensors.torch import load_file
 
 from clipfair.core import paths
@@ -20,7 +22,8 @@ from clipfair.core.errors import UserError
 from clipfair.core.io import write_json
 from clipfair.train.launch import launch, run_request
 from clipfair.train.log import TrainingLog
-from clipfair.train.run import train
+from clipfair.train.pretraining import contrastive
+from clipfair.train.run import READ_EVERY, train
 from tests.unit.train.conftest import SIGMOID
 
 
@@ -391,3 +394,91 @@ def test_weights_of_another_model(request_of, tmp_path):
     request = request_of("second", model={"width": 8}) | {"weights": first["out"]["model"]}
     with pytest.raises(UserError, match=r"model\.safetensors: not the weights of this model"):
         train(**request)
+
+
+# --- reads of the values ---
+
+
+def test_the_log_does_not_depend_on_how_often_the_values_are_read(request_of, monkeypatch):
+    """As on a GPU: the values of up to ten steps are read together."""
+    every_step, together = (request_of(name, examples=8 * 230, snapshots=[0.4]) for name in ("one", "ten"))
+    train(**every_step)
+    monkeypatch.setitem(READ_EVERY, "cpu", READ_EVERY["cuda"])
+    train(**together)
+    assert_same(every_step, together)
+
+
+def test_a_loss_that_is_not_finite_stops_the_training_at_the_next_read(request_of, monkeypatch):
+    """The message and the file name the step of the loss, not that of the read."""
+    monkeypatch.setitem(READ_EVERY, "cpu", READ_EVERY["cuda"])
+    request, steps = request_of(examples=8 * 300), []
+    embed_batch = contrastive.embed
+
+    def embed_and_count(model, batch):
+        steps.append(batch.keys)
+        images, texts = embed_batch(model, batch)
+        return (images * torch.nan if len(steps) == 14 else images), texts
+
+    monkeypatch.setattr(contrastive, "embed", embed_and_count)
+    with pytest.raises(
+        UserError, match=r"step 14: not a finite number \(loss nan, gradient_norm nan\); the keys"
+    ):
+        train(**request)
+    assert len(steps) == 15  # a row of the log has three steps
+    failure = json.loads(Path(request["scratch"], paths.FAILURE.format(rank=0)).read_text())
+    assert (failure["step"], failure["keys"]) == (14, steps[13])
+    assert not Path(request["out"]["model"]).exists()
+
+
+# --- options of a recipe that change the speed ---
+
+
+def gap(left, right):
+    """The largest difference of two models' weights."""
+    one, other = (load_file(request["out"]["model"]) for request in (left, right))
+    return max((one[name] - other[name]).abs().max().item() for name in one)
+
+
+def test_channels_last_changes_no_result_beyond_rounding(request_of):
+    """The tolerance of docs/training.md."""
+    plain, last = request_of("plain"), request_of("last", channels_last=True)
+    train(**plain)
+    train(**last)
+    np.testing.assert_allclose(losses(last), losses(plain), rtol=1e-5)
+    assert gap(plain, last) < 1e-4
+
+
+VISIONS = {
+    "vit": CLIPVisionCfg(layers=1, width=16, head_width=8, patch_size=8, image_size=32),
+    "resnet": CLIPVisionCfg(layers=(1, 1, 1, 1), width=8, image_size=32),
+}
+
+
+@pytest.mark.parametrize("vision", VISIONS.values(), ids=VISIONS)
+def test_channels_last_gives_the_embeddings_of_both_kinds_of_towers(vision):
+    torch.manual_seed(0)
+    model = CLIP(8, vision, CLIPTextCfg(context_length=8, vocab_size=20, width=16, heads=2, layers=1))
+    images = torch.randn(4, 3, 32, 32)
+    expected = model.encode_image(images)
+    model.to(memory_format=torch.channels_last)
+    assert model.state_dict()["visual.conv1.weight"].is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(model.encode_image(images), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # raised in torch's compiler
+def test_compiled_towers_change_no_result_beyond_rounding(request_of, monkeypatch):
+    """The compiler's backend is replaced by one that needs no C compiler; the graph is the same."""
+    compiled = []
+
+    def backend(graph, inputs):
+        compiled.append(graph)
+        return graph.forward
+
+    compile_function = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda model, **_: compile_function(model, backend=backend))
+    plain, fused = request_of("plain"), request_of("fused", compile=True)
+    train(**plain)
+    train(**fused)
+    assert len(compiled) >= 2
+    np.testing.assert_allclose(losses(fused), losses(plain), rtol=1e-5)
+    assert gap(plain, fused) < 1e-4

@@ -42,11 +42,14 @@ def encode_images(
     """
     import torch
 
+    from clipfair.models.placement import to_device
+
     visual = getattr(model, "visual", None)
     if visual is None:
         raise UserError("the model has no image tower, which every evaluation needs; choose another model")
     with torch.inference_mode():
-        parts = [_encode_batch(visual, normalise(batch.to(device))) for batch in pixels.split(IMAGES_AT_ONCE)]
+        batches = (to_device(batch, device) for batch in pixels.split(IMAGES_AT_ONCE))
+        parts = [_encode_batch(visual, normalise(batch)) for batch in batches]
     images, features = (torch.cat(part).float().cpu().numpy() for part in zip(*parts, strict=True))
     return images, features
 
@@ -132,11 +135,13 @@ def encode_texts(model: Any, sentences: Sentences, *, device: str) -> np.ndarray
     """
     import torch
 
+    from clipfair.models.placement import to_device
+
     if not hasattr(model, "encode_text"):
         raise UserError("the model has no text tower, which this evaluation needs; choose another model")
     with torch.inference_mode():
         parts = [
-            model.encode_text(tokens.to(device), normalize=True)
+            model.encode_text(to_device(tokens, device), normalize=True)
             for tokens in sentences.tokens.split(TEXTS_AT_ONCE)
         ]
     embeddings = torch.cat(parts).float().cpu().numpy()

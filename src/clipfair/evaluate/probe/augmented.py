@@ -32,6 +32,7 @@ from clipfair.metrics.labels import binary_labels
 from clipfair.metrics.prediction import auc
 from clipfair.models.build import build
 from clipfair.models.interface import BuiltModel
+from clipfair.models.placement import to_device
 
 
 def fit_probes(
@@ -147,9 +148,15 @@ def fit(
     def encode(part: str, rows: Tensor, pixels: Tensor) -> Tensor:
         with torch.inference_mode():
             batches = pixels.split(AT_ONCE)
-            features = torch.cat([extract(built.normalise(batch.to(device))).float() for batch in batches])
+            features = torch.cat(
+                [extract(built.normalise(to_device(batch, device))).float() for batch in batches]
+            )
         features = features.clone()  # a copy outside inference mode, which autograd accepts
-        return features if of_texts[part] is None else torch.cat([features, of_texts[part][rows]], dim=1)
+        return (
+            features
+            if of_texts[part] is None
+            else torch.cat([features, of_texts[part][to_device(rows, device)]], dim=1)
+        )
 
     def encode_resized(part: str) -> LabelledFeatures:
         batches = torch.arange(len(labels[part])).split(AT_ONCE)
@@ -184,12 +191,14 @@ def _classify_by_prompts(
     device: str,
 ) -> FittedProbe:
     """BLIP2's zero-shot classification in place of a fitted head."""
-    prompts = built.tokenizer(settings["prompts"]).to(device)
+    prompts = to_device(built.tokenizer(settings["prompts"]), device)
 
     def predict(part: str) -> np.ndarray:
         with torch.inference_mode():
             batches = torch.arange(len(labels[part])).split(AT_ONCE)
-            pixels = (built.normalise(images[part].resized(rows.tolist()).to(device)) for rows in batches)
+            pixels = (
+                built.normalise(to_device(images[part].resized(rows.tolist()), device)) for rows in batches
+            )
             return torch.cat([best_query_probability(built, part, prompts) for part in pixels]).cpu().numpy()
 
     p = {part: predict(part) for part in ("validation", "test")}

@@ -11,6 +11,7 @@ from torch.nn import functional
 from clipfair.core.errors import UserError
 from clipfair.data.captions import blip_caption, truncate
 from clipfair.models.interface import BuiltModel
+from clipfair.models.placement import to_device
 
 AT_ONCE = 64
 
@@ -49,7 +50,7 @@ def text_features(built: BuiltModel, texts: list[str], *, device: str) -> Tensor
     """The output of the text tower, not normalised; (n, r) float32."""
     with torch.inference_mode():
         parts = [
-            built.model.encode_text(tokens.to(device)).float()
+            built.model.encode_text(to_device(tokens, device)).float()
             for tokens in built.tokenizer(texts).split(AT_ONCE)
         ]
     return torch.cat(parts).clone()

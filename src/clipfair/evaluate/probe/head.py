@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from clipfair.core.errors import UserError, progress
 from clipfair.metrics.prediction import auc
+from clipfair.models.placement import to_device
 
 if TYPE_CHECKING:
     from timm.optim import Lars
@@ -201,17 +202,17 @@ def _train_epoch(
     """One epoch of steps; the mean loss."""
     head.train()
     steps = len(order) // settings.batch_size
-    total = 0.0
+    losses = []
     for step, rows in enumerate(order[: steps * settings.batch_size].split(settings.batch_size)):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(epoch - 1 + step / steps, settings)
         logits = head(training_features(rows))[:, 1]
-        loss = functional.binary_cross_entropy_with_logits(logits, targets[rows].to(logits.device))
+        loss = functional.binary_cross_entropy_with_logits(logits, to_device(targets[rows], logits.device))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        total += float(loss.detach())
-    return total / steps
+        losses.append(loss.detach())
+    return sum(torch.stack(losses).tolist()) / steps
 
 
 @torch.no_grad()

@@ -79,7 +79,7 @@ def group_distances(settings: Mapping, population: Tensor, groups: Sequence[Tens
                 f"distance {settings['kind']}: returned a tensor of shape {tuple(found.shape)}; "
                 f"expected one value for each of {len(present)} groups, ({len(present)},)"
             )
-        values = values.index_put((torch.tensor(present, device=values.device),), found)
+        values = values.index_put((torch.tensor(present).to(values.device, non_blocking=True),), found)
     return values
 
 

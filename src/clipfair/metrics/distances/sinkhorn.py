@@ -71,7 +71,7 @@ def distance(
             within = _self_transport(repeated, p, schedule)
         across = _transport(repeated, chosen, p, schedule)
         divergence = across - within - _self_transport(chosen, p, schedule)
-        values = values.index_put((torch.tensor(places, device=values.device),), divergence)
+        values = values.index_put((torch.tensor(places).to(values.device, non_blocking=True),), divergence)
     return values
 
 
@@ -96,8 +96,10 @@ def _schedule(like: Tensor, p: int, diameters: Sequence[float], blur: float, sca
     length = max(map(len, single))
     waiting = np.array([length - len(temperatures) for temperatures in single])
     padded = [np.pad(row, (wait, 0), "edge") for row, wait in zip(single, waiting, strict=True)]
-    temperatures = torch.from_numpy(np.array(padded).T[:, :, None]).to(like)
-    begun = torch.from_numpy(np.arange(length)[:, None, None] >= waiting[:, None]).to(like.device)
+    temperatures = torch.from_numpy(np.array(padded).T[:, :, None]).to(like, non_blocking=True)
+    begun = torch.from_numpy(np.arange(length)[:, None, None] >= waiting[:, None]).to(
+        like.device, non_blocking=True
+    )
     all_from = waiting.max()
     return [(temperatures[step], begun[step] if step < all_from else None) for step in range(length)]
 

@@ -18,8 +18,10 @@ def distance(population: Tensor, groups: Sequence[Tensor], *, p: int) -> Tensor:
     rank_of_population, rank_of_group, width = _match_ranks(len(population), tuple(map(len, groups)))
     ours = population.sort().values
     theirs = pad(groups, torch.inf).sort(dim=1).values
-    gaps = ours[rank_of_population.to(ours.device)] - theirs.gather(1, rank_of_group.to(ours.device))
-    return (width.to(ours) * transport_cost(gaps, p)).sum(1)
+    here = ours.device
+    of_population = ours[rank_of_population.to(here, non_blocking=True)]
+    gaps = of_population - theirs.gather(1, rank_of_group.to(here, non_blocking=True))
+    return (width.to(ours, non_blocking=True) * transport_cost(gaps, p)).sum(1)
 
 
 def transport_cost(gaps: Tensor, p: int) -> Tensor:

@@ -84,6 +84,8 @@ class Recipe(CatalogueEntry):
     Fine-tuning: batches of a step, each with a loss of its own (see the switch accumulation)."""
     compile: bool = False
     """Compile both towers by torch.compile."""
+    channels_last: bool = False
+    """Store the weights of convolutions, and so images, with channels last; faster on GPUs with bf16."""
     in_memory: bool = False
     """Pretraining: decode the dataset once and keep it in memory; for small ones."""
     workers: Whole = 0

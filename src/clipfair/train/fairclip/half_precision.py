@@ -10,12 +10,13 @@ This is our own code, because torch's automatic mixed precision keeps 32-bit wei
 updates, and because 16-bit arithmetic is slow or missing on CPUs.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from clipfair.core.errors import UserError
+from clipfair.train.deferred import DeferredChecks
 
 LARGEST = 65504.0
 _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Linear)
@@ -33,88 +34,79 @@ def half_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 
 @torch.no_grad()
-def round_weights(model: nn.Module) -> None:
+def round_weights(model: nn.Module, checks: DeferredChecks) -> None:
     """Round the weights of :func:`half_parameters` to 16 bits, in place.
 
-    Raises
-    ------
-    UserError
-        If a weight is beyond the range of 16 bits.
+    A weight beyond the range of 16 bits fails a check of ``checks``.
     """
     for name, parameter in half_parameters(model):
-        rounded = parameter.half()
-        if not rounded.isfinite().all():
-            raise UserError(
-                f"a weight of {name} is {parameter.abs().max():g}, beyond 16 bits ({LARGEST:g}); {ADVICE}"
-            )
-        parameter.copy_(rounded)
+        largest = _largest(parameter)
+        checks.add(_overflows(largest), partial(_weight_message, name, largest))
+        parameter.copy_(parameter.half())
 
 
-def to_half(scores: Tensor, keys: Sequence[str]) -> Tensor:
+def to_half(scores: Tensor, keys: Sequence[str], checks: DeferredChecks) -> Tensor:
     """Round scores to 16 bits; autograd rounds their gradients, too.
+
+    A score beyond the range of 16 bits fails a check of ``checks``; the message has the score and the key of
+    its example.
 
     Parameters
     ----------
     scores
         (n,) or (n, n), rows of the examples ``keys``.
-
-    Raises
-    ------
-    UserError
-        If a score is beyond the range of 16 bits; the message has the score and the key of its example.
     """
     rounded = scores.half().float()
-    over = ~rounded.isfinite()
-    if over.any():
-        row = int(over.reshape(len(scores), -1).any(dim=1).nonzero()[0])
-        value = float(scores[row].detach().abs().max())
-        raise UserError(f"the score {value:g} of {keys[row]} is beyond 16 bits ({LARGEST:g}); {ADVICE}")
+    checks.add(~rounded.detach().isfinite().all(), partial(_score_message, scores.detach(), keys))
     return rounded
 
 
 class GradientRounding:
     """Rounds the gradients of the 16-bit weights as they are accumulated.
 
-    It records the largest score of each batch, so that an overflow is reported with its probable cause.
+    A gradient beyond the range of 16 bits fails a check of ``checks``. Its message has the largest score of
+    the batch, which is the probable cause.
     """
 
-    def __init__(self, model: nn.Module):
-        self.largest = (0.0, "none")
+    def __init__(self, model: nn.Module, checks: DeferredChecks):
+        self.checks = checks
+        self.scores, self.keys = torch.zeros(1), ["none"]
         for name, parameter in half_parameters(model):
-            parameter.register_post_accumulate_grad_hook(self._rounder(name))
+            parameter.register_post_accumulate_grad_hook(partial(self._round, name))
 
     def record_scores(self, scores: Tensor, keys: Sequence[str]) -> None:
-        """Record the largest score of a batch with the key of its example."""
-        row = int(scores.detach().abs().argmax())
-        self.largest = (float(scores.detach()[row]), keys[row])
+        """Record the scores of a batch, (n,), with the keys of its examples."""
+        self.scores, self.keys = scores.detach(), keys
 
-    def _rounder(self, name: str):
-        def round_gradient(parameter: Tensor) -> None:
-            rounded = parameter.grad.half().float()
-            if not rounded.isfinite().all():
-                score, key = self.largest
-                raise UserError(
-                    f"a gradient of {name} is {parameter.grad.abs().max():g}, beyond 16 bits ({LARGEST:g}); "
-                    f"the largest score of the batch is {score:g}, of {key}; {ADVICE}"
-                )
-            parameter.grad.copy_(rounded)
-
-        return round_gradient
+    def _round(self, name: str, parameter: Tensor) -> None:
+        largest = _largest(parameter.grad)
+        message = partial(_gradient_message, name, largest, self.scores, self.keys)
+        self.checks.add(_overflows(largest), message)
+        parameter.grad.copy_(parameter.grad.half())
 
 
-class WeightRounding:
-    """A hook that rounds the weights to 16 bits after each step of the optimiser."""
+def _largest(values: Tensor) -> Tensor:
+    """The largest absolute value, (); NaN if a value is."""
+    return torch.linalg.vector_norm(values, torch.inf)
 
-    def after_step(self, step: int, model: nn.Module) -> None:
-        """Round the weights."""
-        round_weights(model)
 
-    def best(self) -> None:
-        """Return None: the hook selects no epoch."""
+def _overflows(largest: Tensor) -> Tensor:
+    return ~largest.half().isfinite()
 
-    def state_dict(self) -> dict:
-        """Return an empty state."""
-        return {}
 
-    def load_state_dict(self, state: Mapping) -> None:
-        """Do nothing."""
+def _weight_message(name: str, largest: Tensor) -> str:
+    return f"a weight of {name} is {largest:g}, beyond 16 bits ({LARGEST:g}); {ADVICE}"
+
+
+def _score_message(scores: Tensor, keys: Sequence[str]) -> str:
+    over = ~scores.half().isfinite().reshape(len(scores), -1).all(dim=1)
+    row = int(over.nonzero()[0])
+    return f"the score {scores[row].abs().max():g} of {keys[row]} is beyond 16 bits ({LARGEST:g}); {ADVICE}"
+
+
+def _gradient_message(name: str, largest: Tensor, scores: Tensor, keys: Sequence[str]) -> str:
+    row = int(scores.abs().argmax())
+    return (
+        f"a gradient of {name} is {largest:g}, beyond 16 bits ({LARGEST:g}); "
+        f"the largest score of the batch is {scores[row]:g}, of {keys[row]}; {ADVICE}"
+    )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from clipfair.metrics.distances import group_distances
 from clipfair.models.interface import BuiltModel
 from clipfair.train.cross_entropy import symmetric_cross_entropy
+from clipfair.train.deferred import DeferredChecks
 from clipfair.train.fairclip.half_precision import GradientRounding, round_weights, to_half
 from clipfair.train.fairclip.scores import divide_by_sum, keep, pair_scores, square_scores, standardise
 from clipfair.train.finetuning.batches import GROUP_KEYS, GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS
@@ -55,6 +56,8 @@ class FairclipObjective:
         The attribute of each group batch, in their order.
     built
         The model; it normalises the images of the groups.
+    checks
+        Gets the checks of numbers of 16 bits.
     divisor
         The loss is divided by it.
     """
@@ -65,19 +68,21 @@ class FairclipObjective:
         fairness: Mapping | None,
         attribute_of: Sequence[str],
         built: BuiltModel,
+        checks: DeferredChecks,
         *,
         divisor: int = 1,
     ):
         self.switches, self.fairness, self.built = switches, fairness, built
-        self.attribute_of, self.divisor = list(attribute_of), divisor
+        self.attribute_of, self.checks, self.divisor = list(attribute_of), checks, divisor
         self.is_half = switches["precision"] == "fp16_roundtrip"
         self.gradients: GradientRounding | None = None
 
     def prepare(self, model: nn.Module) -> None:
         """Round the weights, and install the rounding of their gradients, if the precision is 16 bits."""
         if self.is_half:
-            round_weights(model)
-            self.gradients = GradientRounding(model)
+            round_weights(model, self.checks)
+            self.checks.read()
+            self.gradients = GradientRounding(model, self.checks)
 
     def parameters(self, model: nn.Module) -> Iterable[tuple[str, nn.Parameter]]:
         """Return the parameters of the towers, or all; a switch decides on the temperature."""
@@ -88,6 +93,11 @@ class FairclipObjective:
                 is_trained = self.switches["trained"] == "all" or in_towers(name)
             if is_trained:
                 yield name, parameter
+
+    def after_update(self, model: nn.Module) -> None:
+        """Round the weights if the precision is 16 bits."""
+        if self.is_half:
+            round_weights(model, self.checks)
 
     def terms(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss``, its parts ``contrastive`` and ``fairness`` (without λ), and the mean ``score``."""
@@ -109,7 +119,7 @@ class FairclipObjective:
         return {"loss": loss / self.divisor, **{name: value.detach() for name, value in logged.items()}}
 
     def _rounded(self, scores: Tensor, keys: Sequence[str]) -> Tensor:
-        return to_half(scores, keys) if self.is_half else scores
+        return to_half(scores, keys, self.checks) if self.is_half else scores
 
     def _record_scores(self, scores: Tensor, keys: Sequence[str]) -> None:
         if self.gradients is not None:
@@ -153,7 +163,7 @@ class FairclipObjective:
             if self.switches["divide_by_attributes"]:
                 weight /= len(self.fairness["weights"])
             weights.append(weight)
-        return torch.tensor(weights, dtype=like.dtype, device=like.device)
+        return torch.tensor(weights, dtype=like.dtype).to(like.device, non_blocking=True)
 
     def state_dict(self) -> dict:
         """Return an empty state: the objective draws no random numbers."""

@@ -21,6 +21,8 @@ from clipfair.metrics.distances import check_distance, group_distances
 from clipfair.metrics.fairness import compare_groups
 from clipfair.metrics.prediction import auc, rates
 from clipfair.models.interface import BuiltModel
+from clipfair.models.placement import to_device
+from clipfair.train.deferred import DeferredChecks
 from clipfair.train.fairclip.half_precision import round_weights
 from clipfair.train.fairclip.scores import pair_scores
 from clipfair.train.finetuning.examples import Examples
@@ -63,15 +65,15 @@ def predict_split(
     was_training = model.training
     model.eval()
     with torch.inference_mode():
-        texts = model.encode_text(prompts.to(device)).float()
+        texts = model.encode_text(to_device(prompts, device)).float()
         probabilities, scores = [], []
         for pixels, tokens in _chunks(examples):
-            images = model.encode_image(built.normalise(pixels.to(device))).float()
+            images = model.encode_image(built.normalise(to_device(pixels, device))).float()
             unit = functional.normalize(images, dim=-1)
             products = unit @ functional.normalize(texts, dim=-1).T if unit_length else images @ texts.T
             probabilities.append(products.softmax(dim=1)[:, 1])
             if with_score:
-                own = functional.normalize(model.encode_text(tokens.to(device)).float(), dim=-1)
+                own = functional.normalize(model.encode_text(to_device(tokens, device)).float(), dim=-1)
                 scores.append(pair_scores(unit, own, model.logit_scale.exp()))
     model.train(was_training)
     joined = [torch.cat(parts).cpu().numpy() if parts else np.zeros(0) for parts in (probabilities, scores)]
@@ -262,10 +264,12 @@ class EpochTracker:
         end = len(p) - len(p) % self.batch_size if self.drop_last else len(p)
         return auc(self.splits[self.selection].labels[:end], p[:end])
 
+    def is_due(self, step: int) -> bool:
+        """Return True at the end of an epoch."""
+        return step % self.steps_per_epoch == 0
+
     def after_step(self, step: int, model: nn.Module) -> None:
-        """At the end of an epoch measure it, keep the weights if they are the best, write epochs.csv."""
-        if step % self.steps_per_epoch:
-            return
+        """Measure an epoch, keep the weights if they are the best, write epochs.csv."""
         current = self.measure_epoch(step // self.steps_per_epoch, model)
         if current is None:
             self.weights = _copy(model) if self.saved_as_half else {}
@@ -296,5 +300,7 @@ def _copy(model: nn.Module) -> dict[str, Tensor]:
 def half_state(weights: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     """Load ``weights`` into ``model`` and round them to 16 bits; return them in 32 bits."""
     model.load_state_dict(weights)
-    round_weights(model)
+    checks = DeferredChecks()
+    round_weights(model, checks)
+    checks.read()
     return _copy(model)

@@ -18,6 +18,7 @@ from torch.nn import functional
 from clipfair.core.errors import UserError
 from clipfair.models.blip2 import Blip2
 from clipfair.models.interface import BuiltModel
+from clipfair.models.placement import to_device
 from clipfair.train.cross_entropy import symmetric_cross_entropy
 from clipfair.train.finetuning.augmentation import augmented_images
 from clipfair.train.finetuning.batches import GroupedBatches
@@ -104,6 +105,9 @@ class Blip2Stage1:
         """Return all parameters but those of the frozen tower."""
         return [(name, value) for name, value in model.named_parameters() if value.requires_grad]
 
+    def after_update(self, model: nn.Module) -> None:
+        """Do nothing: the optimiser's weights are kept."""
+
     def terms(self, model: Blip2, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` and its parts ``contrast``, ``match``, ``generate`` for two or more examples."""
         image_tokens = model.visual.trunk.image_tokens(batch.images)
@@ -124,8 +128,7 @@ class Blip2Stage1:
         self.generator.set_state(state["generator"])
 
     def _match(self, model: Blip2, image_tokens: Tensor, texts: Tensor, similarity: Tensor) -> Tensor:
-        wrong_texts = self._draw(similarity)
-        wrong_images = self._draw(similarity.T)
+        wrong_texts, wrong_images = self._draw(similarity)
         logits = model.match(
             torch.cat([image_tokens, image_tokens[wrong_images], image_tokens]),
             torch.cat([texts, texts, texts[wrong_texts]]),
@@ -135,14 +138,19 @@ class Blip2Stage1:
         return functional.cross_entropy(logits, target)
 
     def _draw(self, similarity: Tensor) -> Tensor:
-        """Draw for each row a column other than its own, with the row's softmax as probabilities; (n,)."""
+        """Draw a wrong text for each image and a wrong image for each text, with the softmax of their
+        similarities as probabilities; (2, n).
+        """
         if len(similarity) < 2:
             raise UserError("blip2: a batch of one example has no wrong pairs; set a larger batch_size")
         own = torch.eye(len(similarity), dtype=torch.bool, device=similarity.device)
-        probabilities = similarity.float().masked_fill(own, -torch.inf).softmax(dim=1)
-        # Drawn on the CPU, so that every device draws the same.
-        drawn = torch.multinomial(probabilities.cpu(), 1, generator=self.generator)[:, 0]
-        return drawn.to(similarity.device)
+        both = [
+            side.float().masked_fill(own, -torch.inf).softmax(dim=1) for side in (similarity, similarity.T)
+        ]
+        # Drawn on the CPU, so that every device draws the same; one transfer for both.
+        probabilities = torch.stack(both).cpu()
+        drawn = [torch.multinomial(side, 1, generator=self.generator)[:, 0] for side in probabilities]
+        return to_device(torch.stack(drawn), similarity.device)
 
 
 def similarities(model: Blip2, image_tokens: Tensor, texts: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from clipfair.core import paths
 from clipfair.core.errors import UserError
 from clipfair.metrics.distances import check_distance
 from clipfair.models.interface import BuiltModel
-from clipfair.train.fairclip.half_precision import WeightRounding
+from clipfair.train.deferred import DeferredChecks
 from clipfair.train.fairclip.objective import FairclipObjective
 from clipfair.train.finetuning.augmentation import AugmentedImages, augmented_images
 from clipfair.train.finetuning.batches import GroupedBatches
@@ -65,26 +65,23 @@ def make_parts(
     augmented = augmented_images(recipe, splits["train"], data, built)
     source, attribute_of = _make_source(switches, recipe, splits["train"], built, attributes, seed, augmented)
     tracker = _make_tracker(switches, recipe, splits, built, source, process, out, scratch)
+    checks = DeferredChecks()
     built.model.to(process.device)
     tracker.measure_epoch(0, built.model)
     return TrainingParts(
         source=source,
-        objective=FairclipObjective(switches, fairness, attribute_of, built, divisor=source.divisor),
+        objective=FairclipObjective(switches, fairness, attribute_of, built, checks, divisor=source.divisor),
         batch_size=source.step_size,
         examples=recipe["epochs"] * source.steps_per_epoch * source.step_size,
         accumulate=1 if source.only_last else source.accumulate,
-        hooks=[*_rounding(switches), tracker],
+        hooks=[tracker],
         facts={
             "raw": str(data["raw"]),
             "splits": {name: len(examples) for name, examples in splits.items()},
             "switches": dict(switches),
         },
+        checks=checks,
     )
-
-
-def _rounding(switches: Mapping) -> list[WeightRounding]:
-    """Return the hook that rounds the weights, before they are measured."""
-    return [WeightRounding()] if switches["precision"] == "fp16_roundtrip" else []
 
 
 def _make_source(

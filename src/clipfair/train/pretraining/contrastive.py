@@ -68,6 +68,9 @@ class ContrastiveObjective:
         """Return all parameters."""
         return model.named_parameters()
 
+    def after_update(self, model: nn.Module) -> None:
+        """Do nothing: the optimiser's weights are kept."""
+
     def terms(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of the global batch, of which ``batch`` is this process's share."""
         images, texts = embed(model, batch)

@@ -11,6 +11,7 @@ from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 from benchmarks.fairclip.reference import released_loss
 from clipfair.core.errors import UserError
 from clipfair.plan.configuration.methods import VARIANTS, FinetuneMethod, Switches
+from clipfair.train.deferred import DeferredChecks
 from clipfair.train.fairclip import objective as objective_module
 from clipfair.train.fairclip.objective import FairclipObjective, in_towers
 from clipfair.train.finetuning.batches import GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS, GroupedBatches
@@ -48,7 +49,7 @@ def batch(tmp_path_factory, built):
 
 def make(switches, built, lam=0.5, weights=BOTH):
     fairness = {"lam": lam, "weights": weights}
-    return FairclipObjective(switches.model_dump(), fairness, ATTRIBUTE_OF, built)
+    return FairclipObjective(switches.model_dump(), fairness, ATTRIBUTE_OF, built, DeferredChecks())
 
 
 def run(objective, batch, model=None):
@@ -59,6 +60,7 @@ def run(objective, batch, model=None):
         parameter.grad = None
     terms = objective.terms(model, batch)
     terms["loss"].backward()
+    objective.checks.read()
     trained = dict(objective.parameters(model))
     return {name: value.item() for name, value in terms.items()}, {
         name: parameter.grad for name, parameter in trained.items()
@@ -82,7 +84,7 @@ def step_of(variant, kind, blur, built, batch):
     entry = {"variant": variant, "distance": {"kind": kind, **sinkhorn}, "precision": "fp32"}
     switches = FinetuneMethod(kind="finetune", **entry).job_settings()
     fairness = {"lam": 0.01, "weights": {"race": 1}}
-    objective = FairclipObjective(switches, fairness, ["race"] * 3, built)
+    objective = FairclipObjective(switches, fairness, ["race"] * 3, built, DeferredChecks())
     three = batch.extra[GROUP_SIZES][:3]
     extra = {
         GROUP_SIZES: three,
@@ -234,7 +236,9 @@ def test_the_mean_over_groups_is_the_sum_over_their_number(built, batch):
 
 def test_an_overwritten_loss_is_computed_and_not_trained_on(built, batch):
     terms, gradients = run(make(changed(overwritten=True), built), batch)
-    plain, of_contrastive = run(FairclipObjective(BASE.model_dump(), None, [], built), batch)
+    plain, of_contrastive = run(
+        FairclipObjective(BASE.model_dump(), None, [], built, DeferredChecks()), batch
+    )
     kept, _ = run(make(BASE, built), batch)
     assert terms["loss"] == plain["loss"]
     assert terms["fairness"] == kept["fairness"]
@@ -243,7 +247,7 @@ def test_an_overwritten_loss_is_computed_and_not_trained_on(built, batch):
 
 def test_lam_0_trains_on_the_contrastive_loss(built, batch):
     _, gradients = run(make(BASE, built, lam=0.0), batch)
-    _, of_contrastive = run(FairclipObjective(BASE.model_dump(), None, [], built), batch)
+    _, of_contrastive = run(FairclipObjective(BASE.model_dump(), None, [], built, DeferredChecks()), batch)
     for name, gradient in of_contrastive.items():
         torch.testing.assert_close(gradients[name], gradient)
 
@@ -287,7 +291,7 @@ def test_a_score_beyond_16_bits_is_reported(built, batch):
 
 
 def trained(model, **change):
-    objective = FairclipObjective(changed(**change).model_dump(), None, [], make_model())
+    objective = FairclipObjective(changed(**change).model_dump(), None, [], make_model(), DeferredChecks())
     return {name for name, _ in objective.parameters(model)}
 
 

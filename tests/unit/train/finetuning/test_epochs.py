@@ -146,7 +146,8 @@ def choose(tracking, aucs, monkeypatch):
         with torch.no_grad():
             model.logit_scale.fill_(epoch)
         monkeypatch.setattr(tracking, "measure_epoch", lambda epoch, model, value=value: value)
-        tracking.after_step(2 * epoch - 1, model)
+        assert not tracking.is_due(2 * epoch - 1)
+        assert tracking.is_due(2 * epoch)
         tracking.after_step(2 * epoch, model)
     best = tracking.best()
     return None if best is None else best["logit_scale"].item()
@@ -191,7 +192,6 @@ def test_weights_are_rounded_where_the_model_is_saved_in_16_bits(make, monkeypat
 def test_epochs_are_written_as_they_end(make, built):
     tracking = make()
     tracking.measure_epoch(0, built.model)
-    tracking.after_step(1, built.model)
     tracking.after_step(2, built.model)
     table = pd.read_csv(tracking.path)
     assert sorted(table["epoch"].unique()) == [0, 1]
