@@ -147,16 +147,10 @@ def fit(
 
     def encode(part: str, rows: Tensor, pixels: Tensor) -> Tensor:
         with torch.inference_mode():
-            batches = pixels.split(AT_ONCE)
-            features = torch.cat(
-                [extract(built.normalise(to_device(batch, device))).float() for batch in batches]
-            )
+            batches = (to_device(batch, device) for batch in pixels.split(AT_ONCE))
+            features = torch.cat([extract(built.normalise(batch)).float() for batch in batches])
         features = features.clone()  # a copy outside inference mode, which autograd accepts
-        return (
-            features
-            if of_texts[part] is None
-            else torch.cat([features, of_texts[part][to_device(rows, device)]], dim=1)
-        )
+        return _join(features, of_texts[part], rows)
 
     def encode_resized(part: str) -> LabelledFeatures:
         batches = torch.arange(len(labels[part])).split(AT_ONCE)
@@ -180,6 +174,11 @@ def fit(
         settings=read_probe_settings(settings),
         generator=torch.Generator().manual_seed(seed),
     )
+
+
+def _join(images: Tensor, texts: Tensor | None, rows: Tensor) -> Tensor:
+    """The features of images and, if there are any, of the texts in ``rows``; (b, d)."""
+    return images if texts is None else torch.cat([images, texts[to_device(rows, texts.device)]], dim=1)
 
 
 def _classify_by_prompts(

@@ -75,13 +75,14 @@ def make_parts(
         examples=recipe["epochs"] * source.steps_per_epoch * source.step_size,
         accumulate=1 if source.only_last else source.accumulate,
         hooks=[tracker],
-        facts={
-            "raw": str(data["raw"]),
-            "splits": {name: len(examples) for name, examples in splits.items()},
-            "switches": dict(switches),
-        },
+        facts=_facts(data, splits, switches),
         checks=checks,
     )
+
+
+def _facts(data: Mapping, splits: Mapping[str, Examples], switches: Mapping) -> dict:
+    sizes = {name: len(examples) for name, examples in splits.items()}
+    return {"raw": str(data["raw"]), "splits": sizes, "switches": dict(switches)}
 
 
 def _make_source(
