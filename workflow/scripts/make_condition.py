@@ -9,21 +9,15 @@ from clipfair.tables.common.markdown import mark_page
 
 with job_log(snakemake.log[0]):
     balance = snakemake.params.balance
-    files = {
-        "seed": balance["seed"],
-        "keep_path": snakemake.output.keep,
-        "audit_path": snakemake.output.audit,
-        "dual_path": snakemake.output.dual,
-    }
+    files = {f"{name}_path": snakemake.output[name] for name in ("keep", "audit", "dual")}
     inputs = snakemake.input
     if inputs.solved:
         groups = sampled_groups(inputs.annotations, inputs.keep, inputs.hashes, inputs.sums)
-        join_groups(groups, solved_path=inputs.solved[0], **files)
+        join_groups(groups, solved_path=inputs.solved[0], seed=balance["seed"], **files)
     else:
         make_condition(
             inputs.annotations,
-            kind=balance["kind"],
-            settings=balance["settings"],
+            **{name: balance[name] for name in ("kind", "settings", "seed")},
             rewritten=inputs.rewritten or None,
             within=next(iter(inputs.within), None),
             **files,
