@@ -4,7 +4,7 @@ Code that judges a claim takes level, margin, expected direction and number of u
 """
 
 from functools import cache
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import Field, model_validator
@@ -15,6 +15,7 @@ from clipfair.core.settings import SettingsModel, parse
 from clipfair.plan.configuration.types import Count, Number, Positive, Share
 
 FILE = ROOT / "resources/analysis_plan.yaml"
+Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
 class NamedRule(SettingsModel):
@@ -111,7 +112,7 @@ class PlannedQuestion(SettingsModel):
 class Deviation(SettingsModel):
     """A change after the first run."""
 
-    date: str
+    date: Date
     question: str
     what: str
     why: str
@@ -120,7 +121,7 @@ class Deviation(SettingsModel):
 class AnalysisPlan(SettingsModel):
     """The whole plan."""
 
-    date: str
+    date: Date
     level: Share
     power: Share
     confidence: Share
@@ -165,6 +166,11 @@ class AnalysisPlan(SettingsModel):
         for name, world in self.worlds.items():
             if world.check.metric not in self.metrics:
                 raise ValueError(f"{name}: {unknown('metric', world.check.metric, self.metrics)}")
+        for deviation in self.deviations:
+            if deviation.question not in self.questions:
+                raise ValueError(unknown("question", deviation.question, self.questions))
+            if deviation.date < self.date:
+                raise ValueError(f"the deviation of {deviation.date} is before the plan, {self.date}")
         return self
 
 

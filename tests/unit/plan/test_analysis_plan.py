@@ -61,8 +61,14 @@ def test_settings_of_worlds_exist_and_no_group_is_below_200(world):
         assert min(getattr(settings, attribute).values()) * settings.test >= 200
 
 
-def test_nothing_was_changed_after_a_run():
-    assert PLAN.deviations == []
+def test_a_deviation_is_of_a_question_and_later_than_the_plan():
+    deviation = {"date": "2026-12-01", "question": "Q2", "what": "More units", "why": "A draw failed."}
+    values = PLAN.model_dump()
+    assert parse(AnalysisPlan, values | {"deviations": [deviation]}).deviations[0].question == "Q2"
+    with pytest.raises(Violation, match="unknown question 'Q9'"):
+        parse(AnalysisPlan, values | {"deviations": [deviation | {"question": "Q9"}]})
+    with pytest.raises(Violation, match="2026-01-01 is before the plan"):
+        parse(AnalysisPlan, values | {"deviations": [deviation | {"date": "2026-01-01"}]})
 
 
 def test_a_claim_about_an_unknown_metric_is_refused():
