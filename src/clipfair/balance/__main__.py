@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from clipfair.balance.counts import check_varied, count_tables
 from clipfair.balance.indicators import IndicatorLayout
 from clipfair.balance.layout_inference import infer_layout, suspicious_values
 from clipfair.balance.options import parse
-from clipfair.balance.output_folder import check_apart, output_folder
+from clipfair.balance.output_folder import output_folder
 from clipfair.balance.processes import BatchProcesses
 from clipfair.balance.summary import summary
 from clipfair.balance.table import AnnotationTable
@@ -42,6 +43,9 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         _note("interrupted; nothing was written")
         sys.exit(130)
+    except BrokenPipeError:
+        # Who read the summary, such as head, has ended. The files are complete.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def balance(options: argparse.Namespace) -> None:
@@ -85,6 +89,8 @@ def _limits(options: argparse.Namespace) -> dict:
     }
     if options.rate == "max" and math.isinf(options.max_weight):
         raise UserError("--rate max needs a finite --max-weight: without one the rate has no maximum")
+    if options.uids and options.key is None:
+        raise UserError("--uids needs --key, the column of DataComp's uids")
     if options.utility is None and options.utility_transform != "none":
         raise UserError("--utility-transform needs --utility, the column that it transforms")
     rate = options.max_weight if options.rate == "max" else options.rate
@@ -97,8 +103,7 @@ def _penalty(options: argparse.Namespace) -> float:
 
 
 def _open_tables(options: argparse.Namespace) -> list[AnnotationTable]:
-    files = find_files(options.tables)
-    check_apart(files, options.out)
+    files = find_files(options.tables, out=options.out)
     tables = [
         AnnotationTable(path, may_be_empty=len(files) > 1, separator=options.separator) for path in files
     ]

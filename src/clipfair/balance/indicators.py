@@ -45,6 +45,10 @@ class IndicatorLayout:
     soft: tuple[str, ...] = ()
     utility_transform: Literal["none", "exp"] = "none"
 
+    def __post_init__(self) -> None:
+        if self.missing not in ("error", "unset") or self.utility_transform not in ("none", "exp"):
+            raise UserError(f"missing is {self.missing!r} and the transform {self.utility_transform!r}")
+
     @property
     def indicators(self) -> tuple[Indicator, ...]:
         """Sensitive indicators, then labels."""

@@ -47,6 +47,7 @@ def infer_layout(
     for table in tables:
         for name in named:
             _check_type(table, name)
+    _check_same_kinds(tables, named)
     lists = {name for name in named if any(is_list(table.types[name]) for table in tables)}
     booleans = {name for name in named if all(name in table.booleans for table in tables)}
     read = [name for name in named if name in categories or name not in (*booleans, *soft)]
@@ -91,6 +92,35 @@ def _check_type(table: AnnotationTable, name: str) -> None:
             f"{table.path}: column {name!r} holds {kind}: expected 0/1, true/false, text, or lists of text; "
             "turn it into named categories first"
         )
+
+
+def _check_same_kinds(tables: Sequence[AnnotationTable], names: Sequence[str]) -> None:
+    """Raise if a column is text in one parquet file and numbers or lists in another.
+
+    Text files hold no types, so they fit to any.
+    """
+    first: dict[str, tuple[str, AnnotationTable]] = {}
+    for table in tables:
+        for name in names if table.kind == "parquet" else ():
+            kind = _kind(table.types[name])
+            if kind is None:
+                continue
+            known, where = first.setdefault(name, (kind, table))
+            if kind != known:
+                raise UserError(
+                    f"column {name!r} holds {known} in {where.path} and {kind} in {table.path}: give it one "
+                    "type in all files"
+                )
+
+
+def _kind(kind: pa.DataType) -> str | None:
+    """Lists, text or numbers (also true/false); None if all values are missing."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_null(kind):
+        return None
+    if is_list(kind):
+        return "lists"
+    return "text" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else "numbers"
 
 
 def _values_of(
@@ -172,7 +202,7 @@ def suspicious_values(layout: IndicatorLayout) -> list[str]:
     for indicator in layout.indicators:
         if indicator.value is None:
             continue
-        alike[indicator.column, indicator.value.strip().casefold()].append(indicator.value)
+        alike[indicator.column, _letters(indicator.value)].append(indicator.value)
         if indicator.value.strip() in MISSING_MARKS:
             remarks.append(
                 f"column {indicator.column!r}: the value {indicator.value!r} is a group of its own; if it "
@@ -185,3 +215,8 @@ def suspicious_values(layout: IndicatorLayout) -> list[str]:
                 f"column {column!r}: {listed} are separate groups, but differ only by case or spaces"
             )
     return remarks
+
+
+def _letters(value: str) -> str:
+    """A value without case, surrounding spaces, and characters that are not shown."""
+    return "".join(filter(str.isprintable, value)).strip().casefold()

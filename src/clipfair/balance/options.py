@@ -158,7 +158,7 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes to use; the results do not depend on it (default: 2, or 1 on one core)",
     )
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="folder for the results")
+    parser.add_argument("--out", type=_folder, required=True, metavar="FOLDER", help="folder for the results")
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
@@ -210,6 +210,12 @@ def _rate(text: str) -> float | str:
         return text if text == "max" else float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number, or max") from None
+
+
+def _folder(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("expected the name of a folder, given nothing")
+    return text
 
 
 def _seed(text: str) -> int:

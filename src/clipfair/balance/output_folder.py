@@ -9,27 +9,7 @@ from clipfair.core.errors import REMEDIES, UserError
 
 # Files of an earlier run that must not stay if this run does not write them.
 _SAMPLE_FILES = ("keep.parquet", "uids.npy")
-_OTHER_FILES = ("weights.parquet", "audit.json", "audit.md", "dual.json")
 _STAGE = ".clipfair-partial"
-
-
-def check_apart(tables: Sequence[Path], folder: str | Path) -> None:
-    """Raise if a table would be replaced by an output, or read as a table by the next run.
-
-    Raises
-    ------
-    UserError
-        If a table is in the output folder under the name of an output.
-    """
-    place = Path(folder).resolve()
-    for table in tables:
-        path = table.resolve()
-        named = path.parent == place and path.name in (*_SAMPLE_FILES, *_OTHER_FILES)
-        if named or path.parent == place / "keep":
-            raise UserError(
-                f"{table}: is an output of an earlier run into {folder}: give another --out, outside of the "
-                "folders of tables"
-            )
 
 
 @contextlib.contextmanager
@@ -53,15 +33,18 @@ def output_folder(path: str | Path) -> Iterator[Path]:
         stage.mkdir(parents=True)
     except OSError as error:
         _remove_empty(created)
+        error.filename = str(folder)
         if error.errno in REMEDIES:
             raise
         raise UserError(f"{folder}: cannot be created ({error.strerror}): choose another --out") from None
     try:
         yield stage
         _publish(stage, folder)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(stage, ignore_errors=True)
         _remove_empty(created)
+        if isinstance(error, OSError) and error.filename is not None:
+            error.filename = str(error.filename).replace(f"{_STAGE}/", "")
         raise
     shutil.rmtree(stage)
 

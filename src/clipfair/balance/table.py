@@ -41,10 +41,11 @@ class AnnotationTable:
         self.may_be_empty = may_be_empty
         self.separator = separator
         if not self.path.is_file():
-            raise UserError(f"{path}: no such file: give a table that ends in {ENDINGS}")
+            found = "no such file" if not self.path.exists() else "no regular file, and a table is read twice"
+            raise UserError(f"{path}: {found}: give a table that ends in {ENDINGS}")
         kind = kind_of(self.path)
         if kind is None:
-            raise UserError(f"{path}: unknown kind of file: a table must end in {ENDINGS}")
+            raise UserError(f"{path}: unknown kind of file: convert it to one that ends in {ENDINGS}")
         self.kind = kind
         schema = self._read_schema()
         self.columns = schema.names
@@ -80,7 +81,9 @@ class AnnotationTable:
         close = difflib.get_close_matches(name.casefold(), by_case, n=1)
         hint = f" (did you mean {by_case[close[0]]!r}?)" if close else ""
         more = ", ..." if len(self.columns) > _LISTED_COLUMNS else ""
-        return f"{hint}: its columns are {', '.join(self.columns[:_LISTED_COLUMNS])}{more}"
+        listed = f"{hint}: its columns are {', '.join(self.columns[:_LISTED_COLUMNS])}{more}"
+        is_whole_line = self.kind == "text" and len(self.columns) == 1
+        return f"{listed}; name the separator of its cells in --separator" if is_whole_line else listed
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The named columns, half a million rows at a time."""

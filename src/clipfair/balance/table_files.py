@@ -18,7 +18,18 @@ ENDINGS = ".parquet, .pq, .csv, .tsv or .txt (text also with .gz, .bz2 or .zst)"
 # Cells of a text file that hold no value.
 MISSING_MARKS = ("", "NA", "N/A", "n/a", "nan", "NaN", "<NA>", "null", "NULL", "?")
 
+# The first bytes of files that are not text, with what they are.
+_BEGINNINGS = {
+    b"PAR1": "a parquet file: rename it to end in .parquet",
+    b"\x1f\x8b": "compressed by gzip: rename it to end in .gz",
+    b"BZh": "compressed by bzip2: rename it to end in .bz2",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd: rename it to end in .zst",
+    b"PK\x03\x04": "a zip archive or a spreadsheet: unpack it, or save it as csv",
+    b"\xff\xfe": "UTF-16: convert it first, such as: iconv -f UTF-16 -t UTF-8",
+    b"\xfe\xff": "UTF-16: convert it first, such as: iconv -f UTF-16 -t UTF-8",
+}
 _SEPARATORS = ",;\t|"
+_OUTPUTS = ("weights.parquet", "keep.parquet", "keep")
 _HEAD_BYTES = 1 << 16
 _BLOCK_BYTES = 1 << 24
 
@@ -33,20 +44,28 @@ def kind_of(path: Path) -> str | None:
     return "text" if endings and endings[-1] in TEXT_ENDINGS else None
 
 
-def find_files(paths: Sequence[str | Path]) -> list[Path]:
+def find_files(paths: Sequence[str | Path], *, out: str | Path) -> list[Path]:
     """The files of tables: each path that is a file, and all tables in each path that is a folder, sorted.
+
+    The output folder ``out`` may be in one of these folders: its files are no tables.
 
     Raises
     ------
     UserError
-        If a folder has no table, or a file is named twice.
+        If a folder has no table, a file is named twice, or a table could be replaced by an output.
     """
     found: list[Path] = []
+    place = Path(out).resolve()
     for path in map(Path, paths):
+        if place == path.resolve() or path.resolve() in [place / name for name in _OUTPUTS]:
+            raise UserError(f"{path}: --out {out} could replace it: give a folder of its own for the results")
         if not path.is_dir():
             found.append(path)
             continue
-        inside = sorted(file for file in path.rglob("*") if _is_shard(file, path))
+        files = [file for file in path.rglob("*") if _is_shard(file, path)]
+        if path.resolve() in place.parents:
+            files = [file for file in files if place not in file.resolve().parents]
+        inside = sorted(files)
         if not inside:
             raise UserError(f"{path}: no table in this folder: give a folder with files in {ENDINGS}")
         found += inside
@@ -99,6 +118,9 @@ def _head(path: Path) -> str:
     """The first characters of a file of text."""
     with pa.input_stream(path, compression=_compression(path)) as stream:
         start = stream.read(_HEAD_BYTES)
+    for beginning, what in _BEGINNINGS.items():
+        if start[: len(beginning)] == beginning:
+            raise UserError(f"{path}: {what}")
     try:
         return codecs.getincrementaldecoder("utf-8-sig")().decode(start)
     except UnicodeDecodeError:
@@ -107,6 +129,7 @@ def _head(path: Path) -> str:
 
 def _separator(head: str) -> str:
     def cells(separator: str) -> int:
-        return len(next(csv.reader(io.StringIO(head), delimiter=separator), []))
+        # newline=None reads all three kinds of line ends.
+        return len(next(csv.reader(io.StringIO(head, newline=None), delimiter=separator), []))
 
     return max(_SEPARATORS, key=cells)

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from clipfair.balance.indicators import IndicatorLayout
-from clipfair.core.errors import UserError
+from clipfair.core.errors import UserError, unknown
 from clipfair.m4 import Patterns
 
 # Sums of targets and shares that differ by less are equal.
@@ -37,9 +37,7 @@ def target_proportions(
     names = [indicator.name for indicator in layout.sensitive]
     for name, value in given.items():
         if name not in names:
-            raise UserError(
-                f"a target is given for {name!r}, which is no group: the groups are {', '.join(names)}"
-            )
+            raise UserError(f"target: {unknown('group', name, names)}")
         if not 0 <= value <= 1:
             raise UserError(f"the target of {name!r} is {value}: expected a proportion in [0, 1]")
     proportions = patterns.share @ patterns.sensitive

@@ -106,4 +106,6 @@ def weigher_from(content: dict) -> Weigher:
     if not (np.isfinite(v).all() and np.isfinite(mu)):
         raise ValueError("a dual variable is not finite")
     largest = content.get("largest_weight")
+    if largest is not None and not 0 < float(largest) < np.inf:
+        raise ValueError(f"the largest weight is {largest}")
     return Weigher(layout, settings, v, mu, None if largest is None else float(largest))

@@ -20,8 +20,9 @@ class UserError(Exception):
 def unknown(what: str, value: str, known: Iterable[str]) -> str:
     """``unknown dataset 'adlt' (did you mean 'adult'?); known: adult, credit-default``."""
     names = sorted(known)
-    close = difflib.get_close_matches(value, names, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    by_case = {name.casefold(): name for name in names}
+    close = difflib.get_close_matches(value.casefold(), by_case, n=1)
+    hint = f" (did you mean {by_case[close[0]]!r}?)" if close else ""
     return f"unknown {what} {value!r}{hint}; known: {', '.join(names) or 'none'}"
 
 
@@ -35,6 +36,8 @@ REMEDIES = {
     errno.EEXIST: "a folder is needed there; name another",
     errno.ENOTDIR: "a folder is needed there; name another",
     errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f) and run again",
+    errno.EIO: "check the disk and run again",
 }
 
 

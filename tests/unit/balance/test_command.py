@@ -110,7 +110,7 @@ def test_without_a_limit_on_weights_the_largest_one_is_kept_for_certain(people_f
         (["--sensitive", "gender"], "no column 'gender'"),
         (["--key", "name"], "no column 'name'"),
         (["--key", "sex"], "(sex) is in row"),
-        (["--target", "sex=X:0.5"], "'sex=X', which is no group"),
+        (["--target", "sex=X:0.5"], "unknown group 'sex=X' (did you mean 'sex=Male'?)"),
         (["--target", "sex=Male:2"], "expected a proportion"),
         (["--rate", "1.5"], "below the rate"),
         (["--rate", "max", "--max-weight", "inf"], "--rate max needs a finite --max-weight"),
