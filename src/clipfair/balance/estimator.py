@@ -1,9 +1,12 @@
 """M4 as an estimator with scikit-learn's conventions."""
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from clipfair.core.errors import UserError
@@ -12,6 +15,18 @@ from clipfair.m4.problem import as_matrix
 from clipfair.m4.rate import solve_at_max_rate
 
 _PENALTY = 10.0
+
+
+class InvalidInputError(UserError, ValueError):
+    """Data or parameters that cannot be balanced; a ValueError as scikit-learn's estimators raise."""
+
+
+@contextlib.contextmanager
+def _value_errors() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise InvalidInputError(str(error)) from None
 
 
 class M4Balancer(BaseEstimator):
@@ -78,14 +93,19 @@ class M4Balancer(BaseEstimator):
 
         Raises
         ------
-        UserError
+        InvalidInputError
             If shapes, values or settings are impossible, or no rate satisfies every constraint.
         """
-        self._check_feature_names(X)
-        sensitive = as_matrix(X, "X")
-        patterns, index = collapse(sensitive, _label_matrix(y, len(sensitive)), utility)
-        self._settings, solution = self._solve(patterns, sensitive)
+        with _value_errors():
+            sensitive = as_matrix(X, "X")
+            if sensitive.shape[1] == 0:
+                raise UserError(
+                    f"X has 0 feature(s) (shape={sensitive.shape}) while a minimum of 1 is required"
+                )
+            patterns, index = collapse(sensitive, _label_matrix(y, len(sensitive)), utility)
+            self._settings, solution = self._solve(patterns, sensitive)
         self.n_features_in_ = sensitive.shape[1]
+        self._set_feature_names(X)
         self.target_, self.rate_, self.penalty_ = (
             self._settings.target,
             self._settings.rate,
@@ -103,17 +123,18 @@ class M4Balancer(BaseEstimator):
     ) -> np.ndarray:
         """The weights of other examples by the dual variables alone (eq. 5), (n,)."""
         check_is_fitted(self)
-        sensitive = as_matrix(X, "X")
-        labels = _label_matrix(y, len(sensitive))
-        patterns, index = collapse(sensitive, labels, utility)
-        q = weights(
-            patterns.sensitive,
-            patterns.labels,
-            patterns.utility,
-            v=self.v_,
-            mu=self.mu_,
-            settings=self._settings,
-        )
+        with _value_errors():
+            sensitive = as_matrix(X, "X")
+            self._check_features(X, sensitive)
+            patterns, index = collapse(sensitive, _label_matrix(y, len(sensitive)), utility)
+            q = weights(
+                patterns.sensitive,
+                patterns.labels,
+                patterns.utility,
+                v=self.v_,
+                mu=self.mu_,
+                settings=self._settings,
+            )
         return q[index]
 
     def sample(self, random_state: int | np.random.RandomState | None = None) -> np.ndarray:
@@ -149,12 +170,39 @@ class M4Balancer(BaseEstimator):
             raise UserError(f"target is {self.target!r}: expected 'data' or a proportion for each group")
         return sensitive.mean(axis=0)
 
-    def _check_feature_names(self, groups: ArrayLike) -> None:
-        names = getattr(groups, "columns", None)
-        if names is not None and all(isinstance(name, str) for name in names):
+    def _set_feature_names(self, groups: ArrayLike) -> None:
+        names = _names(groups)
+        if names is not None:
             self.feature_names_in_ = np.array(names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
+
+    def _check_features(self, groups: ArrayLike, sensitive: np.ndarray) -> None:
+        """Raise unless the groups are those of the fit."""
+        if sensitive.shape[1] != self.n_features_in_:
+            raise UserError(
+                f"X has {sensitive.shape[1]} features, but M4Balancer is expecting {self.n_features_in_} "
+                "features as input: give the groups of the fit"
+            )
+        names, known = _names(groups), getattr(self, "feature_names_in_", None)
+        if names is not None and known is not None and names != list(known):
+            raise UserError(
+                f"X has the columns {', '.join(names)}, but the fit had {', '.join(known)}: give the same "
+                "in the same order"
+            )
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.positive_only = True
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _names(groups: ArrayLike) -> list[str] | None:
+    """The names of the columns of a data frame, if all are text."""
+    names = getattr(groups, "columns", None)
+    return list(names) if names is not None and all(isinstance(name, str) for name in names) else None
 
 
 def _label_matrix(labels: ArrayLike | None, rows: int) -> np.ndarray:

@@ -22,9 +22,14 @@ class ParquetParts:
     def write(self, columns: dict) -> None:
         """Append rows."""
         part = pa.table(columns)
-        if self._writer is None:
-            self._writer = self._stack.enter_context(pq.ParquetWriter(self._temporary, part.schema))
-        self._writer.write_table(part)
+        try:
+            if self._writer is None:
+                self._writer = self._stack.enter_context(pq.ParquetWriter(self._temporary, part.schema))
+            self._writer.write_table(part)
+        except OSError as error:
+            # A full disk names no file, and the error passes the blocks of the other files that are open.
+            error.filename = error.filename or str(self._path)
+            raise
 
     def __exit__(self, *error: object) -> bool | None:
         return self._stack.__exit__(*error)

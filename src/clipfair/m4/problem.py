@@ -106,10 +106,14 @@ def as_matrix(values: ArrayLike, name: str) -> np.ndarray:
     matrix = values.toarray() if sparse.issparse(values) else values
     try:
         matrix = np.asarray(matrix)
-        if matrix.dtype.kind not in "biuf":
+        if matrix.dtype.kind not in "biufc":
             matrix = matrix.astype(float)
     except (TypeError, ValueError):
         raise UserError(f"{name} must be an (n, k) array of numbers: {_NOT_IN_RANGE}") from None
+    if matrix.dtype.kind == "c":
+        raise UserError(f"{name}: Complex data not supported: {_NOT_IN_RANGE}")
+    if matrix.dtype.kind == "f" and np.isnan(matrix).any():
+        raise UserError(f"{name} holds NaN: drop such examples, or set 0 for in no group and without label")
     if matrix.ndim != 2:
         raise UserError(f"{name} has shape {matrix.shape}, expected (n, k): reshape(-1, 1) makes one column")
     if not _are_shares(matrix):

@@ -142,12 +142,38 @@ def test_missing_cells_need_a_decision(people, tmp_path, write_table, capsys):
     assert total == pytest.approx(0.9)
 
 
-@pytest.mark.parametrize("more", [["--target", "sex"], ["--rate", "most"]])
-def test_misspelt_options(people_file, tmp_path, capsys, more):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["t.csv", "--sensitive", "sex", "--out", "o", "--target", "sex"], "'sex': expected GROUP:SHARE"),
+        (["t.csv", "--sensitive", "sex", "--out", "o", "--rate", "most"], "expected a number, or max"),
+        (["t.csv", "--sensitive", "sex", "--out", "o", "--seed", "-1"], "expected a whole number from 0"),
+        (["t.csv", "--sensitive", "sex", "--out", "o", "--processes", "0"], "whole number from 1"),
+        (["t.csv", "--sensitive", "sex", "--out", "o", "--separator", "::"], "one ASCII character"),
+        (["t.csv", "--sensitive", "sex", "--out", ""], "expected the name of a folder"),
+        (["t.csv", "--sensitve", "sex", "--out", "o"], "(did you mean '--sensitive'?)"),
+        (["--sensitive", "sex", "t.csv", "--out", "o"], "TABLE (tables come before the options)"),
+        (["weigh", "dual.json", "--out", "o"], "TABLE (tables come before the options)"),
+        ([], "required: TABLE, --sensitive, --out"),
+    ],
+)
+def test_misspelt_options_are_one_line(capsys, arguments, message):
     with pytest.raises(SystemExit) as ended:
-        run(people_file, tmp_path / "out", *more)
+        main(arguments)
     assert ended.value.code == 2
-    assert "expected" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert shown.startswith("clipfair: ")
+    assert shown.endswith("--help describes all options\n")
+    assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize("typo", ["wiegh", "weight", "wigh"])
+def test_a_mistyped_command_is_corrected(capsys, typo):
+    with pytest.raises(SystemExit) as ended:
+        main([typo, "dual.json", "t.csv", "--out", "o"])
+    assert ended.value.code == 1
+    assert "did you mean 'weigh'?" in capsys.readouterr().err
 
 
 def test_help_of_the_command():

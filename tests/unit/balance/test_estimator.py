@@ -1,4 +1,5 @@
 import doctest
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -6,6 +7,7 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import estimator_checks
 
 from clipfair.balance import M4Balancer, estimator
 from clipfair.core.errors import UserError
@@ -89,4 +91,69 @@ def test_errors_say_what_is_expected(arrays):
         with pytest.raises(UserError, match=message):
             balancer.fit(*arrays)
     with pytest.raises(UserError, match=r"groups and .* labels do not fit"):
-        M4Balancer(rate=0.5).fit(*arrays).weigh(arrays[0][:, :2], arrays[1])
+        M4Balancer(rate=0.5).fit(*arrays).weigh(arrays[0], arrays[1][:, :2])
+
+
+# scikit-learn's own checks fit numbers of any size, which are no groups; these apply to any input.
+@pytest.mark.parametrize(
+    "check",
+    [
+        estimator_checks.check_get_params_invariance,
+        estimator_checks.check_set_params,
+        estimator_checks.check_parameters_default_constructible,
+        estimator_checks.check_no_attributes_set_in_init,
+        estimator_checks.check_estimator_cloneable,
+        estimator_checks.check_estimator_repr,
+        estimator_checks.check_estimator_tags_renamed,
+        estimator_checks.check_valid_tag_types,
+        estimator_checks.check_estimators_unfitted,
+        estimator_checks.check_estimators_empty_data_messages,
+        estimator_checks.check_complex_data,
+        estimator_checks.check_fit1d,
+    ],
+)
+def test_checks_of_scikit_learn(check):
+    check("M4Balancer", M4Balancer())
+
+
+def test_kinds_of_input_give_the_same_weights(arrays):
+    sensitive, labels = arrays
+    expected = M4Balancer(rate=0.5).fit(sensitive, labels).weights_
+    frame = pd.DataFrame(sensitive, columns=["women", "men", "young"])
+    kinds = {
+        "lists": (sensitive.tolist(), labels.tolist()),
+        "booleans": (sensitive.astype(bool), labels.astype(bool)),
+        "Fortran order": (np.asfortranarray(sensitive), np.asfortranarray(labels)),
+        "sparse": (sparse.csr_matrix(sensitive), sparse.coo_array(labels)),
+        "data frames": (frame, pd.DataFrame(labels)),
+        "nullable": (frame.astype("Int64"), pd.DataFrame(labels).astype("boolean")),
+    }
+    for read_only in (sensitive, labels):
+        read_only.setflags(write=False)
+    for kind, (X, y) in kinds.items():  # noqa: N806  # scikit-learn's name
+        np.testing.assert_array_equal(M4Balancer(rate=0.5).fit(X, y).weights_, expected, err_msg=kind)
+
+
+def test_a_fitted_balancer_is_pickled(arrays):
+    balancer = M4Balancer(rate=0.5).fit(*arrays)
+    read = pickle.loads(pickle.dumps(balancer))
+    np.testing.assert_array_equal(read.weigh(*arrays), balancer.weigh(*arrays))
+
+
+def test_the_groups_to_weigh_are_those_of_the_fit(arrays):
+    frame = pd.DataFrame(arrays[0], columns=["women", "men", "young"])
+    balancer = M4Balancer(rate=0.5).fit(frame, arrays[1])
+    with pytest.raises(ValueError, match="the fit had women, men, young"):
+        balancer.weigh(frame[["men", "women", "young"]], arrays[1])
+    with pytest.raises(ValueError, match="X has 2 features, but M4Balancer is expecting 3"):
+        balancer.weigh(arrays[0][:, :2], arrays[1])
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [(np.nan, "X holds NaN"), (2, "must be 0 or 1"), (-1, "must be 0 or 1")]
+)
+def test_values_that_are_no_groups_are_value_errors(arrays, value, message):
+    sensitive = arrays[0].copy()
+    sensitive[3, 1] = value
+    with pytest.raises(ValueError, match=message):
+        M4Balancer(rate=0.5).fit(sensitive, arrays[1])

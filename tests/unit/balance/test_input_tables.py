@@ -273,3 +273,126 @@ def test_a_repeated_key_in_another_file_is_found(tmp_path, capsys, small):
     )  # fmt: skip
     assert "key '0' (id) is in row 1 of" in last
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("separator", [":", "^", " ", ";", "tab"])
+def test_any_separator_can_be_named(tmp_path, small, separator):
+    character = "\t" if separator == "tab" else separator
+    # The header alone would be split at its commas.
+    table = small.rename(columns={"sex": "sex,a,b,c,d"})
+    table.to_csv(tmp_path / "t.csv", index=False, sep=character)
+    columns = ["--sensitive", "sex,a,b,c,d", "--labels", "rich", "--rate", "0.5"]
+    run(tmp_path / "t.csv", *columns, "--separator", separator, "--out", tmp_path / "out")
+    table.to_parquet(tmp_path / "t.parquet")
+    run(tmp_path / "t.parquet", *columns, "--out", tmp_path / "same")
+    weights = [pd.read_parquet(tmp_path / name / "weights.parquet") for name in ("out", "same")]
+    pd.testing.assert_frame_equal(*weights)
+    dual = [tmp_path / "out" / "dual.json", tmp_path / "t.csv"]
+    run("weigh", *dual, "--separator", separator, "--out", tmp_path / "again")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "again" / "weights.parquet"), weights[0])
+
+
+def test_a_header_of_one_cell_suggests_the_option(tmp_path, small, capsys):
+    small.to_csv(tmp_path / "t.csv", index=False, sep=":")
+    last = fails(capsys, tmp_path / "t.csv", "--sensitive", "sex", "--out", tmp_path / "o")
+    assert "no column 'sex'" in last
+    assert "--separator" in last
+
+
+@pytest.mark.parametrize(("encoding", "line_end"), [("utf-8-sig", "\n"), ("utf-8", "\r\n"), ("utf-8", "\r")])
+def test_byte_order_marks_and_line_ends(tmp_path, small, encoding, line_end):
+    path = tmp_path / "t.csv"
+    path.write_bytes(small.to_csv(index=False, lineterminator=line_end).encode(encoding))
+    patterns, names = patterns_of(path, sensitive=["sex"], labels=["rich"])
+    assert names == ["sex=f", "sex=m", "rich"]
+    assert patterns.examples == 300
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", b"PAR1", "a parquet file: rename it"),
+        ("t.csv", gzip.compress(b"sex,rich\n"), "compressed by gzip: rename it to end in .gz"),
+        ("t.csv", b"PK\x03\x04", "a zip archive or a spreadsheet"),
+        ("t.csv", "sex,rich\nf,1\n".encode("utf-16"), "iconv -f UTF-16"),
+        ("t.parquet", b"sex,rich\nf,1\n", "cannot be read as parquet"),
+        ("t.zip", b"PK\x03\x04", "unknown kind of file: convert it to one that ends in .parquet"),
+        ("t.csv", b"", "Empty CSV file"),
+        ("t.csv", b"sex,rich\nf,1,2\n", "Expected 2 columns, got 3"),
+    ],
+)
+def test_files_that_are_not_what_their_name_says(tmp_path, capsys, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    last = fails(capsys, tmp_path / name, "--sensitive", "sex", "--out", tmp_path / "o")
+    assert f"{name}: " in last
+    assert message in last
+    assert not (tmp_path / "o").exists()
+
+
+def test_types_that_differ_between_files_are_refused(tmp_path, capsys, small):
+    (tmp_path / "shards").mkdir()
+    small.to_parquet(tmp_path / "shards" / "a.parquet")
+    small.to_csv(tmp_path / "shards" / "b.csv", index=False)  # text holds any type
+    run(
+        tmp_path / "shards",
+        "--sensitive",
+        "sex",
+        "--labels",
+        "rich",
+        "--rate",
+        "0.5",
+        "--out",
+        tmp_path / "o",
+    )
+    small.assign(rich=small.rich.map({0: "no", 1: "yes"})).to_parquet(tmp_path / "shards" / "c.parquet")
+    last = fails(
+        capsys, tmp_path / "shards", "--sensitive", "sex", "--labels", "rich", "--out", tmp_path / "o"
+    )
+    assert "'rich' holds numbers in" in last
+    assert "and text in" in last
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--labels", "rich", "--categories", "sex"], "'sex' holds 'f': --categories is for integer codes"),
+        (["--labels", "flag", "--categories", "flag"], "--categories is for integer codes"),
+        (["--labels", "share", "--categories", "share"], "holds 0.25: --categories is for integer codes"),
+        (["--labels", "tags"], "'tags' holds no value: leave it out"),
+        (["--labels", "rihc"], "no column 'rihc' (did you mean 'rich'?)"),
+        (["--utility-transform", "exp"], "needs --utility"),
+        (["--uids"], "--uids needs --key"),
+    ],
+)
+def test_columns_and_options_that_do_not_fit(tmp_path, capsys, small, options, message):
+    empty = pa.array([[]] * 300, pa.list_(pa.string()))
+    table = pa.Table.from_pandas(small.assign(flag=small.rich == 1, share=0.25))
+    pq.write_table(table.append_column("tags", empty), tmp_path / "t.parquet")
+    assert message in fails(
+        capsys, tmp_path / "t.parquet", "--sensitive", "sex", *options, "--out", tmp_path / "o"
+    )
+
+
+def test_a_column_whose_name_begins_like_another(tmp_path, small):
+    table = small.assign(**{"sex.detail": ["x", "y"] * 150})
+    table.to_parquet(tmp_path / "t.parquet")
+    _, names = patterns_of(tmp_path / "t.parquet", sensitive=["sex"], labels=["sex.detail"])
+    assert names == ["sex=f", "sex=m", "sex.detail=x", "sex.detail=y"]
+
+
+def test_utilities_of_any_sign_are_logarithms_with_exp(tmp_path, small, capsys):
+    rng = np.random.default_rng(0)
+    score = rng.choice([-1.5, 0.0, 0.7], 300)
+    small.assign(score=score, u=np.exp(score)).to_parquet(tmp_path / "t.parquet")
+    common = [tmp_path / "t.parquet", "--sensitive", "sex", "--labels", "rich", "--rate", "0.7"]
+    assert "--utility-transform exp" in fails(capsys, *common, "--utility", "score", "--out", tmp_path / "o")
+    run(*common, "--utility", "score", "--utility-transform", "exp", "--out", tmp_path / "score")
+    run(*common, "--utility", "u", "--out", tmp_path / "u")
+    weights = [pd.read_parquet(tmp_path / name / "weights.parquet") for name in ("score", "u")]
+    pd.testing.assert_frame_equal(*weights)
+    # The stored solution transforms new utilities, too.
+    run("weigh", tmp_path / "score" / "dual.json", tmp_path / "t.parquet", "--out", tmp_path / "again")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "again" / "weights.parquet"), weights[0])
+    small.assign(score=1e3).to_parquet(tmp_path / "t.parquet")
+    last = fails(capsys, *common, "--utility", "score", "--utility-transform", "exp", "--out", tmp_path / "o")
+    assert "exceeds the range of floats: standardise" in last

@@ -1,18 +1,21 @@
 """The sample, the targets, the price of violations, and that outputs appear together."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from clipfair.balance import weight_files
+from clipfair.balance import key_column, parquet_parts, weight_files
 from clipfair.balance.__main__ import main
 from clipfair.balance.output_folder import output_folder
+from clipfair.core import io
 
 OUTPUTS = {"weights.parquet", "keep.parquet", "audit.json", "audit.md", "dual.json"}
 
@@ -242,3 +245,77 @@ def test_sample_files_of_an_earlier_run_do_not_stay(tmp_path):
         "dual.json",
         "weights.parquet",
     }
+
+
+@pytest.mark.parametrize("folder", ["/proc/x", "/dev/null", "/dev/null/x"])
+def test_a_folder_that_cannot_be_created(people_path, tmp_path, capsys, folder):
+    with pytest.raises(SystemExit) as ended:
+        run(people_path, Path(folder))
+    assert ended.value.code == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"clipfair: {folder}: ")
+    assert shown.count("\n") == 1
+
+
+def test_an_error_leaves_no_parent_folders(people_path, tmp_path):
+    with pytest.raises(SystemExit):
+        run(people_path, tmp_path / "new" / "deep" / "out", "--rate", "2")
+    with pytest.raises(SystemExit):
+        run(people_path, tmp_path / "new" / "deep" / "out", "--target", "sex=X:1")
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_output_folder_may_be_within_the_tables(people, tmp_path, write_table, capsys):
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    write_table(people, shards / "a.parquet")
+    first = run(shards, tmp_path, "--rate", "0.5")
+    assert run(shards, shards / "out", "--rate", "0.5") == first
+    assert run(shards, shards / "out", "--rate", "0.5") == first
+    for table, out in ((shards, shards), (shards / "out" / "weights.parquet", shards / "out")):
+        with pytest.raises(SystemExit):
+            run(table, out)
+        assert "could replace it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["weights.parquet", "keep.parquet", "uids.npy"])
+def test_a_full_disk_is_named_with_the_file(people, tmp_path, write_table, capsys, monkeypatch, name):
+    path = write_table(
+        people.assign(uid=[f"{i:032x}" for i in range(len(people))]), tmp_path / "people.parquet"
+    )
+
+    # /dev/full behaves as a full disk.
+    @contextlib.contextmanager
+    def full(target):
+        with io.atomic_path(target) as temporary:
+            if target.name == name:
+                temporary.symlink_to("/dev/full")
+            yield temporary
+
+    monkeypatch.setattr(parquet_parts, "atomic_path", full)
+    monkeypatch.setattr(key_column, "atomic_path", full)
+    with pytest.raises(SystemExit) as ended:
+        run(path, tmp_path / "out", "--rate", "0.5", "--key", "uid", "--uids")
+    assert ended.value.code == 1
+    shown = capsys.readouterr().err
+    assert f"{tmp_path / 'out' / name}: " in shown
+    assert "free some space" in shown
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_reader_of_the_summary_that_ends_is_no_error(people_path, tmp_path):
+    command = [sys.executable, "-m", "clipfair.balance", str(people_path), "--sensitive", "sex"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    read, write = os.pipe()
+    os.close(read)
+    ran = subprocess.run(
+        [*command, "--rate", "0.5", "--out", str(tmp_path / "out")],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        env=environment,
+        check=False,
+    )
+    os.close(write)
+    assert ran.returncode == 0
+    assert ran.stderr == b""
+    assert {path.name for path in (tmp_path / "out").iterdir()} == OUTPUTS

@@ -30,9 +30,7 @@ def test_target_rules(rule, expected, patterns_and_layout):
 
 
 def test_a_target_for_no_group_or_beyond_one_is_refused(patterns_and_layout):
-    with pytest.raises(
-        UserError, match=r"unknown group 'a=w' .*known: a=x, a=y, a=z, b"
-    ):
+    with pytest.raises(UserError, match=r"unknown group 'a=w' .*known: a=x, a=y, a=z, b"):
         target_proportions(*patterns_and_layout, given={"a=w": 0.5})
     with pytest.raises(UserError, match=r"'b' is 1.5: expected a proportion"):
         target_proportions(*patterns_and_layout, given={"b": 1.5})

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -46,3 +48,34 @@ def test_a_damaged_dual_or_a_folder_is_not_to_be_deleted(tmp_path):
         read_dual(tmp_path / "dual.json")
     with pytest.raises(UserError, match="a folder: give the dual"):
         read_dual(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content["v"].pop(),
+        lambda content: content.update(v=["a"] * len(content["v"])),
+        lambda content: content["v"].__setitem__(0, float("nan")),
+        lambda content: content.update(mu=None),
+        lambda content: content.update(settings=3),
+        lambda content: content["settings"].update(rate="max"),
+        lambda content: content["settings"].update(target=[0.5]),
+        lambda content: content["settings"].update(colour=1),
+        lambda content: content["layout"].pop("labels"),
+        lambda content: content["layout"].update(missing="perhaps"),
+        lambda content: content["layout"].update(utility_transform="log"),
+        lambda content: content.update(largest_weight=-1),
+    ],
+)
+def test_damaged_dual_variables_are_one_line(people_file, tmp_path, damage):
+    layout = infer_layout([AnnotationTable(people_file)], sensitive=["sex"], labels=["rich"])
+    weigher = Weigher(layout, M4Settings([0.5, 0.5], 0.9), np.zeros(8), 0.0, 1.0)
+    path = tmp_path / "dual.json"
+    write_dual(path, weigher)
+    assert read_dual(path).settings.rate == 0.9
+    content = json.loads(path.read_text())
+    damage(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"dual\.json: damaged, or of another version .*: balance") as error:
+        read_dual(path)
+    assert "\n" not in str(error.value)
