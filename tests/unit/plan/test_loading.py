@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from clipfair.core.paths import ROOT
+from clipfair.evaluate.probe.head import ProbeSettings
+from clipfair.plan.configuration.evaluations import PROBE_EPOCHS, PROBE_WARM_UP
 from clipfair.plan.configuration_files import configuration_files, read_configuration
 from clipfair.plan.data_needed import datasets_needed
 from clipfair.plan.loading import load_plan, load_study
@@ -70,3 +72,15 @@ def test_numbers_may_be_written_as_numbers_or_text():
     plan = load_plan(config, files)
     assert plan.grids["fair-lambda"].lams == ["0.05", "1e-6", "0.0001", "1e-7"]
     assert plan.configuration.recipes["small"].eps == 1e-9
+
+
+def test_a_probe_needs_epochs_after_its_warm_up(error_of, tmp_path):
+    settings = ProbeSettings()
+    assert (settings.epochs, settings.warm_up) == (PROBE_EPOCHS, PROBE_WARM_UP)
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("evaluations: {fairvlmed-probe: {epochs: 10}}", encoding="utf-8")
+    message = error_of(load_study, "paper", overlays=[mine])
+    assert message.startswith(f"{mine}: evaluations.fairvlmed-probe: ")
+    assert "a warm_up of 10 epochs leaves none of 10; set a smaller warm_up" in message
+    mine.write_text("evaluations: {fairvlmed-probe: {epochs: 10, warm_up: 9}}", encoding="utf-8")
+    assert load_study("paper", overlays=[mine]).configuration.evaluations["fairvlmed-probe"].warm_up == 9

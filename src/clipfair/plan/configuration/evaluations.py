@@ -143,6 +143,10 @@ class GroupFairnessEvaluation(EmbeddedEvaluation):
         return settings | {"distances": named_distances(self.distances)} if self.distances else settings
 
 
+# The defaults of a probe's training (ProbeSettings in clipfair.evaluate.probe.head).
+PROBE_EPOCHS, PROBE_WARM_UP = 500, 10
+
+
 class LinearProbeEvaluation(ModelEvaluation):
     """A linear probe of a binary label, by group."""
 
@@ -176,7 +180,7 @@ class LinearProbeEvaluation(ModelEvaluation):
     dropout: bool | None = None
     """Run the model in training mode while the head is fitted, as released (augmented only)."""
     epochs: Count | None = None
-    """Passes over the support."""
+    """Passes over the support; 500 unless given."""
     batch_size: Annotated[int, Field(ge=2)] | None = None
     """Examples a step."""
     base_rate: Positive | None = None
@@ -188,7 +192,7 @@ class LinearProbeEvaluation(ModelEvaluation):
     weight_decay: NotNegative | None = None
     """Of LARS."""
     warm_up: Count | None = None
-    """Epochs up to the full learning rate."""
+    """Epochs up to the full learning rate; 10 unless given."""
     every: Count | None = None
     """Epochs between two evaluations."""
     reshuffle: bool | None = None
@@ -207,6 +211,13 @@ class LinearProbeEvaluation(ModelEvaluation):
             raise ValueError(f"{found[0]} needs the images; set augmented: true")
         if self.head == "best-query" and self.prompts is None:
             raise ValueError("missing prompts, which head: best-query needs")
+        return self
+
+    @model_validator(mode="after")
+    def _trains_after_the_warm_up(self) -> Self:
+        epochs, warm_up = self.epochs or PROBE_EPOCHS, self.warm_up or PROBE_WARM_UP
+        if self.head in (None, "lars") and warm_up >= epochs:
+            raise ValueError(f"a warm_up of {warm_up} epochs leaves none of {epochs}; set a smaller warm_up")
         return self
 
 

@@ -158,7 +158,7 @@ class OpenClipModel(TrainableModel):
     architecture: Annotated[str, AfterValidator(check_clip)]
     """Its name in open_clip."""
     overrides: Overrides = {}
-    """Settings of open_clip that differ from the architecture's, such as `{vision_cfg: {image_size: 336}}`."""
+    """Settings of open_clip that differ from the architecture's, such as `{vision_cfg: {layers: 6}}`."""
 
 
 class WordTokenizer(SettingsModel):
