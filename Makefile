@@ -6,6 +6,7 @@
 # make data        make the study's data, conditions and initial weights: needed before pulled results are extended
 # make record      run the study, record its results with DVC and push them; git commit is left to you
 # make report      write report.html about the existing results
+# make verify      rebuild a sample of the results in scratch/verify and compare; reports, never fails
 # make lint        check style, structure of the code, links and lines of the configuration
 # make digests     list the modules that the results of each rule depend on, in tests/structure/digests.yaml
 # make audit       look for known vulnerabilities of the pinned dependencies (needs a network)
@@ -22,7 +23,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src$(if $(PYTHONPATH),:$(PYTHONPATH))
 WORKFLOW := snakemake --logger clipfair --cores $(CORES) --keep-going
 
-.PHONY: setup results test test-slurm rehearsal data record report lint digests audit lock clean
+.PHONY: setup results test test-slurm rehearsal data record report verify lint digests audit lock clean
 .DEFAULT_GOAL := results
 
 setup: $(READY)
@@ -56,6 +57,9 @@ record: results
 
 report: setup
 	@snakemake --report report.html --quiet
+
+verify: setup
+	@python -m clipfair.plan.verification --cores $(CORES)
 
 lint: setup
 	@ruff check .
