@@ -38,7 +38,9 @@ def verify(study: str | None, scratch: Path, cores: str) -> None:
         return
     if lacking:
         print(f"clipfair: not in results/, so not compared: {', '.join(lacking)}")
-    rebuild(results, scratch, ["--cores", cores], plan.study, plan.configuration.mirror)
+    mirror = plan.configuration.mirror
+    settings = [f"study={plan.study}", *([f"mirror={Path(mirror).resolve()}"] if mirror else [])]
+    rebuild(results, scratch, ["--cores", cores], settings)
     frame = compare_results(results, scratch)
     out = REPORT.format(study=plan.study)
     write_csv(out, frame)
@@ -53,22 +55,22 @@ def recorded(result: SampledResult) -> SampledResult | None:
 
 
 def rebuild(
-    results: Sequence[SampledResult], scratch: Path, options: Sequence[str], study: str, mirror: str
+    results: Sequence[SampledResult], scratch: Path, options: Sequence[str], settings: Sequence[str]
 ) -> None:
-    """Run the workflow for the sampled results in a folder of their own."""
+    """Run the workflow for the sampled results in a folder of their own; ``settings`` are those of --config."""
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    place = str(Path(mirror).resolve()) if mirror else ""
-    subprocess.run(
+    run = subprocess.run(
         [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-            *("--keep-going", "--quiet", *options),
-            *("--config", f"study={study}", f"mirror={place}", "missing_data=leave_out", "--"),
+            *("--keep-going", "--quiet", *options, "--config", *settings, "missing_data=leave_out", "--"),
             *(file for result in results for file in result.files),
         ],
         cwd=scratch,
         check=False,
     )
+    if run.returncode:
+        print("clipfair: not everything could be rebuilt; the messages of Snakemake are above")
 
 
 if __name__ == "__main__":
