@@ -57,7 +57,7 @@ def recorded(result: SampledResult) -> SampledResult | None:
 def rebuild(
     results: Sequence[SampledResult], scratch: Path, options: Sequence[str], settings: Sequence[str]
 ) -> None:
-    """Run the workflow for the sampled results in a folder of their own; ``settings`` are those of --config."""
+    """Run the workflow for the sampled results in a folder of their own, with ``settings`` of --config."""
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     run = subprocess.run(
