@@ -21,8 +21,9 @@ from clipfair.plan.configuration_files import check_files, configuration_files
 from clipfair.plan.configuration_files import merge, read_configuration
 from clipfair.plan.loading import load_plan
 from clipfair.plan.missing import check_data, report_failed_downloads, stop_for
-from clipfair.plan.run_targets import check_run_targets
-from clipfair.plan.snakemake.requested_targets import requested_targets
+from clipfair.plan.target_checks import check_targets
+from clipfair.plan.snakemake.requested_targets import check_rules, is_made
+from clipfair.plan.snakemake.requested_targets import named_targets, requested_targets
 from clipfair.plan.targets import asked_tables
 from clipfair.core.numerics import export_portable_numerics
 from clipfair.core.provenance import prepend_pythonpath
@@ -50,7 +51,6 @@ with one_line_errors():
     below = read_configuration(configuration_files(ROOT))
     whole = load_plan(merge(below, config), CONFIGURATION)
     requested = requested_targets(sys.argv[1:]) if workflow.is_main_process else []
-    check_run_targets(whole, requested)
     DATA = check_data(whole, asked_tables(whole, requested))
 PLAN = DATA.plan
 if DATA.message and workflow.is_main_process:
@@ -67,7 +67,7 @@ wildcard_constraints:
     attr="[A-Za-z0-9_-]+",
     lam="[0-9.e-]+",
     seed="[0-9]+",
-    search="[a-z0-9.-]+",
+    search="|".join(PLAN.searches) or "(?!)",
     part="[0-9]+",
     group="[0-9]+",
     balance="[a-z0-9.-]+",
@@ -135,3 +135,14 @@ rule fairclip:
 rule data:
     input:
         get_data_targets(),
+
+
+if workflow.is_main_process:
+    with one_line_errors():
+        check_rules(workflow, requested)
+        check_targets(
+            whole,
+            named_targets(sys.argv[1:]),
+            rules=[rule.name for rule in workflow.rules],
+            is_made=is_made(workflow),
+        )

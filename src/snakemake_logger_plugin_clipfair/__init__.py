@@ -20,6 +20,11 @@ from pathlib import Path
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from snakemake_logger_plugin_clipfair.configfiles import check_configfiles
+
+# Snakemake reads these files itself before the Snakefile, and fails with a traceback where one is missing.
+check_configfiles(sys.argv[1:])
+
 # Lines of a failed job's log that are shown.
 LOG_LINES = 20
 # Failed jobs that are named at the end.

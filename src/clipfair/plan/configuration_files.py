@@ -1,12 +1,16 @@
-"""The files of the configuration: which there are, whether they are YAML, which of them says what."""
+"""The files of the configuration: which there are, whether they are YAML, which of them says what.
 
+``python -m clipfair.plan.configuration_files FILE...`` checks files.
+"""
+
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from clipfair.core.errors import UserError
+from clipfair.core.errors import UserError, one_line_errors
 from clipfair.core.settings import Key, spell
 
 COMMAND_LINE = "--config"
@@ -32,9 +36,10 @@ def read_configuration(files: Sequence[str | Path]) -> dict:
 
 
 def check_files(files: Sequence[str | Path]) -> None:
-    """Raise :class:`UserError` if :func:`read_file` refuses one of the files."""
+    """Raise :class:`UserError` if :func:`read_file` refuses one of the files, or it is empty."""
     for file in files:
-        read_file(file)
+        if not read_file(file):
+            raise UserError(f"{file}: empty; expected a mapping of keys and values")
 
 
 def merge(into: dict, other: Mapping) -> dict:
@@ -65,8 +70,10 @@ def read_file(path: str | Path) -> dict:
         raise UserError(f"{path}{line}: not valid YAML: {error.problem}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 (byte {error.start}); save it in that encoding") from None
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}; name a file that you can read") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -121,3 +128,8 @@ def _at(value: Any, key: Key) -> Any:
 def place_of(file: str, key: Key) -> str:
     """``config/tables/m4.yaml: grids.table5.seeds``."""
     return ": ".join(filter(None, [file, spell(key)]))
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        check_files(sys.argv[1:])

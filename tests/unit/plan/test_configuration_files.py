@@ -9,6 +9,7 @@ from snakemake.utils import update_config
 from clipfair.core.paths import ROOT
 from clipfair.plan.configuration_files import (
     COMMAND_LINE,
+    check_files,
     configuration_files,
     file_of,
     merge,
@@ -68,6 +69,11 @@ def test_a_file_that_cannot_be_read_is_one_line_with_its_place(files, error_of, 
 
 def test_a_file_that_is_not_there(error_of, tmp_path):
     assert "no.yaml: cannot be read" in error_of(read_file, tmp_path / "no.yaml")
+
+
+def test_an_empty_file_is_one_line(files, error_of):
+    given = files("a: 1\n", "# nothing yet\n")
+    assert error_of(check_files, given) == f"{given[1]}: empty; expected a mapping of keys and values"
 
 
 def test_the_file_of_a_value_is_the_last_that_sets_it(files):

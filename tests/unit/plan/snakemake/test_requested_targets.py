@@ -1,6 +1,6 @@
 import pytest
 
-from clipfair.plan.snakemake.requested_targets import requested_targets
+from clipfair.plan.snakemake.requested_targets import named_targets, requested_targets
 
 
 @pytest.mark.parametrize(
@@ -14,3 +14,8 @@ from clipfair.plan.snakemake.requested_targets import requested_targets
 )
 def test_targets_are_separated_from_options(arguments, targets):
     assert requested_targets(arguments.split()) == targets
+
+
+def test_named_are_targets_and_the_rules_of_options():
+    arguments = ["-n", "--forcerun", "fetch_dataset", "--until", "prepare_dataset", "--", "m4"]
+    assert named_targets(arguments) == ["fetch_dataset", "m4", "prepare_dataset"]
