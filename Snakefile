@@ -19,6 +19,7 @@ from clipfair.core.errors import one_line_errors
 from clipfair.plan.configuration.types import NONE
 from clipfair.plan.configuration_files import check_files, configuration_files
 from clipfair.plan.configuration_files import merge, read_configuration
+from clipfair.plan.file_checks import check_own_weights, check_scratch
 from clipfair.plan.loading import load_plan
 from clipfair.plan.missing import check_data, report_failed_downloads, stop_for
 from clipfair.plan.target_checks import check_targets
@@ -52,6 +53,9 @@ with one_line_errors():
     whole = load_plan(merge(below, config), CONFIGURATION)
     requested = requested_targets(sys.argv[1:]) if workflow.is_main_process else []
     DATA = check_data(whole, asked_tables(whole, requested))
+    if workflow.is_main_process:
+        check_scratch(DATA.plan)
+        check_own_weights(DATA.plan)
 PLAN = DATA.plan
 if DATA.message and workflow.is_main_process:
     print(f"clipfair: {DATA.message}", file=sys.stderr)

@@ -8,7 +8,7 @@ from clipfair.data.fetch import fetch_dataset, mirror_folder, write_contents
 with job_log(snakemake.log[0]):
     fetch_dataset(
         load_catalogue(paths.CATALOGUE)[snakemake.wildcards.dataset],
-        mirror=mirror_folder(snakemake.config["mirror"]),
+        mirror=mirror_folder(snakemake.config.get("mirror", "")),
         subset=snakemake.params.subset,
         partial_dir=paths.PARTIAL,
         out_dir=snakemake.output.raw,

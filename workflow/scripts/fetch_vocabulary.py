@@ -9,7 +9,7 @@ with job_log(snakemake.log[0]):
     fetch_vocabulary(
         snakemake.wildcards.weights,
         snakemake.params.source,
-        mirror=mirror_folder(snakemake.config["mirror"]),
+        mirror=mirror_folder(snakemake.config.get("mirror", "")),
         partial_dir=paths.PARTIAL,
         out_path=snakemake.output[0],
     )

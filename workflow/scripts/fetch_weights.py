@@ -10,7 +10,7 @@ with job_log(snakemake.log[0]):
         snakemake.wildcards.weights,
         snakemake.params.weights,
         tower=str(snakemake.input.tower) if snakemake.input.tower else None,
-        mirror=mirror_folder(snakemake.config["mirror"]),
+        mirror=mirror_folder(snakemake.config.get("mirror", "")),
         partial_dir=paths.PARTIAL,
         out_path=snakemake.output[0],
     )

@@ -153,9 +153,9 @@ def _offending(item: Mapping) -> tuple[str, ...]:
 def _explain(item: Mapping) -> str:
     kind, value, context = item["type"], item["input"], item.get("ctx", {})
     if kind in ("model_type", "dict_type", "mapping_type", "dataclass_type"):
-        return f"{value!r} should be a mapping"
+        return wrong_type(value, "a mapping")
     if kind in ("sequence_str", "list_type", "tuple_type"):
-        return f"{value!r} should be a list"
+        return wrong_type(value, "a list")
     if kind == "too_short":
         return f"{value!r} has {context['actual_length']} items; expected {context['min_length']} or more"
     if kind == "string_pattern_mismatch":
@@ -164,7 +164,15 @@ def _explain(item: Mapping) -> str:
         return unknown("kind", str(context["tag"]), _quoted(context["expected_tags"]))
     if kind == "union_tag_not_found":
         return f"missing setting {context['discriminator']}"
-    return item["msg"].removeprefix("Value error, ").replace("Input", repr(value), 1)
+    message = item["msg"].removeprefix("Value error, ")
+    if message.startswith("Input should be "):
+        return wrong_type(value, message.removeprefix("Input should be "))
+    return message.replace("Input", repr(value), 1)
+
+
+def wrong_type(value: object, expected: str) -> str:
+    """``3 should be a mapping``, or ``no value; expected a mapping``."""
+    return f"no value; expected {expected}" if value is None else f"{value!r} should be {expected}"
 
 
 def _quoted(text: str) -> list[str]:

@@ -108,7 +108,7 @@ def write_contents(raw: str, path: str) -> None:
 def mirror_folder(configured: str) -> str | None:
     """The mirror folder as an absolute path: as configured, else CLIPFAIR_MIRROR, else None."""
     folder = configured or os.environ.get("CLIPFAIR_MIRROR")
-    return str(Path(folder).absolute()) if folder else None
+    return str(Path(folder).expanduser().absolute()) if folder else None
 
 
 def in_mirror(dataset: Dataset, *, mirror: str | None) -> bool:
@@ -134,15 +134,18 @@ def lacking_in_mirror(dataset: Dataset, *, mirror: str | None) -> list[str]:
 
 
 def check_mirror(mirror: str | None) -> None:
-    """Raise :class:`UserError` if a mirror folder is named that is relative or does not exist."""
+    """Raise :class:`UserError` if a mirror folder is named that is relative, no folder, or not readable."""
     if mirror is None:
         return
-    if not Path(mirror).is_absolute():
+    folder, remedy = Path(mirror), "or unset mirror and CLIPFAIR_MIRROR"
+    if not folder.is_absolute():
         raise UserError(f"mirror folder {mirror!r} is relative; give an absolute path")
-    if not Path(mirror).is_dir():
-        raise UserError(
-            f"mirror folder {mirror!r} does not exist; create it, or unset mirror and CLIPFAIR_MIRROR"
-        )
+    if not folder.exists():
+        raise UserError(f"mirror folder {mirror!r} does not exist; create it, {remedy}")
+    if not folder.is_dir():
+        raise UserError(f"mirror folder {mirror!r} is a file; name a folder, {remedy}")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise UserError(f"mirror folder {mirror!r} cannot be read; give yourself access, {remedy}")
 
 
 def _mirror_folder(dataset: Dataset, mirror: str | None) -> Path | None:

@@ -38,7 +38,7 @@ def list_members(path: str | Path, *, nested: bool = False) -> Iterator[TarMembe
     UserError
         If a tar is missing, damaged or truncated. The message names the last file found.
     """
-    last = "none"
+    last = None
     try:
         with Path(path).open("rb") as stream:
             for member in _walk(stream, prefix="", start=0, nested=nested):
@@ -47,7 +47,8 @@ def list_members(path: str | Path, *, nested: bool = False) -> Iterator[TarMembe
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; fetch the dataset again") from None
     except (tarfile.TarError, EOFError) as error:
-        raise UserError(f"{path}: damaged tar ({error}) at or after {last!r}; fetch it again") from None
+        place = "before its first file" if last is None else f"at or after {last!r}"
+        raise UserError(f"{path}: damaged, or no tar ({error}) {place}; fetch it again") from None
 
 
 def _walk(stream: IO[bytes], *, prefix: str, start: int, nested: bool) -> Iterator[TarMember]:

@@ -64,7 +64,7 @@ def unpack(archive: str | Path, folder: str | Path) -> list[str]:
             allowed -= member.size
             if allowed < 0:
                 raise UserError(
-                    f"{archive.name}: unpacks to more than {MAX_RATIO} times its size; "
+                    f"{archive}: unpacks to more than {MAX_RATIO} times its size; "
                     "not the published archive, remove it"
                 )
             target = Path(folder, member.name)
@@ -73,9 +73,9 @@ def unpack(archive: str | Path, folder: str | Path) -> list[str]:
                 shutil.copyfileobj(source, copy)
             written.append(target.relative_to(folder).as_posix())
     except tarfile.FilterError as error:
-        raise UserError(f"{archive.name}: {error}; remove the archive") from None
+        raise UserError(f"{archive}: {error}; remove the archive") from None
     except DAMAGE as error:
-        raise UserError(f"{archive.name}: damaged archive ({error}); remove it and fetch it again") from None
+        raise UserError(f"{archive}: damaged archive ({error}); remove it and fetch it again") from None
     return written
 
 
@@ -85,7 +85,7 @@ def _members(archive: Path, folder: Path) -> Iterator[ArchiveMember]:
         return _tar_members(archive, folder)
     if zipfile.is_zipfile(archive):
         return _zip_members(archive)
-    raise UserError(f"{archive.name}: neither a zip nor a tar archive; remove it and fetch it again")
+    raise UserError(f"{archive}: neither a zip nor a tar archive; remove it and fetch it again")
 
 
 def _zip_members(archive: Path) -> Iterator[ArchiveMember]:
@@ -96,16 +96,14 @@ def _zip_members(archive: Path) -> Iterator[ArchiveMember]:
             if info.filename.endswith("/"):  # a folder; is_dir() breaks on an empty name
                 continue
             if kind not in (0, stat.S_IFREG):
-                raise UserError(
-                    f"{archive.name}: {info.filename!r} is a link or a device; remove the archive"
-                )
+                raise UserError(f"{archive}: {info.filename!r} is a link or a device; remove the archive")
             if info.flag_bits & 0x1:
-                raise UserError(f"{archive.name}: {info.filename!r} is encrypted; not the published archive")
-            _check_zip_name(info.filename, archive.name)
+                raise UserError(f"{archive}: {info.filename!r} is encrypted; not the published archive")
+            _check_zip_name(info.filename, archive)
             yield ArchiveMember(info.filename, info.file_size, lambda info=info: opened.open(info))
 
 
-def _check_zip_name(name: str, archive: str) -> None:
+def _check_zip_name(name: str, archive: Path) -> None:
     """Raise unless ``name`` stays inside its folder under the rules of Unix and of Windows."""
     # Windows paths split at both kinds of slash and have drives, so one check covers both systems.
     path = PureWindowsPath(name)
@@ -138,6 +136,6 @@ def _tar_open(info: tarfile.TarInfo, opened: tarfile.TarFile) -> IO[bytes]:
         stream = None
     if stream is None:
         raise UserError(
-            f"{Path(opened.name).name}: {info.name!r} is a link to nothing in the archive; remove the archive"
+            f"{opened.name}: {info.name!r} is a link to nothing in the archive; remove the archive"
         )
     return stream

@@ -32,19 +32,21 @@ _TYPES = {
 }
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path, *, where: str = "") -> dict[str, Tensor]:
     """Return the weights of a .safetensors, a TorchScript archive or a checkpoint of torch, in float32.
 
     The weights of a checkpoint are its entry ``model``, ``model_state_dict`` or ``state_dict``, or the whole
-    checkpoint. A prefix ``module.`` of all names is removed. No code in the file is executed.
+    checkpoint. A prefix ``module.`` of all names is removed. No code in the file is executed. Messages name
+    ``where``, the path unless given.
 
     Raises
     ------
     UserError
         If the file is none of them, contains no weights, or weights that are not finite.
     """
+    where = where or str(path)
     try:
-        state = _read(path)
+        state = _read(path, where)
     except UserError:
         raise
     except Exception as error:
@@ -52,12 +54,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if isinstance(error, pickle.UnpicklingError):  # torch's advice is to load the file without protection
             reason = "damaged, or contains objects other than tensors"
         raise UserError(
-            f"{path.name}: neither a .safetensors, a TorchScript archive nor a checkpoint of torch ({reason})"
+            f"{where}: neither a .safetensors, a TorchScript archive nor a checkpoint of torch ({reason})"
         ) from None
     kept = {name: value for name, value in state.items() if name.rpartition(".")[2] not in NOT_WEIGHTS}
     if not kept:
-        raise UserError(f"{path.name}: contains no weights")
-    check_finite(kept, where=path.name)
+        raise UserError(f"{where}: contains no weights")
+    check_finite(kept, where=where)
     return {name: value.float() if value.is_floating_point() else value for name, value in kept.items()}
 
 
@@ -71,24 +73,24 @@ def check_finite(state: Mapping[str, Tensor], *, where: str) -> None:
         )
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read(path: Path, where: str) -> dict[str, Tensor]:
     with path.open("rb") as stream:
         is_pickle = stream.read(1) == pickle.PROTO  # torch's format before 1.6
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             # Only a TorchScript archive has constants.
             is_script = any(name.endswith("/constants.pkl") for name in archive.namelist())
-        return _read_archive(path) if is_script else _read_checkpoint(path)
-    return _read_checkpoint(path) if is_pickle else load(path.read_bytes())
+        return _read_archive(path) if is_script else _read_checkpoint(path, where)
+    return _read_checkpoint(path, where) if is_pickle else load(path.read_bytes())
 
 
-def _read_checkpoint(path: Path) -> dict[str, Tensor]:
+def _read_checkpoint(path: Path, where: str) -> dict[str, Tensor]:
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     entries = checkpoint if isinstance(checkpoint, Mapping) else {}
     state = next((entries[key] for key in STATE_KEYS if isinstance(entries.get(key), Mapping)), entries)
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(
-            f"{path.name}: no weights in {', '.join(STATE_KEYS)}, and it is no mapping of names to tensors; "
+            f"{where}: no weights in {', '.join(STATE_KEYS)}, and it is no mapping of names to tensors; "
             f"its keys: {', '.join(map(str, list(entries)[:10])) or 'none'}"
         )
     wrapped = all(name.startswith(WRAPPER) for name in state)

@@ -10,10 +10,10 @@ from typing import Any
 from safetensors.torch import load, save
 
 from clipfair.core.catalogue import Archive, Dataset
-from clipfair.core.errors import UserError
-from clipfair.core.io import atomic_path, sha256_of
+from clipfair.core.io import atomic_path
 from clipfair.data.fetch import fetch_dataset
 from clipfair.models.checkpoints import read_weights
+from clipfair.models.local_weights import check_local_weights
 
 # The prefix of the image tower in the original BLIP2 code, which leaves it out of checkpoints.
 FROZEN_TOWER = "visual_encoder."
@@ -49,10 +49,10 @@ def fetch_weights(
         If the file cannot be fetched, has another sha256, or contains no weights.
     """
     if "file" in weights:
-        state = read_weights(_checked_file(model, weights))
+        state = read_weights(check_local_weights(model, weights))
     else:
         with _fetched(model, "weights", weights, mirror=mirror, partial_dir=partial_dir) as path:
-            state = read_weights(path)
+            state = read_weights(path, where=f"{model}: {weights['url']}")
     if tower is not None:
         state = {name: value for name, value in state.items() if not name.startswith(FROZEN_TOWER)}
         for name, value in load(Path(tower).read_bytes()).items():
@@ -71,19 +71,6 @@ def fetch_vocabulary(
         atomic_path(out_path) as temporary,
     ):
         shutil.copyfile(path, temporary)
-
-
-def _checked_file(model: str, weights: Mapping[str, Any]) -> Path:
-    path = Path(weights["file"])
-    if not path.is_file():
-        raise UserError(f"config.models.{model}.weights: {path}: no such file; correct its path")
-    found = sha256_of(path)
-    if found != weights["sha256"]:
-        raise UserError(
-            f"config.models.{model}.weights: {path}: sha256 is {found}, expected {weights['sha256']}; "
-            "another version of the file: replace it, or correct sha256"
-        )
-    return path
 
 
 @contextlib.contextmanager

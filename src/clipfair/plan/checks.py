@@ -59,8 +59,7 @@ def check_plan(plan: StudyPlan) -> None:
     """
     configuration = plan.configuration
     _check_known(("subset",), "dataset", configuration.subset, plan.datasets)
-    for name, used in configuration.stand_ins.items():
-        _check_known(("stand_ins",), "dataset", [name, used], plan.datasets)
+    _check_stand_ins(plan)
     check_generated(configuration)
     _check_tabular(plan)
     _check_data(plan)
@@ -82,6 +81,18 @@ def check_plan(plan: StudyPlan) -> None:
     check_conditions(plan)
     check_used(configuration)
     check_places(plan)
+
+
+def _check_stand_ins(plan: StudyPlan) -> None:
+    for name, used in plan.configuration.stand_ins.items():
+        _check_known(("stand_ins",), "dataset", [name, used], plan.datasets)
+        kind = plan.datasets[name].kind
+        if plan.datasets[used].kind != kind or used == name:
+            same = [other for other, entry in plan.datasets.items() if entry.kind == kind and other != name]
+            raise Violation(
+                ("stand_ins", name),
+                f"{used!r} cannot be used instead of {name!r}, of kind {kind!r}; known: {', '.join(same)}",
+            )
 
 
 def _check_tabular(plan: StudyPlan) -> None:

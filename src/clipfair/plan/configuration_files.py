@@ -99,30 +99,35 @@ class _Loader(yaml.CSafeLoader):
 def file_of(key: Key, value: object, files: Sequence[str | Path]) -> str:
     """The file that sets a key of the merged configuration to ``value``: the last that does.
 
-    A value that no file sets was given on the command line. A key that no file has (one that an entry has by
-    ``like``) is that of the nearest entry around it.
+    A value that no file sets was given on the command line. A key that the configuration does not have (one
+    that an entry has by ``like``), with :data:`ABSENT` as value, is that of the nearest entry around it.
     """
     contents = {str(file): read_file(file) for file in reversed(files)}
     for length in range(len(key), 0, -1):
-        found = {file: _at(content, key[:length]) for file, content in contents.items()}
-        holders = {file: held for file, held in found.items() if held is not _ABSENT}
-        if holders:
-            exact = length == len(key) and not isinstance(value, Mapping)
-            same = [file for file, held in holders.items() if not exact or held == value]
+        found = {file: value_at(content, key[:length]) for file, content in contents.items()}
+        holders = {file: held for file, held in found.items() if held is not ABSENT}
+        exact = length == len(key) and value is not ABSENT and not isinstance(value, Mapping)
+        if holders or exact:
+            same = [file for file, held in holders.items() if not exact or _is_same(held, value)]
             return same[0] if same else COMMAND_LINE
     return COMMAND_LINE
 
 
-_ABSENT = object()
+ABSENT = object()
 
 
-def _at(value: Any, key: Key) -> Any:
+def value_at(value: Any, key: Sequence) -> Any:
+    """The value at a path of keys and positions, :data:`ABSENT` if there is none."""
     for step in key:
         try:
             value = value[step]
         except (KeyError, IndexError, TypeError):
-            return _ABSENT
+            return ABSENT
     return value
+
+
+def _is_same(one: object, other: object) -> bool:
+    return one == other or repr(one) == repr(other)  # NaN does not equal itself
 
 
 def place_of(file: str, key: Key) -> str:

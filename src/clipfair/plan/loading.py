@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+
+import yaml
 
 from clipfair.core import paths
 from clipfair.core.catalogue import Dataset, Expected, load_catalogue
@@ -15,7 +16,13 @@ from clipfair.plan.configuration.data import GeneratedDataset
 from clipfair.plan.configuration.root import Configuration
 from clipfair.plan.configuration.studies import Grid, Table, TabularGrid
 from clipfair.plan.configuration.types import ROLE
-from clipfair.plan.configuration_files import configuration_files, file_of, read_configuration
+from clipfair.plan.configuration_files import (
+    COMMAND_LINE,
+    configuration_files,
+    file_of,
+    read_configuration,
+    value_at,
+)
 from clipfair.plan.numbers import read_numbers
 from clipfair.plan.published import read_published_tables
 from clipfair.plan.resolve import resolve
@@ -123,9 +130,11 @@ def _message(violation: Violation, config: Mapping, files: Sequence[str | Path])
     """``config/tables/m4.yaml: grids.table5.seeds: ...``, with the file and entry that set the value."""
     key = _origin(violation.key, config)
     offending = (*key, *violation.offending[len(violation.key) :])
-    file = file_of(offending, _value_at(config, offending), files) if files else ""
+    value = value_at(config, offending)
+    file = file_of(offending, value, files) if files else ""
     place = ": ".join(filter(None, [_relative(file), spell(key)]))
-    return f"{place}: {violation.message}{_role_note(key, config)}"
+    note = _text_note(value) if file == COMMAND_LINE and len(key) > 1 else _role_note(key, config)
+    return f"{place}: {violation.message}{note}"
 
 
 def _origin(key: Key, config: Mapping) -> Key:
@@ -135,7 +144,7 @@ def _origin(key: Key, config: Mapping) -> Key:
     catalogue, name, *rest = key
     own = ("studies", config.get("study"), "grids")
     for place in ((*own, name), (catalogue, name)) if catalogue == "grids" else ((catalogue, name),):
-        entry = _value_at(config, place)
+        entry = value_at(config, place)
         if isinstance(entry, Mapping):
             if rest[0] in entry:
                 return (*place, *rest)
@@ -144,9 +153,19 @@ def _origin(key: Key, config: Mapping) -> Key:
     return key
 
 
+def _text_note(value: object) -> str:
+    """Snakemake takes every value within a mapping or a list on its command line for text."""
+    is_text = isinstance(value, str) and not isinstance(yaml.safe_load(value), str)
+    return (
+        "; in a mapping or a list --config gives text: write it into a file for --configfile"
+        if is_text
+        else ""
+    )
+
+
 def _role_note(key: Key, config: Mapping) -> str:
     """From which role a value comes, if the entry names one."""
-    written = _value_at(config, key)
+    written = value_at(config, key)
     items = written if isinstance(written, list) else [written]
     roles = [item for item in items if isinstance(item, str) and item.startswith(ROLE)]
     if not roles:
@@ -157,12 +176,3 @@ def _role_note(key: Key, config: Mapping) -> str:
 def _relative(file: str) -> str:
     path = Path(file)
     return str(path.relative_to(paths.ROOT)) if path.is_relative_to(paths.ROOT) else file
-
-
-def _value_at(value: Any, key: Sequence) -> Any:
-    for step in key:
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value

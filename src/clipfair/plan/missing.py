@@ -12,6 +12,7 @@ from clipfair.data.instructions import NAME_THE_MIRROR, missing_block
 from clipfair.data.prepare import find_loader
 from clipfair.plan.data_needed import datasets_needed, datasets_of, without
 from clipfair.plan.study_plan import StudyPlan
+from clipfair.plan.training_jobs import published_weights
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,15 @@ def check_data(plan: StudyPlan, tables: Collection[str]) -> DataCheck:
     Raises
     ------
     UserError
-        If there is no loader for a dataset that is needed, or data are to be fetched and the named mirror
-        folder does not exist.
+        If there is no loader for a dataset that is needed, or data or weights are to be fetched and the named
+        mirror folder is wrong.
     """
     needed, mirror = datasets_needed(plan), mirror_folder(plan.configuration.mirror)
     for name in needed:
         find_loader(plan.datasets[name])
     raw_dirs = {name: plan.raw_of(name) for name in needed}
-    if any(_is_to_be_fetched(plan.datasets[name], raw_dirs[name]) for name in needed):
+    fetched = any(_is_to_be_fetched(plan.datasets[name], raw_dirs[name]) for name in needed)
+    if fetched or any(not Path(file).exists() for file in published_weights(plan)):
         check_mirror(mirror)
     missing = missing_datasets(plan.datasets, needed, raw_dirs=raw_dirs, mirror=mirror)
     if not missing:

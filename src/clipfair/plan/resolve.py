@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from clipfair.core.errors import unknown
-from clipfair.core.settings import Violation
+from clipfair.core.settings import Key, Violation, wrong_type
 from clipfair.plan.configuration.types import ROLE
 
 CATALOGUES = (
@@ -34,19 +34,19 @@ def resolve(config: Mapping) -> dict:
     Raises
     ------
     Violation
-        If `like` or a role leads nowhere.
+        If a catalogue, an entry or a part of the study is no mapping, or `like` or a role leads nowhere.
     """
     study = _study(config)
+    _check_shape(config, study)
     resolved = {**config, "grids": _with_own_grids(config, study)}
     for catalogue in CATALOGUES:
-        if isinstance(resolved.get(catalogue), Mapping):
-            resolved[catalogue] = resolve_like(resolved[catalogue], catalogue)
-    roles = study.get("roles") or {}
-    tables = _bind(resolved.get("tables"), study.get("tables"), roles, config, "tables")
-    used = [tables[name] for name in study.get("tables") or () if _is_mapping(tables, name)]
+        resolved[catalogue] = resolve_like(resolved.get(catalogue, {}), catalogue)
+    roles = study.get("roles", {})
+    tables = _bind(resolved["tables"], study.get("tables"), roles, config, "tables")
+    used = [tables[name] for name in _names(study.get("tables")) if name in tables]
     for catalogue in ("grids", "searches"):
-        names = [name for table in used for name in table.get(catalogue) or ()]
-        resolved[catalogue] = _bind(resolved.get(catalogue), names, roles, config, catalogue)
+        names = [name for table in used for name in _names(table.get(catalogue))]
+        resolved[catalogue] = _bind(resolved[catalogue], names, roles, config, catalogue)
     return {**resolved, "tables": tables}
 
 
@@ -61,15 +61,15 @@ def resolve_like(entries: Mapping[str, Any], catalogue: str) -> dict[str, Any]:
 
     def follow(name: str, chain: tuple[str, ...]) -> Mapping:
         entry = entries[name]
-        if not isinstance(entry, Mapping) or "like" not in entry:
+        if "like" not in entry:
             return entry
         key, like = (catalogue, name, "like"), entry["like"]
         if like in chain:
             raise Violation(
                 key, f"{' is like '.join([*chain, like])}: a circle; give one of them its own keys"
             )
-        if not _is_mapping(entries, like):
-            raise Violation(key, unknown(f"entry of {catalogue}", str(like), entries))
+        if not isinstance(like, str) or like not in entries:
+            raise Violation(key, unknown(f"entry of {catalogue}", str(like), map(str, entries)))
         taken = follow(like, (*chain, like))
         return {
             **{name: value for name, value in taken.items() if name not in OWN},
@@ -79,32 +79,55 @@ def resolve_like(entries: Mapping[str, Any], catalogue: str) -> dict[str, Any]:
     return {name: follow(name, (name,)) for name in entries}
 
 
-def _is_mapping(entries: Mapping, name: object) -> bool:
-    return isinstance(name, str) and isinstance(entries.get(name), Mapping)
-
-
 def _study(config: Mapping) -> Mapping:
-    """The chosen study as it is written; empty where it is not a mapping, which the model says better."""
-    studies, name = config.get("studies"), config.get("study")
-    if not isinstance(studies, Mapping) or not isinstance(name, str):
-        return {}
+    """The chosen study as it is written."""
+    studies, name = config.get("studies", {}), config.get("study")
+    _check_mapping(studies, ("studies",))
+    if name is None:
+        raise Violation(("study",), f"no value; known: {', '.join(sorted(map(str, studies)))}")
+    if not isinstance(name, str):
+        raise Violation(("study",), wrong_type(name, "text"))
     if name not in studies:
-        raise Violation(("study",), unknown("study", name, studies))
-    return studies[name] if isinstance(studies[name], Mapping) else {}
+        raise Violation(("study",), unknown("study", name, map(str, studies)))
+    _check_mapping(studies[name], ("studies", name))
+    return studies[name]
+
+
+def _check_shape(config: Mapping, study: Mapping) -> None:
+    """Check that what this module takes for a mapping is one; values are for the models."""
+    for catalogue in CATALOGUES:
+        _check_entries(config.get(catalogue, {}), (catalogue,))
+    key = ("studies", config["study"])
+    _check_mapping(study.get("roles", {}), (*key, "roles"))
+    _check_entries(study.get("grids", {}), (*key, "grids"))
+
+
+def _check_entries(entries: Any, key: Key) -> None:
+    _check_mapping(entries, key)
+    for name, entry in entries.items():
+        _check_mapping(entry, (*key, name))
+
+
+def _check_mapping(value: Any, key: Key) -> None:
+    if not isinstance(value, Mapping):
+        raise Violation(key, wrong_type(value, "a mapping"))
+
+
+def _names(value: Any) -> list[str]:
+    """The ids in a list of the configuration; what is no list of ids is for the models to refuse."""
+    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
 
 
 def _with_own_grids(config: Mapping, study: Mapping) -> dict:
-    grids = dict(config.get("grids") or {})
-    for name, own in (study.get("grids") or {}).items():
-        grids[name] = {**grids[name], **own} if _is_mapping(grids, name) and isinstance(own, Mapping) else own
+    grids = dict(config.get("grids", {}))
+    for name, own in study.get("grids", {}).items():
+        grids[name] = {**grids.get(name, {}), **own}
     return grids
 
 
-def _bind(entries: Any, names: Any, roles: Mapping, config: Mapping, catalogue: str) -> dict:
+def _bind(entries: Mapping, names: Any, roles: Mapping, config: Mapping, catalogue: str) -> dict:
     """``entries`` with the roles put in; those of ``names`` must not have others than the study's."""
-    if not isinstance(entries, Mapping):
-        return entries
-    chosen = set(filter(lambda name: isinstance(name, str), names or ()))
+    chosen = set(_names(names))
 
     def bound(name: str, entry: Any) -> Any:
         def value_of(role: str) -> Any:

@@ -9,6 +9,7 @@ from clipfair.core import paths
 from clipfair.core.functions import module_names
 from clipfair.core.paths import Run
 from clipfair.plan.configuration.methods import FinetuneMethod
+from clipfair.plan.configuration.models import PublishedWeights
 from clipfair.plan.configuration.recipes import Recipe
 from clipfair.plan.fairness import fairness_of
 from clipfair.plan.own_code import distance_modules, own_functions
@@ -132,6 +133,15 @@ def fetched_weights(plan: StudyPlan, model: str) -> str:
     """The file of a model's published weights; models with the same weights share it."""
     weights = plan.configuration.models[model].published
     return paths.WEIGHTS.format(weights=_first(plan, lambda other: other.published == weights))
+
+
+def published_weights(plan: StudyPlan) -> list[str]:
+    """The files of the published weights that the study's models start from."""
+    models = plan.configuration.models
+    names = dict.fromkeys(batch.model for batch in plan.batches)
+    return [
+        fetched_weights(plan, name) for name in names if isinstance(models[name].weights, PublishedWeights)
+    ]
 
 
 def vocabulary_file(plan: StudyPlan, model: str) -> list[str]:

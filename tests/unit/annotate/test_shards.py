@@ -166,21 +166,30 @@ def _starts(path):
 
 
 @pytest.mark.parametrize(
-    ("damage", "last"),
+    ("damage", "place"),
     [
-        (lambda data, starts: data[: starts[4] + 600], "00001.txt"),  # cut within the caption of 00001
-        (lambda data, starts: data[: starts[6] + 600], "00002.jpg"),  # within the image of 00002
-        (lambda data, starts: data[: starts[3]], "00000.json"),  # between two examples
-        (lambda data, starts: data[: starts[-1]], "00004.json"),  # the end mark is missing
-        (lambda data, starts: data[: starts[3]] + b"\7" * 512 + data[starts[3] + 512 :], "00000.json"),
-        (lambda data, starts: b"no tar at all" * 100, "none"),
-        (lambda data, starts: b"", "none"),
+        (
+            lambda data, starts: data[: starts[4] + 600],
+            "at or after '00001.txt'",
+        ),  # cut within the caption of 00001
+        (
+            lambda data, starts: data[: starts[6] + 600],
+            "at or after '00002.jpg'",
+        ),  # within the image of 00002
+        (lambda data, starts: data[: starts[3]], "at or after '00000.json'"),  # between two examples
+        (lambda data, starts: data[: starts[-1]], "at or after '00004.json'"),  # the end mark is missing
+        (
+            lambda data, starts: data[: starts[3]] + b"\7" * 512 + data[starts[3] + 512 :],
+            "at or after '00000.json'",
+        ),
+        (lambda data, starts: b"no tar at all" * 100, "before its first file"),
+        (lambda data, starts: b"", "before its first file"),
     ],
 )
-def test_a_damaged_tar_names_the_shard_and_the_last_file(encoder, tmp_path, damage, last):
+def test_a_damaged_tar_names_the_shard_and_the_last_file(encoder, tmp_path, damage, place):
     shard = write_tar(tmp_path / "bad.tar", GOOD)
     shard.write_bytes(damage(shard.read_bytes(), _starts(shard)))
-    with pytest.raises(UserError, match=rf"bad\.tar: damaged tar \(.*\) at or after '{last}'; fetch"):
+    with pytest.raises(UserError, match=rf"bad\.tar: damaged, or no tar \(.*\) {place}; fetch"):
         annotate_shard(
             shard,
             tmp_path / "bad.parquet",

@@ -8,6 +8,7 @@ from snakemake.utils import update_config
 
 from clipfair.core.paths import ROOT
 from clipfair.plan.configuration_files import (
+    ABSENT,
     COMMAND_LINE,
     check_files,
     configuration_files,
@@ -83,9 +84,16 @@ def test_the_file_of_a_value_is_the_last_that_sets_it(files):
     assert file_of(("a", "c", 0), 1, both) == str(first)
     assert file_of(("a",), {"b": 2, "c": [1, 2]}, both) == str(second)
     # An entry has this by `like`.
-    assert file_of(("d", "inherited"), 7, both) == str(second)
+    assert file_of(("d", "inherited"), ABSENT, both) == str(second)
     assert file_of(("a", "b"), 3, both) == COMMAND_LINE
     assert file_of(("nowhere",), 3, both) == COMMAND_LINE
+    # A new key of an entry that a file has.
+    assert file_of(("a", "new"), 3, both) == COMMAND_LINE
+
+
+def test_a_value_that_is_not_a_number_is_found_in_its_file(files):
+    [file] = files("lams: [.nan]\n")
+    assert file_of(("lams", 0), float("nan"), [file]) == str(file)
 
 
 def test_a_file_in_another_encoding_is_one_line(tmp_path, error_of):

@@ -159,3 +159,11 @@ def test_a_mirror_folder_that_does_not_exist(monkeypatch, tmp_path, plan_of, err
     monkeypatch.chdir(tmp_path)  # nothing is fetched below it
     plan = plan_of()
     assert "absent' does not exist" in error_of(check_data, plan, list(plan.tables))
+
+
+def test_a_mirror_folder_that_is_a_file(monkeypatch, tmp_path, plan_of, error_of):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CLIPFAIR_MIRROR", str(tmp_path / "file"))
+    monkeypatch.chdir(tmp_path)
+    plan = plan_of()
+    assert "file' is a file; name a folder" in error_of(check_data, plan, list(plan.tables))

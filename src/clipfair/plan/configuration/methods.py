@@ -88,7 +88,7 @@ DISTANCES = {
 
 def _check_kind(value: Any) -> Any:
     kind = value.get("kind") if isinstance(value, dict) else None
-    if kind is not None and kind not in DISTANCES and not is_own(kind):
+    if kind is not None and not is_own(kind) and str(kind) not in DISTANCES:
         raise ValueError(f"{unknown('kind', str(kind), DISTANCES)}; or module:function, your own")
     return value
 

@@ -13,6 +13,7 @@ from clipfair.plan.configuration.types import (
     Lam,
     Sha256,
     Url,
+    UserPath,
     Whole,
 )
 
@@ -50,9 +51,9 @@ class PublishedWeights(SettingsModel):
 class LocalWeights(SettingsModel):
     """Weights in a file of one's own."""
 
-    file: str
-    """Its path, absolute or from the repository: a .safetensors file, OpenAI's archive, or a checkpoint of
-    torch (its entry `model`, `model_state_dict` or `state_dict`, or the whole)."""
+    file: UserPath
+    """Its path, absolute or from the working directory: a .safetensors file, OpenAI's archive, or a
+    checkpoint of torch (its entry `model`, `model_state_dict` or `state_dict`, or the whole)."""
     sha256: Sha256
     """Of the file (`sha256sum`)."""
     tower: str | None = None
@@ -67,7 +68,7 @@ class TrainedWeights(SettingsModel):
 
 
 def _weights_kind(value: Any) -> str:
-    keys = value if isinstance(value, dict) else type(value).model_fields
+    keys = value if isinstance(value, dict) else getattr(type(value), "model_fields", ())
     return "trained" if "run" in keys else "local" if "file" in keys else "published"
 
 

@@ -12,7 +12,7 @@ from clipfair.plan.configuration.models import Model
 from clipfair.plan.configuration.recipes import Recipe
 from clipfair.plan.configuration.studies import AnyGrid, Search, Study, Table
 from clipfair.plan.configuration.tabular import ClassifierEntry, Mitigation, TabularTask
-from clipfair.plan.configuration.types import Id, Ids
+from clipfair.plan.configuration.types import Id, Ids, UserPath
 
 
 class Configuration(SettingsModel):
@@ -23,7 +23,7 @@ class Configuration(SettingsModel):
     mirror: str = ""
     """A folder with `<dataset id>/<file>`, tried before the network. Relative to the working directory;
     empty: the environment variable CLIPFAIR_MIRROR, or none."""
-    scratch: Annotated[str, Field(min_length=1)] = "scratch"
+    scratch: UserPath = "scratch"
     """The folder of checkpoints, from which an interrupted training goes on; on a cluster one that all nodes
     share. Relative to the working directory."""
     missing_data: Literal["stop", "leave_out"] = "stop"

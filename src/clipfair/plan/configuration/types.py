@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
@@ -51,6 +52,11 @@ def _canonical_lam(value: Any) -> str:
     return spelling
 
 
+def _expand_home(value: str) -> str:
+    """A path whose ``~`` is the user's home folder, as a shell reads it."""
+    return str(Path(value).expanduser()) if value.startswith("~") else value
+
+
 def _check_unique(values: Iterable) -> Iterable:
     seen = []
     for value in values:
@@ -78,6 +84,7 @@ Seeds = Annotated[list[Seed], Field(min_length=1), Unique]
 Ids = Annotated[list[str], Unique]
 SomeIds = Annotated[list[str], Field(min_length=1), Unique]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+UserPath = Annotated[str, Field(min_length=1), AfterValidator(_expand_home)]
 Url = Annotated[str, Field(pattern=r"^https?://")]
 
 

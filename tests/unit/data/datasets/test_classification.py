@@ -580,12 +580,13 @@ def test_damaged_archives_of_imagenet(tree, make_image, error_of):
     for cut in (1600, 1024, 700):
         val.write_bytes(whole[:cut])
         message = error_of(imagenet.load, folder)
-        assert "ILSVRC2012_img_val.tar: damaged tar" in message
+        assert "ILSVRC2012_img_val.tar: damaged, or no tar" in message
     # A damaged header after the first is not the end of the archive.
     start = whole.index(b"ILSVRC2012_val_00000003")
     val.write_bytes(whole[:start] + b"\xff" * 512 + whole[start + 512 :])
-    assert "damaged tar (no end-of-archive mark) at or after 'ILSVRC2012_val_00000001.JPEG'" in error_of(
-        imagenet.load, folder
+    assert (
+        "damaged, or no tar (no end-of-archive mark) at or after 'ILSVRC2012_val_00000001.JPEG'"
+        in error_of(imagenet.load, folder)
     )
     val.unlink()
     (folder / imagenet.ARCHIVES["train"]).unlink()

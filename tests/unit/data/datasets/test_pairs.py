@@ -99,11 +99,14 @@ def test_every_corpus_of_pairs_is_read_alike(tree, catalogue, tmp_path, name):
             "00000.tar and 00000.parquet have different keys: ",
         ),
         (FIRST | {"shards/00000.parquet": b"PAR1"}, "00000.parquet: not a readable parquet"),
-        (FIRST | {"shards/00000.tar": b"<html>"}, "00000.tar: damaged tar"),
-        (FIRST | {"shards/00000.tar": b""}, "00000.tar: damaged tar (empty file) at or after 'none'"),
+        (FIRST | {"shards/00000.tar": b"<html>"}, "00000.tar: damaged, or no tar"),
+        (
+            FIRST | {"shards/00000.tar": b""},
+            "00000.tar: damaged, or no tar (empty file) before its first file",
+        ),
         (
             FIRST | {"shards/00000.tar": FIRST["shards/00000.tar"][:3072]},
-            "00000.tar: damaged tar (no end-of-archive mark) at or after '000000000.json'",
+            "00000.tar: damaged, or no tar (no end-of-archive mark) at or after '000000000.json'",
         ),
         (
             FIRST | shard("00001", ["000000002"]),

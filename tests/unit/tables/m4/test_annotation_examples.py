@@ -143,5 +143,5 @@ def test_shards_that_are_not_the_annotations_are_refused(annotated, shards, tmp_
         build(annotated.paths, ["gone.tar", "gone.tar"])
     damaged = tmp_path / "damaged.tar"
     damaged.write_bytes(b"x" * 700)
-    with pytest.raises(UserError, match=r"damaged\.tar: damaged tar"):
+    with pytest.raises(UserError, match=r"damaged\.tar: damaged, or no tar"):
         build(annotated.paths, [str(damaged)] * 2)

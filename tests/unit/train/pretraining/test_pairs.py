@@ -114,7 +114,7 @@ def test_a_cut_shard(raw, tmp_path):
     path = tmp_path / "raw/shards/00001.tar"
     path.write_bytes(path.read_bytes()[:20_000])
     with pytest.raises(
-        UserError, match=r"00001\.tar: damaged tar .* at or after '00001\d+\.\w+'; fetch it again"
+        UserError, match=r"00001\.tar: damaged, or no tar .* at or after '00001\d+\.\w+'; fetch it again"
     ):
         read_index(find_shards(tmp_path / "raw"), tmp_path)
 
