@@ -42,7 +42,7 @@ def test_rules_and_files_that_are_made_are_accepted(plan_of):
         ("fetch_datset", "unknown target 'fetch_datset' (did you mean 'fetch_dataset'?)"),
         ("results/tables/paper/m4/table5.md", "and this is study 'embedded'; add --config study=paper"),
         ("results/tables/papre/m4/table5.md", "unknown study 'papre' (did you mean 'paper'?)"),
-        (f"{TABLES}/m4/conditions-fairface.md", "choose one that does (lab)"),
+        (f"{TABLES}/m4/conditions-fairface.md", "choose one that does (lab"),
         ("data/prepared/adlut/uci-2/table.parquet", "unknown dataset 'adlut' (did you mean 'adult'?)"),
         ("data/raw/adult/uci-3", "unknown version 'uci-3' (did you mean 'uci-2'?); known: uci-2"),
         ("README.md", "unknown target 'README.md'; known: all, data, m4, fairclip, and files of results"),
