@@ -100,12 +100,39 @@ def _from_npz(path: Path) -> Image.Image:
     try:
         # An array of objects would be a pickle, which could run code.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            check_npz_image(arrays)
             values = arrays[NPZ_ARRAY]
-        if values.ndim not in (2, 3) or not (values.min() >= 0 and values.max() <= 255):
+        if not (values.min() >= 0 and values.max() <= 255):
             raise ValueError(f"{NPZ_ARRAY} of shape {values.shape} is no image with values from 0 to 255")
         return Image.fromarray(values.astype(np.uint8)).convert("RGB")
     except Exception as error:
         raise DamagedImageError.because(error) from None
+
+
+def check_npz_image(arrays: np.lib.npyio.NpzFile) -> None:
+    """Check shape and type of the image of an open npz, from the header of its array alone.
+
+    Raises
+    ------
+    KeyError
+        If there is no array ``slo_fundus``.
+    ValueError
+        If it is no array of numbers of shape (H, W) or (H, W, 3).
+    """
+    with arrays.zip.open(f"{NPZ_ARRAY}.npy") as stream:
+        version = np.lib.format.read_magic(stream)
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(stream)
+    if dtype.hasobject:
+        raise ValueError(f"{NPZ_ARRAY} holds objects, which allow_pickle=False refuses")
+    is_image = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
+    if not is_image or 0 in shape or dtype.kind not in "uif":
+        raise ValueError(
+            f"{NPZ_ARRAY} of shape {shape} and type {dtype} is no image; "
+            "expected numbers of shape (H, W) or (H, W, 3)"
+        )
 
 
 def image_records(table: pd.DataFrame) -> list[dict]:

@@ -15,7 +15,7 @@ from clipfair.plan.configuration.models import LocalWeights
 from clipfair.plan.configuration.recipes import Recipe
 from clipfair.plan.configuration.root import Configuration
 from clipfair.plan.configuration.studies import Grid, Table, TabularGrid
-from clipfair.plan.configuration.types import NONE
+from clipfair.plan.configuration.types import NONE, ROLE
 from clipfair.plan.data_checks import (
     check_conditions,
     check_evaluation,
@@ -31,6 +31,7 @@ from clipfair.plan.table_checks import (
     check_places,
     check_published,
     check_settings,
+    check_shown,
     check_used,
 )
 
@@ -76,6 +77,7 @@ def check_plan(plan: StudyPlan) -> None:
     _check_batches(plan)
     for name, table in plan.tables.items():
         check_baselines(name, table, plan)
+        check_shown(name, table, plan)
     for name in plan.searches:
         _check_search(name, plan)
     check_conditions(plan)
@@ -155,8 +157,9 @@ def _check_table(name: str, table: Table, configuration: Configuration) -> None:
     _check_known((*key, "builder"), "builder", [table.builder], builders)
     if table.figure is not None:
         _check_known((*key, "figure"), "figure", [table.figure], figures)
-    if table.rows is not None:
-        _check_known((*key, "rows"), "method", table.rows, configuration.methods)
+    # A table that the study does not build keeps its roles.
+    rows = [row for row in table.rows or () if not row.startswith(ROLE)]
+    _check_known((*key, "rows"), "method", rows, configuration.methods)
     _check_known((*key, "names"), "method", table.names, configuration.methods)
     _check_known((*key, "balances"), "balance", table.balances, configuration.balances)
     check_settings(name, table)

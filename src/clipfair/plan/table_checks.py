@@ -73,6 +73,32 @@ def check_named(name: str, table: Table, plan: StudyPlan) -> None:
             raise Violation(at, unknown("method", value, configuration.methods))
 
 
+def check_shown(name: str, table: Table, plan: StudyPlan) -> None:
+    """Check that the grids of a table have the methods, conditions and evaluations that it names.
+
+    Raises
+    ------
+    Violation
+        The first that no grid of the table has: its part of the table would be empty.
+    """
+    grids = [plan.grids[grid] for grid in table.grids if grid in plan.grids]
+    key = ("tables", name)
+    shown = [((*key, "rows"), "methods", table.rows or [])]
+    for names, level in ((CONDITIONS, "balances"), (EVALUATIONS, "evaluations")):
+        shown += [
+            (at, level, values) for at, values in _named(table.settings, names, (*key, "settings")) if grids
+        ]
+    for at, level, values in shown:
+        known = dict.fromkeys(one for grid in grids for one in getattr(grid, level))
+        for value in values:
+            if value not in known:
+                raise Violation(
+                    at,
+                    f"no grid of this table ({', '.join(table.grids)}) has {value!r} in {level}; "
+                    f"add it to one; known: {', '.join(known) or 'none'}",
+                )
+
+
 def _named(value: object, keys: Iterable[str], key: Key) -> Iterator[tuple[Key, list[str]]]:
     """Each setting with one of the names ``keys``, at any depth, with its path and the ids that it holds."""
     if isinstance(value, Mapping):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clipfair.core.errors import UserError, progress
+from clipfair.data.images import check_npz_image
 from clipfair.data.loading import checks, columns, image_files, text_files
 
 SUMMARY = "data_summary.csv"
@@ -102,7 +103,7 @@ def _summaries(path: Path, names: pd.Series, summary_path: Path) -> pd.Series:
 
 
 def _read_codes(path: Path) -> dict[str, float]:
-    """Return the attributes, age and label of one npz, checked."""
+    """Return the attributes, age and label of one npz, checked; of its image, shape and type are checked."""
     known = {name: range(UNKNOWN, len(values)) for name, values in ATTRIBUTES.items()} | {
         "glaucoma": range(2)
     }
@@ -111,6 +112,7 @@ def _read_codes(path: Path) -> dict[str, float]:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             codes = {name: arrays[name].item() for name in known}
             age = float(arrays["age"].item())
+            check_npz_image(arrays)
     except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).strip("'\"").split())
         if "unsafely" in reason:  # numpy's advice is to load the file without protection

@@ -122,6 +122,15 @@ def test_unknown_attributes_are_used_in_training_only(write):
         ({"race": np.array([{"a": 1}])}, "allow_pickle=False"),
         ({"age": "old"}, "could not convert string to float"),
         ({"race": "white"}, "race is 'white', which is unknown"),
+        ({"slo_fundus": None}, "no item named 'slo_fundus.npy' in the archive"),
+        (
+            {"slo_fundus": np.zeros(48)},
+            "slo_fundus of shape (48,) and type float64 is no image; expected numbers",
+        ),
+        ({"slo_fundus": np.zeros((3, 6, 8))}, "slo_fundus of shape (3, 6, 8) and type float64 is no image"),
+        ({"slo_fundus": np.zeros((0, 8))}, "slo_fundus of shape (0, 8) and type float64 is no image"),
+        ({"slo_fundus": np.full((6, 8), "x")}, "slo_fundus of shape (6, 8) and type <U1 is no image"),
+        ({"slo_fundus": np.array([[{"a": 1}]])}, "allow_pickle=False"),
     ],
 )
 def test_broken_npz(write, error_of, change, fragment):
