@@ -2,21 +2,26 @@
 
     python benchmarks/m4/run.py --data FOLDER
 
-writes results.csv next to this file, one measurement a row. The annotations are made once, in FOLDER.
-Each end-to-end run is a process of its own, the command of the package, and its peak memory that
-of the process. The solvers run in one process, on the same pattern counts in memory.
+writes end-to-end.csv and solvers.csv next to this file, one measurement a row; --part makes one of them. The
+annotations are made once, in FOLDER. An end-to-end run is the command of the package; its peak memory is the
+largest sum over its processes, where pages that they share count for each. The solvers run in one process, on
+the same pattern counts in memory.
 """
 
 import argparse
+import datetime
+import itertools
 import os
+import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 from annotations import GROUPS, label_names, write
 
 from clipfair.balance.counts import count_tables
@@ -26,7 +31,7 @@ from clipfair.core.io import read_json, write_csv
 from clipfair.m4 import M4Settings, Problem, Solution, solve, stochastic
 from clipfair.m4.dual import Dual
 
-_SIZES = (10**5, 10**6, 10**7)
+_RATES = (0.6, 0.9)
 _LABELS = (80, 170)
 _TARGET_GAP = 1e-3
 _BATCH = 1024
@@ -34,31 +39,44 @@ _BATCH = 1024
 _SHORT = 6.0
 
 
-def end_to_end(data: Path, n: int, c: int, rate: float) -> dict:
+def end_to_end(data: Path, n: int, c: int, rate: float, processes: int) -> dict:
     """The command on a parquet file, to weights, keep-list and audit."""
-    out = data / f"balanced-{n}-{c}-{rate}"
+    out = data / f"balanced-{n}-{c}-{rate}-{processes}"
     command = [sys.executable, "-m", "clipfair.balance", str(data / f"{n}.parquet")]
     command += ["--sensitive", *GROUPS, "--labels", *label_names(c), "--key", "key"]
-    command += ["--rate", str(rate), "--out", str(out)]
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    if status:
+    command += ["--rate", str(rate), "--processes", str(processes), "--out", str(out)]
+    load, start = os.getloadavg()[0], time.perf_counter()
+    process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, resident(process))
+        time.sleep(0.05)
+    seconds, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if process.returncode:
         raise RuntimeError(f"the command failed: {' '.join(command)}")
     audit = read_json(out / "audit.json")
     return {
-        "what": "end to end",
+        "date": datetime.date.today().isoformat(),
+        "load": load,
         "n": n,
         "c": c,
         "rate": rate,
+        "processes": processes,
         "patterns": audit["patterns"],
         "seconds": seconds,
-        "cpu_seconds": usage.ru_utime + usage.ru_stime,
-        "peak_mb": usage.ru_maxrss / 1024,
+        "cpu_seconds": used.ru_utime + used.ru_stime,
+        "peak_mb": peak / 2**20,
         "relative_gap": audit["certificate"]["relative_gap"],
         "unsatisfied": len(audit["unsatisfied"]),
     }
+
+
+def resident(process: psutil.Process) -> int:
+    """Bytes in memory of a process and those that it started; 0 once it has ended."""
+    try:
+        return sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def solvers(data: Path, n: int, c: int, rate: float, budget: float) -> Iterator[dict]:
@@ -119,30 +137,48 @@ def quality(solution: Solution) -> dict:
     }
 
 
+def measure_end_to_end(data: Path, sizes: Sequence[int]) -> None:
+    """Measure the command on tables of these sizes, in one and in two processes."""
+    rows, before = [], 0.0
+    for n, rate, processes in itertools.product(sizes, _RATES, (1, 2)):
+        row = end_to_end(data, n, max(_LABELS), rate, processes)
+        # The children of this process so far, which include those of earlier runs.
+        before, row["cpu_seconds"] = row["cpu_seconds"], row["cpu_seconds"] - before
+        rows.append(row)
+        print(row, flush=True)
+    write_csv(Path(__file__).with_name("end-to-end.csv"), pd.DataFrame(rows))
+
+
+def measure_solvers(data: Path, sizes: Sequence[int], budget: float) -> None:
+    """Measure the exact solver and Algorithm 1."""
+    rows = []
+    for n, c in itertools.product(sizes, _LABELS):
+        for row in solvers(data, n, c, 0.6, budget if n == 10**6 else _SHORT):
+            rows.append(row)
+            print(row, flush=True)
+    write_csv(Path(__file__).with_name("solvers.csv"), pd.DataFrame(rows))
+
+
 def main() -> None:
     """Make the data, measure, write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="folder for the annotations (0.1 GB)")
+    parser.add_argument("--part", choices=("end-to-end", "solvers"), help="one of the two (default: both)")
+    parser.add_argument("--sizes", nargs="+", type=int, default=[10**5, 10**6, 10**7], metavar="N")
     parser.add_argument(
         "--budget", type=float, default=90.0, help="CPU seconds for Algorithm 1 at n = 1e6 (default 90)"
     )
     options = parser.parse_args()
     options.data.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for n in _SIZES:
+    for n in options.sizes:
         if not (options.data / f"{n}.parquet").exists():
             write(options.data / f"{n}.parquet", n, max(_LABELS))
-        for rate in (0.6, 0.9):
-            rows.append(end_to_end(options.data, n, max(_LABELS), rate))
-            print(rows[-1], flush=True)
-    for n in _SIZES:
-        for c in _LABELS:
-            for row in solvers(options.data, n, c, 0.6, options.budget if n == 10**6 else _SHORT):
-                rows.append(row)
-                print(row, flush=True)
-    write_csv(Path(__file__).with_name("results.csv"), pd.DataFrame(rows))
+    if options.part != "solvers":
+        measure_end_to_end(options.data, options.sizes)
+    if options.part != "end-to-end":
+        measure_solvers(options.data, options.sizes, options.budget)
 
 
 if __name__ == "__main__":

@@ -100,7 +100,8 @@ class M4Balancer(BaseEstimator):
             sensitive = as_matrix(X, "X")
             if sensitive.shape[1] == 0:
                 raise UserError(
-                    f"X has 0 feature(s) (shape={sensitive.shape}) while a minimum of 1 is required: give a group"
+                    f"X has 0 feature(s) (shape={sensitive.shape}) while a minimum of 1 is required: "
+                    "give a column for each group"
                 )
             patterns, index = collapse(sensitive, _label_matrix(y, len(sensitive)), utility)
             self._settings, solution = self._solve(patterns, sensitive)

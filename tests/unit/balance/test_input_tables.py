@@ -393,6 +393,11 @@ def test_utilities_of_any_sign_are_logarithms_with_exp(tmp_path, small, capsys):
     # The stored solution transforms new utilities, too.
     run("weigh", tmp_path / "score" / "dual.json", tmp_path / "t.parquet", "--out", tmp_path / "again")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "again" / "weights.parquet"), weights[0])
+    # A constant added to all scores changes no weight.
+    small.assign(score=score + 2).to_parquet(tmp_path / "t.parquet")
+    run(*common, "--utility", "score", "--utility-transform", "exp", "--out", tmp_path / "more")
+    more = pd.read_parquet(tmp_path / "more" / "weights.parquet")
+    np.testing.assert_allclose(more.weight, weights[0].weight, atol=1e-9)
     small.assign(score=1e3).to_parquet(tmp_path / "t.parquet")
     last = fails(capsys, *common, "--utility", "score", "--utility-transform", "exp", "--out", tmp_path / "o")
     assert "exceeds the range of floats: standardise" in last
