@@ -41,7 +41,13 @@ def auc(y_true: np.ndarray, score: np.ndarray) -> float:
     return float(_weighted_auc(y_true, score, np.ones((1, len(y_true))))[0])
 
 
-def rates(y_true: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None) -> PredictionRates:
+def rates(
+    y_true: np.ndarray,
+    p: np.ndarray,
+    weights: np.ndarray | None = None,
+    *,
+    threshold: float = THRESHOLD,
+) -> PredictionRates:
     """AUC and rates of a prediction.
 
     Parameters
@@ -50,10 +56,12 @@ def rates(y_true: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None) 
     p : (n,) finite probabilities of 1.
     weights
         (b, n) how often each example counts, one row per resample; None for one row of ones.
+    threshold
+        A probability of at least ``threshold`` predicts 1.
     """
     if weights is None:
         weights = np.ones((1, len(p)))
-    positive, selected = y_true == 1, p >= THRESHOLD
+    positive, selected = y_true == 1, p >= threshold
     indicators = [
         np.ones(len(p)),
         selected == positive,

@@ -143,6 +143,35 @@ class GroupFairnessEvaluation(EmbeddedEvaluation):
         return settings | {"distances": named_distances(self.distances)} if self.distances else settings
 
 
+class ThresholdFreeEvaluation(EmbeddedEvaluation):
+    """Group metrics without a fixed threshold, next to those of group_fairness (docs/evaluation.md)."""
+
+    kind: Literal["threshold_free"]
+    label: str
+    """Column that is predicted."""
+    positive: str | None = None
+    """The label's value that is 1, unless it is 0 and 1."""
+    prompts: Prompts
+    """Prompts of label 0 and of label 1."""
+    sensitive: SomeIds
+    """Columns of the groups."""
+    support: Support
+    """The validation examples, to which threshold and recalibration are fitted; as in few-shot
+    classification."""
+    intersections: Annotated[list[Annotated[list[str], Field(min_length=2), Unique]], Unique] | None = None
+    """Attributes of `sensitive` whose groups are combined."""
+    resamples: Count | None = None
+    """Of the BCa intervals, which take one evaluation more for each example; none unless given."""
+
+    @model_validator(mode="after")
+    def _intersections_are_of_its_attributes(self) -> Self:
+        known = set(self.sensitive)
+        for several in self.intersections or []:
+            if not known.issuperset(several):
+                raise ValueError(f"intersections: {several} are not all among sensitive")
+        return self
+
+
 # The defaults of a probe's training (ProbeSettings in clipfair.evaluate.probe.head).
 PROBE_EPOCHS, PROBE_WARM_UP = 500, 10
 
@@ -228,6 +257,7 @@ Evaluation = Annotated[
     | FewShotEvaluation
     | RetrievalEvaluation
     | GroupFairnessEvaluation
+    | ThresholdFreeEvaluation
     | LinearProbeEvaluation,
     Field(discriminator="kind"),
 ]
