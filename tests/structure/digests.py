@@ -22,6 +22,8 @@ JOB_MODULES = {
     "search_job(": ("clipfair.train.kinds.finetune", "clipfair.metrics.distances.*"),
     "evaluation_job(": ("clipfair.evaluate.kinds.*", "clipfair.metrics.distances.*"),
 }
+# The name of the rules that a loop generates.
+GENERATED = "train_model"
 HEAD = "# Written by `make digests`: the modules whose logic the results of each rule depend on.\n"
 
 
@@ -34,12 +36,12 @@ def digested_modules() -> dict[str, dict[str, list[str]]]:
     listing = {}
     for path in sorted(set(RULES.glob("*.smk")) - {RULES / "tables.smk", RULES / "report.smk"}):
         rules = re.findall(
-            r"^rule (\w+):\n((?:    .*\n|\n)+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE
+            r"^( *)rule ?(\w*):\n((?:\1    .*\n|\n)+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE
         )
-        for rule, text in rules:
+        for _, rule, text in rules:
             roots = _digest_roots(text, functions)
             if roots:
-                listing[rule] = _by_package(code_closure(*sorted(roots)))
+                listing[rule or GENERATED] = _by_package(code_closure(*sorted(roots)))
     return listing
 
 

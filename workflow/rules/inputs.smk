@@ -15,7 +15,7 @@ from clipfair.plan.tabular_jobs import tabular_job
 from clipfair.plan.targets import PAPERS, compared_tables, paper_targets
 from clipfair.plan.targets import study_targets, table5_parts
 from clipfair.plan.training_jobs import fetched_models, fetched_vocabularies
-from clipfair.plan.training_jobs import tower_weights, training_job
+from clipfair.plan.training_jobs import tower_weights, trained_runs, training_job, training_rules
 
 
 def get_run(wildcards):
@@ -184,8 +184,24 @@ def get_vocabulary_source(wildcards):
     return PLAN.configuration.models[wildcards.weights].vocabulary.model_dump(exclude_unset=True)
 
 
+def get_training_rules():
+    return training_rules(PLAN)
+
+
+def of_each_seed(get, seeds):
+    # What `get` returns for each run of a job.
+    def get_list(wildcards):
+        return [get(run) for run in trained_runs(get_run(wildcards), seeds)]
+
+    return get_list
+
+
 def get_train_settings(wildcards):
     return training_job(PLAN, get_run(wildcards)).settings
+
+
+def get_train_settings_of(seeds):
+    return of_each_seed(get_train_settings, seeds)
 
 
 def get_train_raw(wildcards):
@@ -208,6 +224,15 @@ def get_start_weights(wildcards):
     return training_job(PLAN, get_run(wildcards)).weights
 
 
+def get_start_weights_of(seeds):
+    get_lists = of_each_seed(get_start_weights, seeds)
+
+    def get_files(wildcards):
+        return [file for files in get_lists(wildcards) for file in files]
+
+    return get_files
+
+
 def get_vocabulary(wildcards):
     return training_job(PLAN, get_run(wildcards)).vocabulary
 
@@ -226,6 +251,13 @@ def get_train_memory(wildcards, attempt):
 
 def get_train_runtime(wildcards, attempt):
     return training_job(PLAN, get_run(wildcards)).recipe.minutes * attempt
+
+
+def get_train_runtime_of(seeds):
+    def get_minutes(wildcards, attempt):
+        return len(seeds) * get_train_runtime(wildcards, attempt)
+
+    return get_minutes
 
 
 def get_train_cache(wildcards):
@@ -255,6 +287,10 @@ def get_batch_epochs(wildcards):
 
 def get_scratch(wildcards):
     return training_job(PLAN, get_run(wildcards)).scratch
+
+
+def get_scratch_of(seeds):
+    return of_each_seed(get_scratch, seeds)
 
 
 # --- Evaluations ---

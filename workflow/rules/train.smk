@@ -1,6 +1,7 @@
 # Training: every model of both papers, pretrained or fine-tuned, on one core or many GPUs. A job that was
 # stopped continues from the checkpoint in its scratch folder. The checkpoint is not a declared output, because
-# Snakemake would remove it.
+# Snakemake would remove it. A job trains one seed (train_model) or, where the recipe has several
+# seeds_per_process, a block of them (train_seeds_<seeds>, a rule for each block).
 # in:    data/raw/<dataset>/<version>/ with the keep-list of each stage, or
 #        data/prepared/<dataset>/<version>/table.parquet; the initial weights
 # out:   results/train/<study>/<run key>/
@@ -13,7 +14,7 @@
 #          card.md, curves.png the model card and the training curves of all seeds
 #        data/weights/<model>.safetensors      published weights
 #        data/weights/<model>.vocabulary.txt   the published vocabulary of its tokenizer
-# steps: fetch_weights, fetch_vocabulary -> train_model -> write_model_card
+# steps: fetch_weights, fetch_vocabulary -> train_model or train_seeds_<seeds> -> write_model_card
 
 
 localrules:
@@ -60,40 +61,46 @@ rule fetch_vocabulary:
         "../scripts/fetch_vocabulary.py"
 
 
-rule train_model:
-    input:
-        raw=ancient(get_train_raw),
-        contents=get_train_raw_contents,
-        table=get_train_table,
-        keep=get_keep_lists,
-        weights=get_start_weights,
-        vocabulary=get_vocabulary,
-    output:
-        model=paths.MODEL,
-        spec=paths.MODEL_SPEC,
-        log=paths.TRAIN_LOG,
-        epochs=paths.EPOCHS,
-        snapshots=directory(paths.SNAPSHOTS),
-    log:
-        "logs/train_model/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}-{seed}.log",
-    benchmark:
-        "logs/train_model/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}-{seed}.benchmark.tsv"
-    conda:
-        "../../envs/clip.yaml"
-    threads: get_train_threads
-    resources:
-        **gpu_site(get_train_gpus),
-        gpu=get_train_gpus,
-        mem_mb=get_train_memory,
-        runtime=get_train_runtime,
-        slurm_extra=SIGNAL_BEFORE_TIMEOUT,
-    params:
-        settings=get_train_settings,
-        scratch=get_scratch,
-        cache=get_train_cache,
-        code=get_train_code,
-    script:
-        "../scripts/train_model.py"
+for training in get_training_rules():
+
+    rule:
+        name:
+            training.name
+        input:
+            raw=ancient(get_train_raw),
+            contents=get_train_raw_contents,
+            table=get_train_table,
+            keep=get_keep_lists,
+            weights=get_start_weights_of(training.seeds),
+            vocabulary=get_vocabulary,
+        output:
+            model=expand(paths.MODEL, seed=training.seeds, allow_missing=True),
+            spec=expand(paths.MODEL_SPEC, seed=training.seeds, allow_missing=True),
+            log=expand(paths.TRAIN_LOG, seed=training.seeds, allow_missing=True),
+            epochs=expand(paths.EPOCHS, seed=training.seeds, allow_missing=True),
+            snapshots=directory(expand(paths.SNAPSHOTS, seed=training.seeds, allow_missing=True)),
+        log:
+            f"logs/train_model/{{study}}/{training.log_name}.log",
+        benchmark:
+            f"logs/train_model/{{study}}/{training.log_name}.benchmark.tsv"
+        wildcard_constraints:
+            lam=paths.batch_pattern(training.batches),
+        conda:
+            "../../envs/clip.yaml"
+        threads: get_train_threads
+        resources:
+            **gpu_site(get_train_gpus),
+            gpu=get_train_gpus,
+            mem_mb=get_train_memory,
+            runtime=get_train_runtime_of(training.seeds),
+            slurm_extra=SIGNAL_BEFORE_TIMEOUT,
+        params:
+            settings=get_train_settings_of(training.seeds),
+            scratch=get_scratch_of(training.seeds),
+            cache=get_train_cache,
+            code=get_train_code,
+        script:
+            "../scripts/train_model.py"
 
 
 # One job per batch, not per run: importing matplotlib takes as long as drawing, and one figure compares the seeds.

@@ -1,4 +1,4 @@
-"""train_model: train one model, from its initial weights or from the checkpoint of a stopped job."""
+"""train_model: train the models of some seeds, from initial weights or from checkpoints of a stopped job."""
 
 from clipfair.core.errors import job_log
 from clipfair.core.gpus import reserve_gpus
@@ -6,8 +6,8 @@ from clipfair.core.numerics import use_numerics
 
 with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
     # numpy and torch read the choice when they are imported
-    use_numerics(snakemake.params.settings["recipe"]["numerics"])
-    from clipfair.train.launch import launch
+    use_numerics(snakemake.params.settings[0]["recipe"]["numerics"])
+    from clipfair.train.launch import launch_each
 
     data = {"raw": str(snakemake.input.raw), "cache": snakemake.params.cache}
     if snakemake.input.table:
@@ -16,15 +16,25 @@ with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
         data["keep"] = list(snakemake.input.keep)
     if snakemake.input.vocabulary:
         data["vocabulary"] = str(snakemake.input.vocabulary)
-    launch(
+    shared = {"data": data, "code": snakemake.params.code, "threads": snakemake.threads}
+    outputs = dict(snakemake.output.items())
+    of_seeds = zip(
+        snakemake.params.settings,
+        snakemake.input.weights or [None] * len(snakemake.params.settings),
+        zip(*outputs.values(), strict=True),
+        snakemake.params.scratch,
+        strict=True,
+    )
+    launch_each(
         snakemake.resources.gpu,
-        {
-            "settings": snakemake.params.settings,
-            "data": data,
-            "weights": str(snakemake.input.weights) if snakemake.input.weights else None,
-            "out": dict(snakemake.output.items()),
-            "scratch": snakemake.params.scratch,
-            "code": snakemake.params.code,
-            "threads": snakemake.threads,
-        },
+        [
+            {
+                **shared,
+                "settings": settings,
+                "weights": weights and str(weights),
+                "out": dict(zip(outputs, files, strict=True)),
+                "scratch": scratch,
+            }
+            for settings, weights, files, scratch in of_seeds
+        ],
     )

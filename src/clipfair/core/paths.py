@@ -134,6 +134,12 @@ def contents_of(raw: str) -> str:
     return CONTENTS.format(dataset=dataset, version=version)
 
 
+def batch_pattern(batches: Iterable[Run]) -> str:
+    """Return a pattern for ``{lam}`` in a path with the levels of a run key that only ``batches`` match."""
+    keys = (batch.batch.rpartition("~") for batch in batches)
+    return "|".join(f"(?<=/{re.escape(levels)}~){re.escape(lam)}" for levels, _, lam in keys) or "(?!)"
+
+
 def table_pattern(tables: Iterable[str]) -> str:
     """Return a pattern for ``{table}`` in :data:`TABLE` that only ``tables`` (``<paper>/<table>``) match.
 

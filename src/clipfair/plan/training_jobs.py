@@ -1,8 +1,9 @@
 """Jobs that train: everything that the rules of training and of fetched weights ask for, by run."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 from clipfair.core import paths
@@ -70,6 +71,50 @@ class TrainingJob:
 def training_job(plan: StudyPlan, run: Run) -> TrainingJob:
     """The job of one training."""
     return make_training_job(plan, run, plan.recipe_of(run), plan.path_of(paths.SCRATCH, run))
+
+
+@dataclass(frozen=True)
+class TrainingRule:
+    """A rule that trains some seeds, one after another, of each of its batches.
+
+    Attributes
+    ----------
+    name : ``train_model`` for one seed, which is a wildcard; ``train_seeds_<seeds>`` for several.
+    seeds : as they stand in the paths of its outputs.
+    batches : those that it trains.
+    """
+
+    name: str
+    seeds: tuple[str, ...]
+    batches: list[Run]
+
+    @property
+    def log_name(self) -> str:
+        """The name of the log of a job, without suffix."""
+        return f"{{dataset}}-{{balance}}-{{model}}-{{method}}-{{attr}}-{{lam}}-{'_'.join(self.seeds)}"
+
+
+def training_rules(plan: StudyPlan) -> list[TrainingRule]:
+    """The rules of training: one for recipes that train a seed in a process, one for each block of seeds.
+
+    The blocks of a batch do not depend on the seeds that it has (0 to n - 1, n to 2n - 1, ...), so that a new
+    seed reruns at most its own block.
+    """
+    alone, blocks = [], {}
+    for batch in filter(plan.is_trained, plan.batches):
+        size = plan.recipe_of(batch).seeds_per_process
+        if size == 1:
+            alone.append(batch)
+            continue
+        for _, block in groupby(plan.seeds_of(batch), key=lambda seed, size=size: seed // size):
+            blocks.setdefault(tuple(map(str, block)), []).append(batch)
+    rules = [TrainingRule(f"train_seeds_{'_'.join(seeds)}", seeds, blocks[seeds]) for seeds in blocks]
+    return [TrainingRule("train_model", ("{seed}",), alone), *rules]
+
+
+def trained_runs(run: Run, seeds: tuple[str, ...]) -> list[Run]:
+    """The runs that a job of a rule with these seeds trains; ``run`` is of its wildcards."""
+    return [run] if seeds == ("{seed}",) else [replace(run, seed=int(seed)) for seed in seeds]
 
 
 def make_training_job(plan: StudyPlan, run: Run, recipe: Recipe, scratch: str) -> TrainingJob:

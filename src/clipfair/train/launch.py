@@ -2,12 +2,14 @@
 
 import inspect
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from clipfair.core import paths
 from clipfair.core.errors import UserError
 from clipfair.core.io import read_json, write_json, write_text
 from clipfair.core.provenance import prepend_pythonpath
@@ -52,6 +54,23 @@ def launch(processes: int, request: Mapping) -> None:
         error = folder / ERROR
         message = f"torchrun ended with exit status {run.returncode}"
         raise UserError(error.read_text(encoding="utf-8") if error.exists() else message)
+
+
+def launch_each(processes: int, requests: Sequence[Mapping]) -> None:
+    """Launch several trainings one after another.
+
+    Each keeps its last checkpoint until all have finished: Snakemake removes all outputs of a job that fails,
+    and the finished trainings then only write theirs again.
+
+    Raises
+    ------
+    UserError
+        As ``launch`` does for the first training that fails.
+    """
+    for request in requests:
+        launch(processes, {**request, "keep_checkpoint": len(requests) > 1})
+    for request in requests:
+        shutil.rmtree(Path(request["scratch"], paths.CHECKPOINTS), ignore_errors=True)
 
 
 def run_request(path: str) -> None:

@@ -38,6 +38,7 @@ def train(
     scratch: str,
     code: str = "",
     threads: int = 1,
+    keep_checkpoint: bool = False,
 ) -> None:
     """Train one model and write its files; continue from the checkpoint in ``scratch`` if there is one.
 
@@ -59,6 +60,8 @@ def train(
         The digest of the code, for the spec.
     threads
         CPU threads of each process; the same number gives the same bytes.
+    keep_checkpoint
+        Leave a checkpoint of the last step, from which a second call only writes the files again.
 
     Raises
     ------
@@ -72,7 +75,17 @@ def train(
         built = build(settings["model"], weights, settings["run"]["seed"])
         parts = _make_parts(settings, data, built, process=process, out=out, scratch=scratch)
         inputs = _input_files(data, weights)
-        _train(settings, built, parts, process=process, inputs=inputs, out=out, scratch=scratch, code=code)
+        _train(
+            settings,
+            built,
+            parts,
+            process=process,
+            inputs=inputs,
+            out=out,
+            scratch=scratch,
+            code=code,
+            keep_checkpoint=keep_checkpoint,
+        )
     finally:
         if process.world > 1:
             torch.distributed.destroy_process_group()
@@ -88,6 +101,7 @@ def _train(
     out: Mapping[str, str],
     scratch: str,
     code: str,
+    keep_checkpoint: bool,
 ) -> None:
     recipe, model = settings["recipe"], built.model
     failure = str(Path(scratch, paths.FAILURE.format(rank=process.rank)))
@@ -119,6 +133,8 @@ def _train(
         save_snapshot=save_snapshot,
     )
     if process.rank == 0:
+        if keep_checkpoint:
+            checkpoints.save(training.step, training.state_dict())
         spec = make_spec(
             settings,
             parts,
@@ -130,7 +146,8 @@ def _train(
         )
         chosen = [best for hook in parts.hooks if (best := hook.best()) is not None]
         write_outputs(out, chosen[0] if chosen else model.state_dict(), spec, log, snapshots)
-        checkpoints.clear()
+        if not keep_checkpoint:
+            checkpoints.clear()
 
 
 def _checkpoints(settings: Mapping, inputs: Mapping[str, str], code: str, scratch: str) -> Checkpoints:

@@ -1,6 +1,7 @@
 """What jobs are made from: one lookup by run, dataset or search."""
 
 import itertools
+import re
 
 import pytest
 
@@ -17,6 +18,7 @@ from clipfair.plan.training_jobs import (
     model_settings,
     tower_weights,
     training_job,
+    training_rules,
     vocabulary_file,
 )
 
@@ -58,6 +60,27 @@ def test_a_training_on_pairs_reads_keep_lists_and_a_fine_tuning_the_table(plan_o
     assert fair.table == [plan.prepared_of("embedded-fundus")]
     start = "dataset~embedded-web/balance~baseline/model~small-32-r64/method~clip/attr~none/lam~0/seed~2"
     assert fair.weights == [f"results/train/embedded/{start}/model.safetensors"]
+
+
+def blocks_of(plan, method):
+    return [rule.seeds for rule in training_rules(plan) if method in {batch.method for batch in rule.batches}]
+
+
+def test_seeds_of_a_small_recipe_share_a_process_in_blocks_that_a_new_seed_does_not_change(plan_of):
+    assert blocks_of(plan_of(), "siglip-small") == [("0", "1", "2"), ("3", "4")]
+    more = plan_of(overlay={"grids": {"m4-siglip": {"seeds": [0, 1, 2, 4, 7, 8]}}})
+    assert blocks_of(more, "siglip-small") == [("0", "1", "2"), ("4",), ("7", "8")]
+    assert [rule.name for rule in training_rules(plan_of("paper"))] == ["train_model"]
+
+
+def test_a_rule_of_training_matches_the_paths_of_its_batches_alone(plan_of):
+    plan = plan_of(overlay={"recipes": {"fundus-small": {"seeds_per_process": 1}}})
+    rules = training_rules(plan)
+    assert [rule.name for rule in rules] == ["train_model", "train_seeds_0_1_2", "train_seeds_3_4"]
+    for rule in rules:
+        pattern = re.compile(f"/lam~(?:{paths.batch_pattern(rule.batches)})/seed~")
+        matching = {batch for batch in plan.batches if pattern.search(plan.path_of(paths.MODEL, batch))}
+        assert matching == set(rule.batches) != set()
 
 
 def test_a_display_name_changes_no_job(plan_of):

@@ -275,6 +275,9 @@ class EpochTracker:
             self.weights = _copy(model) if self.saved_as_half else {}
         elif current >= self.best_auc:
             self.best_auc, self.weights = current, _copy(model)
+        self._write()
+
+    def _write(self) -> None:
         write_csv(self.path, pd.DataFrame(self.rows, columns=list(COLUMNS)))
 
     def best(self) -> Mapping[str, Tensor] | None:
@@ -288,9 +291,10 @@ class EpochTracker:
         return {"rows": self.rows, "best_auc": self.best_auc, "weights": self.weights}
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Restore the state."""
+        """Restore the state, and epochs.csv: after the last epoch nothing else writes it."""
         self.rows = [dict(row) for row in state["rows"]]
         self.best_auc, self.weights = state["best_auc"], dict(state["weights"])
+        self._write()
 
 
 def _copy(model: nn.Module) -> dict[str, Tensor]:
