@@ -22,8 +22,6 @@ JOB_MODULES = {
     "search_job(": ("clipfair.train.kinds.finetune", "clipfair.metrics.distances.*"),
     "evaluation_job(": ("clipfair.evaluate.kinds.*", "clipfair.metrics.distances.*"),
 }
-# The name of the rules that a loop generates.
-GENERATED = "train_model"
 HEAD = "# Written by `make digests`: the modules whose logic the results of each rule depend on.\n"
 
 
@@ -41,8 +39,13 @@ def digested_modules() -> dict[str, dict[str, list[str]]]:
         for _, rule, text in rules:
             roots = _digest_roots(text, functions)
             if roots:
-                listing[rule or GENERATED] = _by_package(code_closure(*sorted(roots)))
+                listing[rule or script_name(text)] = _by_package(code_closure(*sorted(roots)))
     return listing
+
+
+def script_name(rule: str) -> str:
+    """Return the name of the script of a rule: that of rules that a loop generates."""
+    return re.search(r"/scripts/(\w+)\.py", rule)[1]
 
 
 def _digest_roots(source: str, functions: dict[str, str]) -> set[str]:

@@ -5,13 +5,14 @@ import re
 import pytest
 
 from tests.repository import ROOT
+from tests.structure.digests import script_name
 
 SMK = sorted(ROOT.glob("workflow/rules/*.smk"))
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in SMK}
 RULES = {
-    match[1]: match[2]
+    match[2] or script_name(match[3]): match[3]
     for text in TEXTS.values()
-    for match in re.finditer(r"^rule (\w+):\n((?:    .*\n|\n)+)", text, flags=re.MULTILINE)
+    for match in re.finditer(r"^( *)rule ?(\w*):\n((?:\1    .*\n|\n)+)", text, flags=re.MULTILINE)
 }
 SCRIPTS = sorted(ROOT.glob("workflow/scripts/*.py"))
 

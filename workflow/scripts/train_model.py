@@ -7,7 +7,7 @@ from clipfair.core.numerics import use_numerics
 with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
     # numpy and torch read the choice when they are imported
     use_numerics(snakemake.params.settings[0]["recipe"]["numerics"])
-    from clipfair.train.launch import launch_each
+    from clipfair.train.launch import launch_each, requests_by_seed
 
     data = {"raw": str(snakemake.input.raw), "cache": snakemake.params.cache}
     if snakemake.input.table:
@@ -16,25 +16,11 @@ with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
         data["keep"] = list(snakemake.input.keep)
     if snakemake.input.vocabulary:
         data["vocabulary"] = str(snakemake.input.vocabulary)
-    shared = {"data": data, "code": snakemake.params.code, "threads": snakemake.threads}
-    outputs = dict(snakemake.output.items())
-    of_seeds = zip(
+    requests = requests_by_seed(
         snakemake.params.settings,
-        snakemake.input.weights or [None] * len(snakemake.params.settings),
-        zip(*outputs.values(), strict=True),
-        snakemake.params.scratch,
-        strict=True,
+        weights=snakemake.input.weights,
+        outputs=dict(snakemake.output.items()),
+        scratch=snakemake.params.scratch,
+        shared={"data": data, "code": snakemake.params.code, "threads": snakemake.threads},
     )
-    launch_each(
-        snakemake.resources.gpu,
-        [
-            {
-                **shared,
-                "settings": settings,
-                "weights": weights and str(weights),
-                "out": dict(zip(outputs, files, strict=True)),
-                "scratch": scratch,
-            }
-            for settings, weights, files, scratch in of_seeds
-        ],
-    )
+    launch_each(snakemake.resources.gpu, requests)

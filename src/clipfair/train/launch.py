@@ -56,6 +56,46 @@ def launch(processes: int, request: Mapping) -> None:
         raise UserError(error.read_text(encoding="utf-8") if error.exists() else message)
 
 
+def requests_by_seed(
+    settings: Sequence[Mapping],
+    *,
+    weights: Sequence[str],
+    outputs: Mapping[str, Sequence[str]],
+    scratch: Sequence[str],
+    shared: Mapping,
+) -> list[dict]:
+    """Return the arguments of :func:`clipfair.train.run.train` for each seed of a job.
+
+    Parameters
+    ----------
+    settings, scratch
+        Of each seed.
+    weights
+        Of each seed; empty for random ones.
+    outputs
+        Name -> the path of each seed.
+    shared
+        The arguments that the seeds have in common.
+    """
+    of_seeds = zip(
+        settings,
+        map(str, weights) if weights else [None] * len(settings),
+        zip(*outputs.values(), strict=True),
+        scratch,
+        strict=True,
+    )
+    return [
+        {
+            **shared,
+            "settings": own,
+            "weights": start,
+            "out": dict(zip(outputs, out, strict=True)),
+            "scratch": folder,
+        }
+        for own, start, out, folder in of_seeds
+    ]
+
+
 def launch_each(processes: int, requests: Sequence[Mapping]) -> None:
     """Launch several trainings one after another.
 

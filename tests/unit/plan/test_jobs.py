@@ -68,7 +68,8 @@ def blocks_of(plan, method):
 
 def test_seeds_of_a_small_recipe_share_a_process_in_blocks_that_a_new_seed_does_not_change(plan_of):
     assert blocks_of(plan_of(), "siglip-small") == [("0", "1", "2"), ("3", "4")]
-    more = plan_of(overlay={"grids": {"m4-siglip": {"seeds": [0, 1, 2, 4, 7, 8]}}})
+    grid = {"m4-siglip": {"seeds": [0, 1, 2, 4, 7, 8]}}
+    more = plan_of(overlay={"studies": {"embedded": {"grids": grid}}})
     assert blocks_of(more, "siglip-small") == [("0", "1", "2"), ("4",), ("7", "8")]
     assert [rule.name for rule in training_rules(plan_of("paper"))] == ["train_model"]
 
