@@ -1,5 +1,6 @@
 """Faults of the machine and of its users, through the commands of the documentation."""
 
+import errno
 import os
 import shutil
 import signal
@@ -8,9 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from clipfair.core.io import atomic_path, reserve
 from tests.repository import ROOT, Repository, read_tables, write_adult
 
 BALANCE = [sys.executable, "-m", "clipfair.balance", "people.csv", "--sensitive", "sex", "--labels", "rich"]
@@ -86,6 +89,30 @@ def test_a_full_disk(people, mount):
     disk = mount(4096 * 20)
     assert_one_line(balance(people, disk / "out"), "No space left on device; free some space and run again")
     assert [path.name for path in disk.rglob("*") if path.is_file()] == []
+
+
+@needs_root
+def test_a_full_disk_under_an_array(mount):
+    """numpy's own error has no number, and a write to a memory map of a sparse file would kill the process."""
+    disk = mount(4096 * 20)
+
+    def save(path):
+        with path.open("wb") as stream:
+            np.save(stream, np.ones(10**6))
+
+    def fill(path):
+        np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=10**6)
+        reserve(path)
+
+    for name, write in {"a.npy": save, "b.npy": fill}.items():
+        with (
+            pytest.raises(OSError, match="No space left on device") as caught,
+            atomic_path(disk / name) as path,
+        ):
+            write(path)
+        assert caught.value.filename == str(disk / name)
+        assert caught.value.errno == errno.ENOSPC
+    assert list(disk.iterdir()) == []
 
 
 @needs_root

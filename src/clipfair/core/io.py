@@ -6,6 +6,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -62,15 +63,31 @@ def _is_running(process: int) -> bool:
     return True
 
 
+# numpy's error where an array does not fit on the disk; it has no errno.
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
+
+
 @contextlib.contextmanager
 def _naming_full_disk(target: Path) -> Iterator[None]:
     """Put the target into errors of a full disk, which name no file when they come from a write."""
     try:
         yield
     except OSError as error:
+        if error.errno is None and _SHORT_WRITE.search(str(error)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from None
         if error.errno in (errno.ENOSPC, errno.EDQUOT) and error.filename is None:
             error.filename = str(target)
         raise
+
+
+def reserve(path: str | Path) -> None:
+    """Reserve the disk space of a file that is to be written through a memory map, where the system can.
+
+    Otherwise the file is sparse, and a full disk kills the process that writes to the map.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with Path(path).open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, Path(path).stat().st_size)
 
 
 @contextlib.contextmanager

@@ -305,6 +305,7 @@ def processed_captions(tokenizer: tokenizers.Tokenizer, max_words: int) -> token
     def tokenize(texts: Sequence[str]) -> Tensor:
         return tokenizer([blip_caption(text, max_words) for text in texts])
 
+    tokenize.word_list = getattr(tokenizer, "word_list", None)
     return tokenize
 
 
@@ -340,6 +341,7 @@ def _word_tokenizer(name: str, length: int) -> tuple[tokenizers.Tokenizer, Speci
         rows[torch.arange(len(rows)), ends] = special.end
         return rows
 
+    tokenize.word_list = plain
     return tokenize, special
 
 

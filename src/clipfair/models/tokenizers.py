@@ -54,6 +54,7 @@ class WordListTokenizer:
 
     def __init__(self, name: str, length: int):
         self.name, self.length = name, length
+        self.word_list = self
         self._numbers = {word: number for number, word in enumerate(read_words(name), start=1)}
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
@@ -61,7 +62,7 @@ class WordListTokenizer:
         rows = [[numbers[word] for word in words_of(text) if word in numbers] for text in texts]
         return _padded(rows, self.length, 0)
 
-    def report_unknown_words(self, texts: Sequence[str]) -> None:
+    def report(self, texts: Sequence[str], what: str) -> None:
         """Print how many words of the texts are left out; a warning if it is more than half of them."""
         words = [words_of(text) for text in texts]
         known = [sum(word in self._numbers for word in row) for row in words]
@@ -70,12 +71,19 @@ class WordListTokenizer:
             return
         message = (
             f"the word list {self.name!r} has {sum(known) / total:.1%} of the {total:,} words of "
-            f"{len(texts):,} captions; {known.count(0):,} captions have none of its words"
+            f"{len(texts):,} {what}; {known.count(0):,} {what} have none of its words"
         )
         if sum(known) < MIN_KNOWN_SHARE * total:
             warn(f"{message}: use a model with a larger vocabulary, or a list for these data")
         else:
             print(f"clipfair: {message}", file=sys.stderr)
+
+
+def report_unknown_words(tokenizer: Tokenizer, texts: Sequence[str], *, what: str = "captions") -> None:
+    """Print how many words a tokenizer leaves out, if it is that of a word list (its ``word_list``)."""
+    words = getattr(tokenizer, "word_list", None)
+    if words is not None:
+        words.report(texts, what)
 
 
 def clip_tokenizer(length: int) -> Tokenizer:

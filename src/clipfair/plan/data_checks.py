@@ -1,5 +1,6 @@
 """Checks of columns, values, splits and attributes that the configuration names, as far as they are known."""
 
+import difflib
 from collections.abc import Iterable, Mapping
 from functools import cache
 
@@ -81,6 +82,8 @@ class _Columns:
         self.values = {**entry.attributes, **entry.labels}
         # A synthetic dataset has the columns and splits of the one whose format it has.
         described = datasets[entry.format_id].expected
+        counted = {column for count in described.counts for column in count.where}
+        self.names = {"split", "used", *self.values, *counted}
         splits = {
             count.where["split"]: count.rows for count in described.counts if set(count.where) == {"split"}
         }
@@ -108,7 +111,13 @@ class _Columns:
                 for split in values:
                     self.check_split((*key, column), split)
             else:
+                self._check_spelling(key, column)
                 self.check_values((*key, column), column, values)
+
+    def _check_spelling(self, key: Key, column: str) -> None:
+        """Refuse a column that is almost one that is known; a loader may have others than these."""
+        if column not in self.names and difflib.get_close_matches(column, self.names, n=1, cutoff=0.8):
+            raise Violation(key, unknown(f"column of {self.dataset}", column, self.names))
 
     @staticmethod
     def _check(key: Key, what: str, names: Iterable[str], known: Iterable[str]) -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from clipfair.core.errors import UserError
-from clipfair.models import tokenizers
+from clipfair.models import blip2, tokenizers
 
 END = 49_407
 
@@ -24,11 +24,20 @@ def test_words_are_their_line_numbers_and_others_are_left_out():
     ],
 )
 def test_words_that_the_list_lacks_are_counted_and_most_of_them_are_a_warning(capsys, texts, message):
-    tokenizers.WordListTokenizer("embedded", 6).report_unknown_words(texts)
+    tokenizers.report_unknown_words(tokenizers.WordListTokenizer("embedded", 6), texts)
     printed = capsys.readouterr().err
     assert message in printed
     assert bool(message) == bool(printed)
     assert ("warning" in message) == ("warning" in printed)
+
+
+def test_words_are_counted_for_every_tokenizer_of_a_word_list(capsys):
+    words, _ = blip2.make_tokenizer({"kind": "words", "words": "embedded"}, 8)
+    for tokenizer in (words, blip2.processed_captions(words, 5)):
+        tokenizers.report_unknown_words(tokenizer, ["a zyzzyva"], what="texts")
+        assert "has 50.0% of the 2 words of 1 texts; 0 texts have none" in capsys.readouterr().err
+    tokenizers.report_unknown_words(tokenizers.sticky_tokenizer(4), ["zyzzyva"])
+    assert capsys.readouterr().err == ""
 
 
 def test_a_long_text_is_cut_before_its_end():

@@ -7,6 +7,7 @@ For each chunk, the weights of one checkpoint after another are loaded into one 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from clipfair.evaluate.texts import AT_EVERY_CHECKPOINT, text_sets
 from clipfair.models.build import build, load_weights
 from clipfair.models.interface import pixels_of
 from clipfair.models.resizing import make_resize
+from clipfair.models.tokenizers import report_unknown_words
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -196,7 +198,9 @@ class TokenisedTexts:
         for settings in evaluations.values():
             for texts in text_sets(settings, tables[settings["dataset"]]).values():
                 if texts.digest not in self.final:
-                    self.final[texts.digest] = tokenise(tokenizer, expand(texts))
+                    sentences = expand(texts)
+                    report_unknown_words(tokenizer, list(chain.from_iterable(sentences)), what="texts")
+                    self.final[texts.digest] = tokenise(tokenizer, sentences)
                 if _needs_snapshots(settings):
                     self.snapshots[texts.digest] = self.final[texts.digest]
 

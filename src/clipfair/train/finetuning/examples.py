@@ -18,13 +18,13 @@ import torch
 from torch import Tensor
 
 from clipfair.core.errors import UserError, progress, unknown
-from clipfair.core.io import atomic_path, sha256_of
+from clipfair.core.io import atomic_path, reserve, sha256_of
 from clipfair.data.captions import truncate
 from clipfair.data.images import image_records, open_image
 from clipfair.data.rows import read_table, select_rows
 from clipfair.metrics.labels import binary_labels
 from clipfair.models.interface import BuiltModel, pixels_of
-from clipfair.models.tokenizers import WordListTokenizer
+from clipfair.models.tokenizers import report_unknown_words
 
 SPLITS = ("train", "validation", "test")
 
@@ -98,8 +98,7 @@ def read_splits(
     needed = np.unique(np.concatenate(list(rows.values())))
     stored = _read_pixels(table.iloc[needed], data, built, Path(cache))
     texts = cut_texts(with_texts(table.iloc[needed], labels[needed], recipe), recipe["max_characters"])
-    if isinstance(built.tokenizer, WordListTokenizer):
-        built.tokenizer.report_unknown_words(texts)
+    report_unknown_words(built.tokenizer, texts)
     tokens = built.tokenizer(texts)
     if subsample is not None:
         rows["train"] = rows["train"][choose_part(subsample, table.iloc[rows["train"]], seed)]
@@ -169,6 +168,7 @@ def _read_pixels(table: pd.DataFrame, data: Mapping, built: BuiltModel, cache: P
         with atomic_path(path) as temporary:
             shape = (len(table), 3, built.size, built.size)
             pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            reserve(temporary)
             _decode(table, data["raw"], built, pixels)
             pixels.flush()
     # Copy on write, because torch needs a writable array.

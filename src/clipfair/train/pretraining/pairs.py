@@ -4,6 +4,7 @@ Both give the same batches in the same order (:mod:`clipfair.train.order`). Whic
 how many workers, changes no number.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from clipfair.core.errors import UserError, progress
 from clipfair.core.io import atomic_path
 from clipfair.data.shards import PairIndex, files_digest, find_shards, read_index
 from clipfair.models.interface import BuiltModel, pixels_of
-from clipfair.models.tokenizers import WordListTokenizer
+from clipfair.models.tokenizers import report_unknown_words
 from clipfair.train.interfaces import Batch, Process
 from clipfair.train.order import ExampleOrder, Stage
 
@@ -56,6 +57,8 @@ def read_decoded(folder: str | Path, cache: str | Path, built: BuiltModel) -> De
 
 
 _TEXTS = ("text", "error")
+# Texts of a stage in shards whose unknown words are counted.
+TEXTS_COUNTED = 1000
 
 
 def _decode(index: PairIndex, built: BuiltModel) -> DecodedPairs:
@@ -138,8 +141,8 @@ class MemorySource:
             texts = self.decoded.text[stage.rows].tolist() if stage.texts is None else stage.texts
             number_of: dict[str, int] = {}
             numbers = [number_of.setdefault(text, len(number_of)) for text in texts]
-            if self.process.rank == 0 and isinstance(self.built.tokenizer, WordListTokenizer):
-                self.built.tokenizer.report_unknown_words(list(number_of))
+            if self.process.rank == 0:
+                report_unknown_words(self.built.tokenizer, list(number_of))
             self._tokens = {stage.name: self.built.tokenizer(list(number_of))[torch.tensor(numbers)]}
         return self._tokens[stage.name]
 
@@ -175,6 +178,8 @@ class ShardSource:
     def __iter__(self) -> Iterator[Batch]:
         from torch.utils.data import DataLoader
 
+        if self.process.rank == 0 and self.step == 0:
+            report_unknown_words(self.built.tokenizer, self._some_texts())
         loader = DataLoader(
             _BatchReader(self.index, self.built),
             batch_size=None,
@@ -190,6 +195,18 @@ class ShardSource:
             self.step += number % self.accumulate == 0
             images, texts, keys = read
             yield Batch(self.built.normalise(images), texts, keys)
+
+    def _some_texts(self) -> list[str]:
+        """Return texts of every stage, evenly spaced, without those of damaged pairs."""
+        texts = []
+        for stage in self.order.stages:
+            for position in np.unique(np.linspace(0, len(stage.rows) - 1, TEXTS_COUNTED, dtype=np.int64)):
+                if stage.texts is not None:
+                    texts.append(stage.texts[position])
+                    continue
+                with contextlib.suppress(UserError):
+                    texts.append(self.index.read(stage.rows[position])[1])
+        return texts
 
     def state_dict(self) -> dict:
         """Return the step."""

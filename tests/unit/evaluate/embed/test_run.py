@@ -16,6 +16,7 @@ from clipfair.evaluate.embed.files import read_checkpoints, read_images, read_te
 from clipfair.evaluate.embed.run import embed
 from clipfair.evaluate.texts import text_sets
 from clipfair.models.build import build
+from clipfair.models.tokenizers import WordListTokenizer
 
 MODEL = {"kind": "small", "width": 8, "dim": 16, "words": "embedded", "length": 16, "size": 32}
 EVALUATIONS = {
@@ -42,6 +43,13 @@ EVALUATIONS = {
         "support": {"split": "train"},
     },
 }
+
+
+def test_unknown_words_of_prompts_are_a_warning(capsys):
+    settings = {"kind": "association", "dataset": "faces", "neutral": "zyzzyva"}
+    run_module.TokenisedTexts({"one": settings}, {"faces": None}, WordListTokenizer("embedded", 6))
+    warning = "warning: the word list 'embedded' has 0.0% of the 1 words of 1 texts"
+    assert warning in capsys.readouterr().err
 
 
 def png(seed):

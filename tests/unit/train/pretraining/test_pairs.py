@@ -82,6 +82,17 @@ def test_new_texts_replace_the_captions(raw, index, built, tmp_path):
         assert torch.equal(take(source, 1)[0].texts, built.tokenizer(["nurse"] * 12))
 
 
+def test_unknown_words_are_counted_in_memory_and_from_shards(raw, index, built, tmp_path, capsys):
+    texts = ["a zyzzyva, a zyzzyva"] * 30
+    decoded = read_decoded(raw, tmp_path, built)
+    for source in (
+        MemorySource(decoded, order_of(decoded, texts=texts), built, process=Process(), accumulate=1),
+        ShardSource(index, order_of(index, texts=texts), built, process=Process(), accumulate=1, workers=0),
+    ):
+        take(source, 1)
+        assert "the word list 'embedded' has 50.0% of the" in capsys.readouterr().err
+
+
 def test_images_are_those_of_the_shards(raw, index, built, keys):
     source = ShardSource(index, order_of(index), built, process=Process(), accumulate=1, workers=0)
     [batch] = take(source, 1)
