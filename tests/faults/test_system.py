@@ -93,7 +93,7 @@ def test_a_full_disk(people, mount):
 
 @needs_root
 def test_a_full_disk_under_an_array(mount):
-    """numpy's own error has no number, and a write to a memory map of a sparse file would kill the process."""
+    """The error of numpy has no number; a write to a memory map of a sparse file would kill the process."""
     disk = mount(4096 * 20)
 
     def save(path):
@@ -101,7 +101,7 @@ def test_a_full_disk_under_an_array(mount):
             np.save(stream, np.ones(10**6))
 
     def fill(path):
-        np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=10**6)
+        np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(10**6,))
         reserve(path)
 
     for name, write in {"a.npy": save, "b.npy": fill}.items():
