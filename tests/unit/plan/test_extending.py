@@ -16,7 +16,7 @@ from clipfair.plan.evaluation_jobs import evaluation_job
 from clipfair.plan.loading import load_study
 from clipfair.plan.own_code import job_code
 from clipfair.plan.table_jobs import table_job
-from clipfair.plan.training_jobs import training_job
+from clipfair.plan.training_jobs import start_weights, training_job
 from clipfair.train.losses import find_loss
 
 SECTIONS = dict(
@@ -87,6 +87,13 @@ def test_an_evaluation_trains_nothing(plan_with):
     assert len(with_it) == 3
 
 
+def test_a_published_model_is_evaluated_as_it_is(plan_with, plan_of):
+    before, plan = plan_of("open"), plan_with("A published model", study="open")
+    [added] = set(plan.batches) - set(before.batches)
+    assert (added.dataset, added.model, added.method) == ("none", "yfcc15m-rn50", "zero-shot")
+    assert start_weights(plan, added) == ["data/weights/yfcc15m-rn50.safetensors"]
+
+
 def test_a_study_is_one_file(plan_with):
     plan = plan_with("A study")
     assert (plan.study, list(plan.tables)) == ("faces", ["fairclip/faces"])
@@ -143,4 +150,4 @@ def test_the_other_entries_are_valid(plan_with):
 
 
 def test_every_example_is_tested():
-    assert len(SECTIONS) == 14
+    assert len(SECTIONS) == 15
