@@ -7,7 +7,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
@@ -61,6 +61,16 @@ class BatchProcesses:
         UserError
             If the function does, or if another process ended, such as for lack of memory.
         """
+        try:
+            yield from self._map(function, batches)
+        except BrokenProcessPool:
+            raise UserError(
+                "one of the processes was killed, such as for lack of memory: run again with --processes 1"
+            ) from None
+
+    def _map(
+        self, function: Callable[[TableBatch], Result], batches: Iterator[TableBatch]
+    ) -> Iterator[Result]:
         size, waiting = 0, deque()
         for batch in batches:
             if self._others == 0 or size < _SMALL_BYTES:
@@ -69,9 +79,9 @@ class BatchProcesses:
                 continue
             waiting.append(self._started_pool().submit(function, batch))
             if len(waiting) > self._others + 1:
-                yield _result(waiting.popleft())
+                yield waiting.popleft().result()
         while waiting:
-            yield _result(waiting.popleft())
+            yield waiting.popleft().result()
 
     def _started_pool(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -82,15 +92,6 @@ class BatchProcesses:
                 for _ in range(self._others):
                     self._pool.submit(os.getpid)
         return self._pool
-
-
-def _result(future: Future) -> object:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        raise UserError(
-            "one of the processes was killed, such as for lack of memory: run again with --processes 1"
-        ) from None
 
 
 @contextlib.contextmanager

@@ -59,8 +59,10 @@ def test_results_come_in_the_order_of_the_batches(monkeypatch):
 
 def test_a_killed_process_is_one_line(monkeypatch):
     monkeypatch.setattr(processes, "_SMALL_BYTES", 0)
-    with BatchProcesses(2) as two, pytest.raises(UserError, match="--processes 1"):
-        list(two.map(os._exit, [1]))
+    with BatchProcesses(2) as two:
+        for _ in range(2):  # while a result is awaited, and before the next batch is sent
+            with pytest.raises(UserError, match="--processes 1"):
+                list(two.map(os._exit, [1]))
 
 
 def test_small_tables_start_no_process(people, tmp_path, write_table, monkeypatch):
