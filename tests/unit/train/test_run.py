@@ -176,7 +176,9 @@ def test_it_starts_from_weights(request_of):
 
 
 @pytest.mark.parametrize(
-    "recipe", [{"optimiser": "adamw"}, {"optimiser": "adafactor", "accumulate": 2}], ids=str
+    "recipe",
+    [{"optimiser": "adamw", "channels_last": True}, {"optimiser": "adafactor", "accumulate": 2}],
+    ids=str,
 )
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1], ids=["TERM", "USR1"])
 def test_stopped_runs_end_with_the_same_bytes(request_of, stop_at, recipe, number):

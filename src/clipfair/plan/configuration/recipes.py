@@ -85,7 +85,8 @@ class Recipe(CatalogueEntry):
     compile: bool = False
     """Compile both towers by torch.compile."""
     channels_last: bool = False
-    """Store the weights of convolutions, and so images, with channels last; faster on GPUs with bf16."""
+    """Store the weights of convolutions, and so images, with channels last; faster on GPUs with bf16, and
+    for the small models on a CPU."""
     in_memory: bool = False
     """Pretraining: decode the dataset once and keep it in memory; for small ones."""
     workers: Whole = 0
