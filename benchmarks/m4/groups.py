@@ -2,17 +2,19 @@
 
     PYTHONPATH=src python benchmarks/m4/groups.py --data FOLDER
 
-makes synthetic annotations of 1e6, 1e7 and 1e8 examples in FOLDER (1 GB), takes the steps of
-`clipfair.balance.conditions` with each, every step a process of its own and at most two at once, and writes
-groups.csv next to this file: one row a step and number of examples. The steps' own files are removed.
+makes synthetic annotations of 1e8 examples in FOLDER (0.9 GB) and takes the steps of
+`clipfair.balance.conditions` with 1e6, 1e7 and all of them: every step of a group is a process of its own,
+two at once. Writes groups.csv next to this file: one row a step and number of examples. The steps' own files
+are removed.
 """
 
 import argparse
+import datetime
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,9 +23,12 @@ from annotations import write
 
 from clipfair.balance.conditions import SampledGroup, count_group, join_groups, sample_group, solve_condition
 from clipfair.core.io import read_json, write_csv
+from clipfair.core.numerics import processor
 
 _SIZES = (10**6, 10**7, 10**8)
 _GROUP_EXAMPLES, _SHARD_EXAMPLES = 10**7, 10**6
+_TEMPORARY = ("counts~*", "similarity~*", "solved.json", "keep~*", "hashes~*", "sums~*")
+_RESULTS = ("keep.parquet", "audit.json", "dual.json")
 _LABELS, _PROCESSES = 170, 2
 _CONDITION = {
     "kind": "m4",
@@ -132,8 +137,24 @@ def condition(data: Path, n: int) -> list[dict]:
         rows.append(measure(data, n, step, members))
         print(rows[-1], flush=True)
     audit = read_json(data / "audit.json")
-    facts = {"patterns": audit["patterns"], "relative_gap": audit["certificate"]["relative_gap"]}
+    facts = {
+        "patterns": audit["patterns"],
+        "relative_gap": audit["certificate"]["relative_gap"],
+        "annotations_mb": megabytes(shard for group in groups_of(data, n) for shard in group.annotations),
+        "temporary_mb": megabytes(file for pattern in _TEMPORARY for file in data.glob(pattern)),
+        "load": os.getloadavg()[-1],
+        "processor": processor()["model"],
+        "date": datetime.date.today().isoformat(),
+    }
+    for pattern in (*_TEMPORARY, *_RESULTS):
+        for file in data.glob(pattern):
+            file.unlink()
     return [row | facts for row in rows]
+
+
+def megabytes(files: Iterable[Path]) -> float:
+    """The size of files."""
+    return sum(file.stat().st_size for file in files) / 1e6
 
 
 def main() -> None:
@@ -141,7 +162,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder for the annotations (3 GB)")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder for the annotations (3 GB while it runs)"
+    )
     parser.add_argument("--n", type=int, help="this number of examples alone, a multiple of 1e6")
     parser.add_argument("--step", help=argparse.SUPPRESS)
     parser.add_argument("--number", type=int, help=argparse.SUPPRESS)
@@ -155,9 +178,6 @@ def main() -> None:
         generate(options.data, n)
         rows += condition(options.data, n)
     write_csv(Path(__file__).with_name("groups.csv"), pd.DataFrame(rows))
-    for pattern in ("counts~*", "similarity~*", "hashes~*", "sums~*", "keep*", "*.json"):
-        for file in options.data.glob(pattern):
-            file.unlink()
 
 
 if __name__ == "__main__":

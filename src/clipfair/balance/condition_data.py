@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from clipfair.balance.attributes import (
     shared_layout,
     targets_by_column,
 )
-from clipfair.balance.counts import PatternCounts, count_tables, merge
+from clipfair.balance.counts import PatternCounts, count_tables, merge, read_counts, read_layout
 from clipfair.balance.indicators import IndicatorLayout
 from clipfair.balance.table import AnnotationTable
 from clipfair.balance.targets import target_proportions
@@ -58,10 +59,13 @@ def count_patterns(tables: Sequence[AnnotationTable], settings: ConditionSetting
     return count_tables(tables, layout)
 
 
-def merge_groups(groups: Sequence[PatternCounts]) -> PatternCounts:
-    """Add the counts of groups of shards, of which each was counted by the values that occur in it."""
-    layout = shared_layout([counts.layout for counts in groups])
-    return merge(counts.in_layout(layout) for counts in groups)
+def merge_groups(paths: Sequence[str | Path]) -> PatternCounts:
+    """Add the counts of groups of shards, files of :func:`~clipfair.balance.counts.write_counts`.
+
+    Each group was counted by the values that occur in it. One group at a time is in memory.
+    """
+    layout = shared_layout([read_layout(path) for path in paths])
+    return merge(read_counts(path).in_layout(layout) for path in paths)
 
 
 def condition_data(counts: PatternCounts, settings: ConditionSettings) -> ConditionData:

@@ -20,7 +20,7 @@ from pyarrow import parquet as pq
 
 from clipfair.balance.condition_audit import audit_condition
 from clipfair.balance.condition_data import count_patterns, merge_groups
-from clipfair.balance.counts import read_counts, write_counts
+from clipfair.balance.counts import write_counts
 from clipfair.balance.keep_list import add_sums, join_keep_lists, write_keep_list
 from clipfair.balance.key_hashes import repeated_hashes
 from clipfair.balance.solved_condition import read_solved, solve_counts, write_solved
@@ -89,9 +89,10 @@ def solve_condition(
     solved_path: str | Path,
 ) -> None:
     """Solve a condition from the counts of all groups; memory depends on the number of patterns only."""
-    merged = merge_groups([read_counts(path) for path in counts])
     ranked = [_map_array(path) for path in similarity]
-    write_solved(solved_path, solve_counts(kind, parse_condition(kind, settings), merged, ranked))
+    write_solved(
+        solved_path, solve_counts(kind, parse_condition(kind, settings), merge_groups(counts), ranked)
+    )
 
 
 def sample_group(

@@ -122,8 +122,13 @@ def write_counts(path: str | Path, counts: PatternCounts) -> None:
 def read_counts(path: str | Path) -> PatternCounts:
     """Read a file of :func:`write_counts`."""
     with np.load(path) as content:
-        layout = layout_from(json.loads(str(content["layout"])))
-        return PatternCounts(layout, content["rows"], content["count"])
+        return PatternCounts(read_layout(path), content["rows"], content["count"])
+
+
+def read_layout(path: str | Path) -> IndicatorLayout:
+    """Read the layout of a file of :func:`write_counts` alone."""
+    with np.load(path) as content:
+        return layout_from(json.loads(str(content["layout"])))
 
 
 def check_varied(counts: PatternCounts, patterns: Patterns) -> None:
