@@ -35,7 +35,8 @@ results: setup
 	@$(WORKFLOW)
 
 test: setup
-	@python -m pytest -n 2
+	@# The tests of a file share its fixtures in one process; folders in their order, the long ones first.
+	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slurm: setup
 	@tests/slurm/cluster start

@@ -52,7 +52,7 @@ def main() -> None:
     )
     parser.add_argument("examples", nargs="+", type=float)
     options = parser.parse_args()
-    measured = pd.read_csv(MEASURED)
+    measured = pd.read_csv(MEASURED).query("step in ('count', 'solve', 'sample', 'join')")
     rows = [
         extrapolate(measured, examples)
         for examples in (*measured["examples"].unique()[-2:], *options.examples)

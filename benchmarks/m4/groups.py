@@ -77,12 +77,13 @@ def take_step(data: Path, n: int, step: str, number: int) -> None:
         write(shard_path(data, number), _SHARD_EXAMPLES, _LABELS, shard=number)
     elif step == "count":
         count_group(groups[number].annotations, **_CONDITION, **counted_paths(data, number))
-    elif step == "solve":
+    elif step in ("solve", "solve at the largest rate"):
+        settings = _CONDITION["settings"] | ({} if step == "solve" else {"rate": "max", "penalty": 1000.0})
         counted = [counted_paths(data, group) for group in range(len(groups))]
         counts, similarity = (
             [paths[name] for paths in counted] for name in ("counts_path", "similarity_path")
         )
-        solve_condition(counts, similarity, **_CONDITION, solved_path=solved)
+        solve_condition(counts, similarity, kind="m4", settings=settings, solved_path=solved)
     elif step == "sample":
         sample_group(groups[number], solved_path=solved, seed=0)
     else:
@@ -133,7 +134,14 @@ def condition(data: Path, n: int) -> list[dict]:
     """Measure all steps of a condition of n examples."""
     numbers = range(len(groups_of(data, n)))
     rows = []
-    for step, members in (("count", numbers), ("solve", [0]), ("sample", numbers), ("join", [0])):
+    linear_program = [("solve at the largest rate", [0])] if n == min(_SIZES) else []
+    for step, members in (
+        ("count", numbers),
+        *linear_program,
+        ("solve", [0]),
+        ("sample", numbers),
+        ("join", [0]),
+    ):
         rows.append(measure(data, n, step, members))
         print(rows[-1], flush=True)
     audit = read_json(data / "audit.json")
