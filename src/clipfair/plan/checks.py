@@ -126,11 +126,21 @@ def _check_data(plan: StudyPlan) -> None:
     for name, balance in configuration.balances.items():
         if balance.within is not None:
             _check_known(("balances", name, "within"), "condition", [balance.within], configuration.balances)
+    for name in configuration.balances:
+        _check_within(name, configuration)
     for name, stages in configuration.schedules.items():
         key = ("schedules", name)
         if name in configuration.balances:
             raise Violation(key, f"{name!r} is a condition in balances; choose another id")
         _check_known(key, "condition", [balance for balance, _ in stages], configuration.balances)
+
+
+def _check_within(name: str, configuration: Configuration) -> None:
+    chain = [name]
+    while (within := configuration.balances[chain[-1]].within) is not None:
+        if within in chain:
+            raise Violation(("balances", name, "within"), f"{' within '.join([*chain, within])}: a circle")
+        chain.append(within)
 
 
 def _check_models(plan: StudyPlan) -> None:
@@ -258,7 +268,11 @@ def _check_search(name: str, plan: StudyPlan) -> None:
         raise Violation(
             (*key, "method"), f"{search.method!r} does not fine-tune; a search needs one that does"
         )
-    _check_fairness(key, method, search.run, configuration.recipes[search.recipe])
+    recipe = configuration.recipes[search.recipe]
+    _check_fairness(key, method, search.run, recipe)
+    known = [f"recipe.{setting}" for setting in recipe.job_settings()]
+    known += ["fairness.lam", *(f"method.settings.{switch}" for switch in method.job_settings())]
+    _check_known((*key, "space"), "setting of a training", search.space, known)
 
 
 def _check_fairness(key: tuple, method: FinetuneMethod, run: Run, recipe: Recipe) -> None:

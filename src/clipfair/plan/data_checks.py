@@ -18,6 +18,7 @@ from clipfair.plan.configuration.types import NONE
 from clipfair.plan.study_plan import StudyPlan
 
 WORDS = paths.ROOT / "resources/words"
+VOCABULARIES = paths.ROOT / "resources/vocabulary"
 
 
 def check_generated(configuration: Configuration) -> None:
@@ -69,6 +70,10 @@ def check_evaluation(name: str, plan: StudyPlan) -> None:
     if hasattr(evaluation, "attribute"):
         columns.check_attributes((*key, "attribute"), [evaluation.attribute])
         columns.check_values((*key, "groups"), evaluation.attribute, evaluation.groups.values())
+    if isinstance(getattr(evaluation, "occupations", None), str):
+        known = [file.stem for file in VOCABULARIES.glob("*.yaml")]
+        if evaluation.occupations not in known:
+            raise Violation((*key, "occupations"), unknown("vocabulary", evaluation.occupations, known))
     if hasattr(evaluation, "validation"):
         columns.check_split((*key, "validation"), evaluation.validation)
 
@@ -116,7 +121,7 @@ class _Columns:
 
     def _check_spelling(self, key: Key, column: str) -> None:
         """Refuse a column that is almost one that is known; a loader may have others than these."""
-        if column not in self.names and difflib.get_close_matches(column, self.names, n=1, cutoff=0.8):
+        if column not in self.names and difflib.get_close_matches(column, self.names, n=1, cutoff=0.7):
             raise Violation(key, unknown(f"column of {self.dataset}", column, self.names))
 
     @staticmethod

@@ -143,6 +143,8 @@ class Recipe(CatalogueEntry):
                 f"expected either examples (pretraining) or {', '.join(FINE_TUNING)} (fine-tuning); "
                 f"missing {', '.join(missing) or 'neither'}"
             )
+        if self.examples is not None and self.examples < self.batch_size:
+            raise ValueError(f"{self.examples} examples are less than a batch of {self.batch_size}")
         return self
 
     @property

@@ -83,6 +83,14 @@ class Range(SettingsModel):
     step: Positive | None = None
     """Draw multiples of it above `low`."""
 
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError(f"low is {self.low}, and high {self.high}; expected low < high")
+        if self.log and (self.low <= 0 or self.step is not None):
+            raise ValueError("a logarithmic range has low > 0 and no step")
+        return self
+
 
 class Search(CatalogueEntry):
     """A search for settings of a fine-tuning, by best validation AUC (Optuna)."""
