@@ -13,6 +13,8 @@ LOSS = frozenset(
     {
         "distance",
         "score",
+        "conditional",
+        "groups",
         "normalise",
         "weights",
         "group_reduction",

@@ -13,6 +13,8 @@ PAGE = (Path(__file__).parents[3] / "docs/fairclip-methods.md").read_text(encodi
 PLAIN = {
     "distance": None,
     "score": "diag",
+    "conditional": "none",
+    "groups": "true",
     "normalise": "none",
     "weights": None,
     "group_reduction": "sum",
@@ -108,6 +110,19 @@ def test_a_method_changes_one_switch_of_its_variant(variant):
 def test_a_default_that_a_method_names_replaces_its_variants_value():
     method = FinetuneMethod(kind="finetune", variant="fairclip-released", normalise="none", distance=None)
     assert (method.switches.normalise, method.switches.distance) == ("none", None)
+
+
+@pytest.mark.parametrize(
+    ("switches", "message"),
+    [
+        ({"variant": "fairclip-released", "conditional": "label"}, "set normalise: none"),
+        ({"variant": "clip-ft", "groups": "shuffled"}, "set distance"),
+        ({"variant": "clip-ft", "score": "margin"}, "set distance"),
+    ],
+)
+def test_switches_without_an_effect_are_refused(switches, message):
+    with pytest.raises(ValueError, match=message):
+        FinetuneMethod(kind="finetune", **switches)
 
 
 def test_the_page_has_every_switch_and_variant():

@@ -169,7 +169,9 @@ def make_fairclip(splits, built, switches: Mapping):
     has_groups = switches["distance"] is not None
     groups = list(splits["train"].members("race").values()) if has_groups else []
     fairness = {"lam": 0.1, "weights": {"race": 1.0}} if has_groups else None
-    objective = FairclipObjective(switches, fairness, ["race"] * len(groups), built, DeferredChecks())
+    prompts = built.tokenizer(FINETUNING["prompts"])
+    attribute_of = ["race"] * len(groups)
+    objective = FairclipObjective(switches, fairness, attribute_of, built, DeferredChecks(), prompts=prompts)
     source = GroupedBatches(splits["train"], built, groups, batch_size=16, group_batch_size=8, seed=0)
     return objective, next(iter(source))
 
@@ -191,6 +193,12 @@ def test_a_step_of_fairclip_waits_only_for_the_range_of_the_scores(gpu, splits, 
     else:
         assert len(waits) == (kind == "sinkhorn")
         assert all("sinkhorn.py" in wait for wait in waits)
+
+
+@pytest.mark.parametrize("conditional", ["none", "label"])
+def test_the_decision_margin_waits_for_nothing(gpu, splits, conditional):
+    switches = {"score": "margin", "conditional": conditional, "distance": {"kind": "wasserstein", "p": 2}}
+    assert waits_of_fairclip(gpu, splits, "a-fairclip", **switches) == []
 
 
 @pytest.mark.parametrize("variant", ["clip-ft", "mmd-gaussian-released"])

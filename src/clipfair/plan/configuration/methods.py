@@ -142,8 +142,13 @@ class Switches(SettingsModel):
 
     distance: Distance | None = None
     """What the fairness loss sums over the groups; null: no fairness loss."""
-    score: Literal["diag", "diag_square"] = "diag"
-    """Of a pair, from the logits L of its batch: L_ii, or (L L)_ii as released."""
+    score: Literal["diag", "diag_square", "margin"] = "diag"
+    """Of a pair, from the logits L of its batch: L_ii, or (L L)_ii as released. margin: of an image, the
+    logit of the prompt of label 1 minus that of label 0, which decides the prediction."""
+    conditional: Literal["none", "label"] = "none"
+    """label: the mean over both labels of the distances between scores of examples with that label."""
+    groups: Literal["true", "shuffled"] = "true"
+    """shuffled: a placebo; the groups of the training examples are permuted once, by the seed of the run."""
     normalise: Literal["none", "group", "batch", "both", "standard"] = "none"
     """Whose scores are divided by their sum; standard: both sides minus their mean, over their deviation."""
     weights: Annotated[dict[str, Number], AfterValidator(_check_weights)] | None = None
@@ -257,6 +262,16 @@ class FinetuneMethod(CatalogueEntry, Switches):
     kind: Literal["finetune"]
     variant: Literal[tuple(VARIANTS)]
     """The published method whose switches these are, where none is given (docs/fairclip-methods.md)."""
+
+    @model_validator(mode="after")
+    def _switches_of_the_loss_have_an_effect(self) -> Self:
+        switches = self.switches
+        if switches.conditional == "label" and switches.normalise != "none":
+            raise ValueError("conditional: label compares scores as they are; set normalise: none")
+        changed = switches.conditional != "none" or switches.groups != "true" or switches.score == "margin"
+        if changed and switches.distance is None:
+            raise ValueError("conditional, groups and score: margin change a fairness loss; set distance")
+        return self
 
     @property
     def switches(self) -> Switches:

@@ -8,16 +8,26 @@ the batch alone: the group batches are embedded without gradients. See docs/fair
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from clipfair.metrics.distances import group_distances
 from clipfair.models.interface import BuiltModel
+from clipfair.models.placement import to_device
 from clipfair.train.cross_entropy import symmetric_cross_entropy
 from clipfair.train.deferred import DeferredChecks
 from clipfair.train.fairclip.half_precision import GradientRounding, round_weights, to_half
 from clipfair.train.fairclip.scores import divide_by_sum, keep, pair_scores, square_scores, standardise
-from clipfair.train.finetuning.batches import GROUP_KEYS, GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS
+from clipfair.train.finetuning.batches import (
+    GROUP_KEYS,
+    GROUP_LABELS,
+    GROUP_PIXELS,
+    GROUP_SIZES,
+    GROUP_TEXTS,
+    LABELS,
+)
 from clipfair.train.interfaces import Batch
 from clipfair.train.pretraining.contrastive import embed
 
@@ -60,6 +70,8 @@ class FairclipObjective:
         Gets the checks of numbers of 16 bits.
     divisor
         The loss is divided by it.
+    prompts
+        (2, length) tokens, of label 0 and of label 1; the score ``margin`` needs them.
     """
 
     def __init__(
@@ -71,9 +83,11 @@ class FairclipObjective:
         checks: DeferredChecks,
         *,
         divisor: int = 1,
+        prompts: Tensor | None = None,
     ):
         self.switches, self.fairness, self.built = switches, fairness, built
         self.attribute_of, self.checks, self.divisor = list(attribute_of), checks, divisor
+        self.prompts = prompts
         self.is_half = switches["precision"] == "fp16_roundtrip"
         self.gradients: GradientRounding | None = None
 
@@ -110,10 +124,14 @@ class FairclipObjective:
         if self.fairness is None:
             self._record_scores(logits.diagonal(), batch.keys)
             return {"loss": contrastive / self.divisor, "contrastive": contrastive.detach()}
-        scores = logits.diagonal() if self.switches["score"] == "diag" else square_scores(logits)
-        scores = self._rounded(scores, batch.keys)
+        direction = self._prompt_direction(model, images)
+        scores = self._rounded(self._scores(logits, images, direction), batch.keys)
         self._record_scores(scores, batch.keys)
-        fairness = self._fairness(scores, self._group_scores(model, batch))
+        groups = self._group_scores(model, batch, None if direction is None else direction.detach())
+        if self.switches["conditional"] == "label":
+            fairness = self._fairness_by_label(scores, groups, batch.extra)
+        else:
+            fairness = self._fairness(scores, groups)
         loss = contrastive if self.switches["overwritten"] else contrastive + self.fairness["lam"] * fairness
         logged = {"contrastive": contrastive, "fairness": fairness, "score": scores.mean()}
         return {"loss": loss / self.divisor, **{name: value.detach() for name, value in logged.items()}}
@@ -125,8 +143,21 @@ class FairclipObjective:
         if self.gradients is not None:
             self.gradients.record_scores(scores, keys)
 
+    def _prompt_direction(self, model: nn.Module, images: Tensor) -> Tensor | None:
+        """Return the vector whose product with an image is its margin, (r,); None for another score."""
+        if self.switches["score"] != "margin":
+            return None
+        texts = model.encode_text(to_device(self.prompts, images.device))
+        prompts = functional.normalize(texts.float(), dim=-1)
+        return model.logit_scale.exp() * (prompts[1] - prompts[0])
+
+    def _scores(self, logits: Tensor, images: Tensor, direction: Tensor | None) -> Tensor:
+        if direction is not None:
+            return images @ direction
+        return logits.diagonal() if self.switches["score"] == "diag" else square_scores(logits)
+
     @torch.no_grad()
-    def _group_scores(self, model: nn.Module, batch: Batch) -> list[Tensor]:
+    def _group_scores(self, model: nn.Module, batch: Batch, direction: Tensor | None) -> list[Tensor]:
         """Return the scores of every group batch: in one pass if the examples do not depend on each other."""
         sizes, keys = batch.extra[GROUP_SIZES], batch.extra[GROUP_KEYS]
         images = self.built.normalise(batch.extra[GROUP_PIXELS])
@@ -136,7 +167,10 @@ class FairclipObjective:
         else:
             parts = list(zip(*(side.split(sizes) for side in embed(model, joined)), strict=True))
         scale = model.logit_scale.exp()
-        scores = [self._pair_scores(images, texts, scale) for images, texts in parts]
+        if direction is None:
+            scores = [self._pair_scores(images, texts, scale) for images, texts in parts]
+        else:
+            scores = [images @ direction for images, _ in parts]
         return list(self._rounded(torch.cat(scores), keys).split(sizes))
 
     def _pair_scores(self, images: Tensor, texts: Tensor, scale: Tensor) -> Tensor:
@@ -145,16 +179,38 @@ class FairclipObjective:
         logits = scale * images @ texts.T
         return square_scores(logits.half().float() if self.is_half else logits)
 
-    def _fairness(self, scores: Tensor, groups: Sequence[Tensor]) -> Tensor:
+    def _fairness_by_label(self, scores: Tensor, groups: Sequence[Tensor], extra: Mapping) -> Tensor:
+        """Return the mean over both labels of the loss of the scores with that label.
+
+        A label adds nothing if the batch has fewer than two examples of it, and a group adds nothing to a
+        label that its batch does not have.
+        """
+        labels = np.split(extra[GROUP_LABELS], np.cumsum(extra[GROUP_SIZES])[:-1])
+        total = scores.new_zeros(())
+        for label in (0, 1):
+            of_batch = _with_label(scores, extra[LABELS], label)
+            of_groups = [_with_label(*group, label) for group in zip(groups, labels, strict=True)]
+            present = [place for place, group in enumerate(of_groups) if len(group)]
+            if len(of_batch) > 1 and present:
+                chosen = [of_groups[place] for place in present]
+                total = total + self._fairness(of_batch, chosen, places=present)
+        return total / 2
+
+    def _fairness(
+        self, scores: Tensor, groups: Sequence[Tensor], places: Sequence[int] | None = None
+    ) -> Tensor:
+        """Return the weighted sum of the distances of ``groups``: all of them, or those in ``places``."""
         of_batch, of_group = NORMALISATIONS[self.switches["normalise"]]
         scores, groups = of_batch(scores), [of_group(group) for group in groups]
         values = group_distances(self.switches["distance"], scores, groups)
         if self.switches["nan_to_zero"]:
             values = values.nan_to_num(nan=0.0)
-        return values @ self._group_weights(values)
+        weights = self._group_weights()
+        chosen = weights if places is None else [weights[place] for place in places]
+        return values @ torch.tensor(chosen, dtype=values.dtype).to(values.device, non_blocking=True)
 
-    def _group_weights(self, like: Tensor) -> Tensor:
-        """Return the weight of each group's distance: (G,)."""
+    def _group_weights(self) -> list[float]:
+        """Return the weight of each group's distance."""
         weights = []
         for attribute in self.attribute_of:
             weight = self.fairness["weights"][attribute]
@@ -163,7 +219,7 @@ class FairclipObjective:
             if self.switches["divide_by_attributes"]:
                 weight /= len(self.fairness["weights"])
             weights.append(weight)
-        return torch.tensor(weights, dtype=like.dtype).to(like.device, non_blocking=True)
+        return weights
 
     def state_dict(self) -> dict:
         """Return an empty state: the objective draws no random numbers."""
@@ -186,6 +242,11 @@ def mixes_examples(model: nn.Module) -> bool:
     """Return True if an embedding depends on the other examples of its batch: batch norm in training mode."""
     kinds = nn.modules.batchnorm._BatchNorm
     return any(isinstance(module, kinds) and module.training for module in model.modules())
+
+
+def _with_label(scores: Tensor, labels: np.ndarray, label: int) -> Tensor:
+    rows = torch.from_numpy(np.flatnonzero(labels == label))
+    return scores[to_device(rows, scores.device)]
 
 
 def _split(batch: Batch, sizes: Sequence[int]) -> list[Batch]:

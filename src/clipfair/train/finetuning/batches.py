@@ -12,12 +12,14 @@ from clipfair.train.finetuning.augmentation import AugmentedImages
 from clipfair.train.finetuning.examples import Examples
 from clipfair.train.interfaces import Batch
 
-# Keys of `extra` of a batch: the batches of its groups, concatenated.
-GROUP_PIXELS, GROUP_TEXTS, GROUP_SIZES, GROUP_KEYS = (
+# Keys of `extra` of a batch: the batches of its groups, concatenated; the labels of all examples.
+GROUP_PIXELS, GROUP_TEXTS, GROUP_SIZES, GROUP_KEYS, GROUP_LABELS, LABELS = (
     "group_pixels",
     "group_texts",
     "group_sizes",
     "group_keys",
+    "group_labels",
+    "labels",
 )
 
 
@@ -144,9 +146,9 @@ class GroupedBatches:
         rows = torch.from_numpy(chosen)
         images = self.built.normalise(self._pixels(chosen, stream=0))
         keys = self.keys[chosen].tolist()
-        return Batch(images, self.examples.tokens[rows], keys, self._extra(of_groups), ends_step)
+        return Batch(images, self.examples.tokens[rows], keys, self._extra(chosen, of_groups), ends_step)
 
-    def _extra(self, of_groups: list[np.ndarray]) -> dict[str, object]:
+    def _extra(self, chosen: np.ndarray, of_groups: list[np.ndarray]) -> dict[str, object]:
         if not of_groups:
             return {}
         joined = np.concatenate(of_groups)
@@ -155,6 +157,8 @@ class GroupedBatches:
             GROUP_TEXTS: self._group_texts(of_groups),
             GROUP_SIZES: list(map(len, of_groups)),
             GROUP_KEYS: self.keys[joined].tolist(),
+            GROUP_LABELS: self.examples.labels[joined],
+            LABELS: self.examples.labels[chosen],
         }
 
     def _pixels(self, rows: np.ndarray, *, stream: int) -> Tensor:

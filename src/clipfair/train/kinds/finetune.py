@@ -6,6 +6,8 @@ See docs/fairclip-protocol.md, sections 1 and 2.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from clipfair.core import paths
 from clipfair.core.errors import UserError
 from clipfair.metrics.distances import check_distance
@@ -18,6 +20,9 @@ from clipfair.train.finetuning.epochs import EpochTracker
 from clipfair.train.finetuning.examples import Examples, check_groups, read_splits
 from clipfair.train.interfaces import Process, TrainingParts
 from clipfair.train.order import check_size
+
+# The number of the random generator that shuffles groups; those of the batches have the numbers 0, 1, ...
+PLACEBO_STREAM = 2**32 - 1
 
 
 def make_parts(
@@ -52,11 +57,9 @@ def make_parts(
         On anything wrong in method, recipe or data that can be known before training.
     """
     recipe, seed = settings["recipe"], settings["run"]["seed"]
-    _check_recipe(recipe, process)
     # Plain values, not a model of the configuration: an edit of its schema must not train a model again.
     switches, fairness = settings["method"]["settings"], settings["fairness"]
-    if switches["distance"] is not None:
-        check_distance(switches["distance"], where="methods: distance")
+    _check(recipe, switches, process)
     attributes = [] if fairness is None else list(fairness["weights"])
     cache = data.get("cache", scratch)
     splits = read_splits(recipe, data, built, subsample=switches["subsample"], seed=seed, cache=cache)
@@ -65,12 +68,15 @@ def make_parts(
     augmented = augmented_images(recipe, splits["train"], data, built)
     source, attribute_of = _make_source(switches, recipe, splits["train"], built, attributes, seed, augmented)
     tracker = _make_tracker(switches, recipe, splits, built, source, process, out, scratch)
-    checks = DeferredChecks()
+    checks, prompts = DeferredChecks(), built.tokenizer(recipe["prompts"])
+    objective = FairclipObjective(
+        switches, fairness, attribute_of, built, checks, divisor=source.divisor, prompts=prompts
+    )
     built.model.to(process.device)
     tracker.measure_epoch(0, built.model)
     return TrainingParts(
         source=source,
-        objective=FairclipObjective(switches, fairness, attribute_of, built, checks, divisor=source.divisor),
+        objective=objective,
         batch_size=source.step_size,
         examples=recipe["epochs"] * source.steps_per_epoch * source.step_size,
         accumulate=1 if source.only_last else source.accumulate,
@@ -95,7 +101,10 @@ def _make_source(
     augmented: AugmentedImages | None,
 ) -> tuple[GroupedBatches, list[str]]:
     """Return the batches, and the attribute of each group batch."""
-    groups = [(name, rows) for name in attributes for rows in train.members(name).values()]
+    members = {name: train.members(name) for name in attributes}
+    if switches["groups"] == "shuffled":
+        members = shuffle_groups(members, seed)
+    groups = [(name, rows) for name in attributes for rows in members[name].values()]
     source = GroupedBatches(
         train,
         built,
@@ -112,6 +121,27 @@ def _make_source(
         augmented=augmented,
     )
     return source, [name for name, _ in groups]
+
+
+def shuffle_groups(
+    members: Mapping[str, Mapping[str, np.ndarray]], seed: int
+) -> dict[str, dict[str, np.ndarray]]:
+    """Permute the groups of each attribute among the examples whose group is known; sizes stay.
+
+    Parameters
+    ----------
+    members
+        Attribute -> group -> the rows of its examples.
+    seed
+        Of the run; the batches have other generators, so the placebo has the batches of its counterpart.
+    """
+    rng = np.random.default_rng([seed, PLACEBO_STREAM])
+    shuffled = {}
+    for attribute, groups in members.items():
+        rows = rng.permutation(np.concatenate(list(groups.values())))
+        parts = np.split(rows, np.cumsum([len(group) for group in groups.values()])[:-1])
+        shuffled[attribute] = {name: np.sort(part) for name, part in zip(groups, parts, strict=True)}
+    return shuffled
 
 
 def _make_tracker(
@@ -143,7 +173,9 @@ def _make_tracker(
     )
 
 
-def _check_recipe(recipe: Mapping, process: Process) -> None:
+def _check(recipe: Mapping, switches: Mapping, process: Process) -> None:
+    if switches["distance"] is not None:
+        check_distance(switches["distance"], where="methods: distance")
     if process.world > 1:
         raise UserError("recipes.yaml: fine-tuning takes one process; set gpus to 1 or 0")
     if len(recipe["prompts"]) != 2:

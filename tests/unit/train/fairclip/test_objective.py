@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import islice
 
+import numpy as np
 import open_clip
 import pytest
 import torch
@@ -10,11 +11,19 @@ from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 
 from benchmarks.fairclip.reference import released_loss
 from clipfair.core.errors import UserError
+from clipfair.metrics.distances import group_distances
 from clipfair.plan.configuration.methods import VARIANTS, FinetuneMethod, Switches
 from clipfair.train.deferred import DeferredChecks
 from clipfair.train.fairclip import objective as objective_module
 from clipfair.train.fairclip.objective import FairclipObjective, in_towers
-from clipfair.train.finetuning.batches import GROUP_PIXELS, GROUP_SIZES, GROUP_TEXTS, GroupedBatches
+from clipfair.train.finetuning.batches import (
+    GROUP_LABELS,
+    GROUP_PIXELS,
+    GROUP_SIZES,
+    GROUP_TEXTS,
+    LABELS,
+    GroupedBatches,
+)
 from clipfair.train.finetuning.examples import read_splits
 from clipfair.train.interfaces import Batch
 from tests.unit.train.finetuning_data import GROUPS, RECIPE, make_model, make_table, write_data
@@ -49,7 +58,9 @@ def batch(tmp_path_factory, built):
 
 def make(switches, built, lam=0.5, weights=BOTH):
     fairness = {"lam": lam, "weights": weights}
-    return FairclipObjective(switches.model_dump(), fairness, ATTRIBUTE_OF, built, DeferredChecks())
+    prompts = built.tokenizer(RECIPE["prompts"])
+    checks = DeferredChecks()
+    return FairclipObjective(switches.model_dump(), fairness, ATTRIBUTE_OF, built, checks, prompts=prompts)
 
 
 def run(objective, batch, model=None):
@@ -188,6 +199,8 @@ def test_each_normalisation_in_closed_form(normalise, expected, built):
     "change",
     [
         {"score": "diag_square"},
+        {"score": "margin"},
+        {"conditional": "label"},
         {"normalise": "group"},
         {"normalise": "batch"},
         {"normalise": "both"},
@@ -265,6 +278,54 @@ def test_an_undefined_distance_counts_as_0_if_nan_to_zero_is_set(built, batch, m
     )
     assert plain.isnan()
     assert fixed == 4
+
+
+def test_the_margin_is_the_logit_of_the_probability(built, batch, monkeypatch):
+    """p = sigmoid(margin / exp(logit_scale)): the loss compares what decides the predictions."""
+    compared = []
+
+    def recorded(entry, population, groups):
+        compared.append((population.detach(), groups))
+        return group_distances(entry, population, groups)
+
+    monkeypatch.setattr(objective_module, "group_distances", recorded)
+    model = make_model().model
+    _, gradients = run(make(changed(score="margin", trained="all"), built), batch, model)
+    [(population, groups)] = compared
+    with torch.no_grad():
+        texts = model.encode_text(built.tokenizer(RECIPE["prompts"]))
+        pixels = [batch.images, built.normalise(batch.extra[GROUP_PIXELS])]
+        images = [model.encode_image(part)[:, None] for part in pixels]
+        p = [torch.cosine_similarity(part, texts[None], dim=2).softmax(1)[:, 1] for part in images]
+    scale = model.logit_scale.exp()
+    torch.testing.assert_close(torch.sigmoid(population / scale), p[0])
+    torch.testing.assert_close(torch.sigmoid(torch.cat(groups) / scale), p[1])
+    _, without = run(make(changed(score="margin", trained="all"), built, lam=0.0), batch)
+    assert not torch.allclose(gradients["text.words.weight"], without["text.words.weight"])
+
+
+def test_distances_within_labels_in_closed_form(built):
+    """Half the squared exact distance: 1/2 for label 0, (2 - 5)^2 / 2 for label 1, and their mean."""
+    objective = make(changed(conditional="label"), built, weights={"race": 1})
+    objective.attribute_of = ["race"]
+    scores, group = torch.tensor([0.0, 2.0, 0.0, 2.0]), torch.tensor([5.0, 1.0, 5.0])
+    extra = {LABELS: np.array([0, 1, 0, 1]), GROUP_LABELS: np.array([1, 0, 1]), GROUP_SIZES: [3]}
+    found = objective._fairness_by_label(scores, [group], extra)
+    assert found.item() == pytest.approx((1 / 2 + 9 / 2) / 2)
+
+
+def test_a_score_that_depends_on_the_label_alone_has_no_distance_within_labels(built):
+    """Groups of different base rates, and one without label 0; the marginal distance is not zero."""
+    objective = make(changed(conditional="label"), built, weights={"race": 1})
+    objective.attribute_of = ["race"] * 2
+    labels, sizes = np.array([0, 0, 0, 1, 1, 1, 1]), [4, 3]
+    groups = list(torch.from_numpy(labels).float().split(sizes))
+    extra = {LABELS: np.array([0, 1, 0, 1]), GROUP_LABELS: labels, GROUP_SIZES: sizes}
+    scores = torch.tensor([0.0, 1.0, 0.0, 1.0])
+    assert objective._fairness_by_label(scores, groups, extra) == 0
+    assert objective._fairness(scores, groups) > 0.1
+    one_label = {**extra, LABELS: np.array([1, 1, 1, 0])}
+    assert objective._fairness_by_label(torch.tensor([1.0, 1.0, 1.0, 9.0]), groups, one_label) == 0
 
 
 @pytest.mark.parametrize("score", ["diag", "diag_square"])

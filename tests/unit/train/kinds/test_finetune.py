@@ -19,7 +19,7 @@ from clipfair.train.fairclip.objective import FairclipObjective
 from clipfair.train.finetuning.batches import GROUP_KEYS, GROUP_TEXTS
 from clipfair.train.finetuning.epochs import predict_split
 from clipfair.train.interfaces import Process
-from clipfair.train.kinds.finetune import make_parts
+from clipfair.train.kinds.finetune import make_parts, shuffle_groups
 from clipfair.train.run import train
 from tests.unit.train.finetuning_data import (
     RECIPE,
@@ -92,6 +92,44 @@ def test_with_separate_generators_lam_0_is_fine_tuning_without_a_fairness_loss(f
     shared = {"variant": "fairclip-corrected", "generators": "shared"}
     other = finetune("shared", shared, attr="race", lam="0")
     assert any(not torch.allclose(weights(other)[name], value) for name, value in weights(plain).items())
+
+
+def test_a_placebo_permutes_the_groups_by_the_seed_and_keeps_their_sizes():
+    race = {"asian": np.arange(30), "black": np.arange(30, 80)}
+    members = {"race": race, "gender": {"female": np.arange(0, 80, 2)}}
+    first, again, other = (shuffle_groups(members, seed) for seed in (0, 0, 1))
+    for name, groups in first["race"].items():
+        assert len(groups) == len(race[name])
+        assert (np.diff(groups) > 0).all()
+        np.testing.assert_array_equal(groups, again["race"][name])
+    assert sorted(np.concatenate(list(first["race"].values()))) == list(range(80))
+    np.testing.assert_array_equal(first["gender"]["female"], np.arange(0, 80, 2))
+    assert not np.array_equal(first["race"]["asian"], other["race"]["asian"])
+    # About 30 / 80 of the examples stay in their group by chance.
+    assert np.isin(first["race"]["asian"], race["asian"]).mean() < 0.8
+
+
+def test_a_placebo_has_the_batches_of_its_counterpart_and_is_measured_with_true_groups(finetune):
+    entry = {"variant": "a-fairclip", "distance": EXACT}
+    true, placebo = (
+        finetune(groups, {**entry, "groups": groups}, attr="race", lam="1") for groups in ("true", "shuffled")
+    )
+    logs, measured = ([pd.read_csv(out[name]) for out in (true, placebo)] for name in ("log", "epochs"))
+    assert logs[0]["contrastive"][0] == logs[1]["contrastive"][0]  # of the same first batch
+    assert logs[0]["fairness"][0] != logs[1]["fairness"][0]
+    before = [table[table["epoch"] == 0] for table in measured]
+    pd.testing.assert_frame_equal(*before)
+    assert content(true)["model"] != content(placebo)["model"]
+
+
+@pytest.mark.parametrize("switches", [{"score": "margin"}, {"score": "margin", "conditional": "label"}])
+def test_the_decision_margin_is_trained_on(finetune, switches):
+    entry = {"variant": "a-fairclip", "distance": EXACT, **switches}
+    logs = [
+        pd.read_csv(finetune(name, entry, attr="race", lam=lam)["log"])
+        for name, lam in (("with", "3"), ("without", "0"))
+    ]
+    assert logs[0]["fairness"][-3:].mean() < logs[1]["fairness"][-3:].mean()
 
 
 def test_an_overwritten_loss_trains_as_if_there_were_none(finetune):
