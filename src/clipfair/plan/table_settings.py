@@ -3,9 +3,9 @@
 A builder that is not listed takes no settings.
 """
 
-from typing import Any
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from clipfair.core.settings import SettingsModel
 from clipfair.plan.configuration.types import Share, SomeIds
@@ -53,12 +53,21 @@ class HumanShareSettings(MetricsSettings):
 
 
 class ClaimSettings(MetricsSettings):
-    """A claim of the paper and its p-value."""
+    """A claim of the paper: that a p-value is above `smallest_p`, or below `largest_p` with a direction."""
 
     section: str
     quantity: str
     smallest_p: Share | None = None
     largest_p: Share | None = None
+    direction: Literal["higher", "lower"] | None = None
+    """Of the metrics, compared with the baseline."""
+
+    @model_validator(mode="after")
+    def _says_what_is_expected(self) -> Self:
+        has_direction = self.direction is not None
+        if (self.largest_p is not None) != has_direction or (self.smallest_p is not None) == has_direction:
+            raise ValueError("expected either smallest_p, or largest_p and direction")
+        return self
 
 
 class ClaimsSettings(SettingsModel):

@@ -84,3 +84,12 @@ def test_a_probe_needs_epochs_after_its_warm_up(error_of, tmp_path):
     assert "a warm_up of 10 epochs leaves none of 10; set a smaller warm_up" in message
     mine.write_text("evaluations: {fairvlmed-probe: {epochs: 10, warm_up: 9}}", encoding="utf-8")
     assert load_study("paper", overlays=[mine]).configuration.evaluations["fairvlmed-probe"].warm_up == 9
+
+
+@pytest.mark.parametrize("p_values", ["largest_p: 0.01", "smallest_p: 0.05, direction: higher"])
+def test_a_claim_of_a_difference_has_a_direction(error_of, tmp_path, p_values):
+    claim = f"{{section: '4', quantity: q, shown: [coco-retrieval], metrics: [accuracy], {p_values}}}"
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(f"tables: {{m4/quality-tests: {{settings: {{claims: [{claim}]}}}}}}", encoding="utf-8")
+    message = error_of(load_study, "paper", overlays=[mine])
+    assert message.endswith("expected either smallest_p, or largest_p and direction")

@@ -3,6 +3,8 @@
 import pytest
 
 from clipfair.core.errors import UserError
+from clipfair.plan.loading import load_study
+from clipfair.plan.table_jobs import table_job
 from clipfair.tables.m4 import quality_tests
 from tests.unit.tables.m4.synthetic_records import SWEEP, settings_of
 
@@ -64,3 +66,18 @@ def test_a_significant_difference_agrees_in_the_direction_of_the_paper_only(swee
 def test_claims_on_nothing_are_refused(sweep):
     with pytest.raises(UserError, match="no evaluation of its claims is in its grids"):
         quality_tests.build(sweep, None, settings_of("tests", SWEEP, claims=CLAIMS[2:]))
+
+
+def test_the_claims_of_the_configuration_are_those_of_the_paper(sweep):
+    """Section 4.3: no significant difference; 4.4: balancing improves classification and hurts retrieval."""
+    claims = table_job(load_study("paper"), "m4/quality-tests").settings["claims"]
+    # The metrics of these records instead of the claims' own.
+    shown = {"shown": {"zero": "Pets"}, "metrics": ["accuracy"]}
+    claims = [{k: v for k, v in claim.items() if k != "groups"} | shown for claim in claims]
+    table, _, _ = quality_tests.build(sweep, None, settings_of("tests", SWEEP, claims=claims))
+    assert dict(zip(table["quantity"], table["paper"], strict=True)) == {
+        "recognising perceived gender": "p > 0.05",
+        "zero-shot classification": "higher, p < 1e-05",
+        "10-shot classification": "higher, p < 1e-05",
+        "retrieval": "lower, p < 1e-05",
+    }
