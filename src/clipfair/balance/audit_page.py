@@ -98,10 +98,10 @@ def _section(heading: str, head: list[str], rows: list[list]) -> list[str]:
 
 
 def format_value(value: object) -> str:
-    """A value with four decimals, or the word undefined."""
+    """A value with four decimals, or the word undefined; text in one line."""
     if value is None:
         return "undefined"
-    return f"{value:.4f}" if isinstance(value, float) else str(value).replace("|", "\\|")
+    return f"{value:.4f}" if isinstance(value, float) else " ".join(str(value).split()).replace("|", "\\|")
 
 
 def _rows_of_table(head: list[str], rows: list[list]) -> list[str]:

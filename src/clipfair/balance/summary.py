@@ -3,6 +3,7 @@
 from clipfair.balance.audit_page import format_value
 
 _TOP_GROUPS = 20
+_NAME_WIDTH = 60
 _TOP_VIOLATIONS = 5
 
 
@@ -46,7 +47,9 @@ def _biases(audited: dict) -> list[str]:
         lines.append(_row(kind.replace("_", " "), ["", *values]))
     for row in audited["groups"][:_TOP_GROUPS]:
         values = [format_value(row[name]) for name in ("target", *versions)]
-        lines.append(_row(f"share of {row['group']}", values))
+        name = format_value(row["group"])
+        name = name if len(name) <= _NAME_WIDTH else f"{name[:_NAME_WIDTH]}..."
+        lines.append(_row(f"share of {name}", values))
     left_out = len(audited["groups"]) - _TOP_GROUPS
     return lines + ([f"... {left_out} more groups in audit.md"] if left_out > 0 else [])
 

@@ -63,6 +63,15 @@ def test_the_terminal_has_the_summary(people, people_path, tmp_path, capsys):
     assert lines["representation bias"][:2] == [f"{bias:.4f}", "0.0000"]
 
 
+def test_long_names_and_line_breaks_do_not_spoil_summary_and_page(people, tmp_path, write_table, capsys):
+    sex = people.sex.map({"Female": "a\nb | c", "Male": "x" * 500})
+    run(write_table(people.assign(sex=sex), tmp_path / "t.parquet"), tmp_path / "out", "--rate", "0.5")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) < 130
+    assert sum(line.startswith("share of sex=a b") for line in lines) == 1
+    assert "| sex=a b \\| c | rich |" in (tmp_path / "out" / "audit.md").read_text()
+
+
 def test_at_the_largest_rate_the_price_grows_until_nothing_is_violated(people_path, tmp_path, capsys):
     columns = {"sensitive": ("sex", "young"), "labels": ("occupation", "rich")}
     audit = run(people_path, tmp_path / "out", "--rate", "max", **columns)
