@@ -21,6 +21,10 @@ CONFIDENCE = 0.95
 # to all digits that tables show.
 EXACT_UP_TO = 200
 
+# Up to this many differences all assignments of signs are enumerated; above it so many are drawn.
+FLIPPED_UP_TO = 20
+FLIPS_DRAWN = 100_000
+
 # Accuracies are fractions: equal differences must not become unequal by the last bit of a float.
 DECIMALS = 12
 
@@ -115,6 +119,54 @@ def seed_interval(
     return float(found.low), float(found.high)
 
 
+def nested_interval(
+    values: pd.DataFrame,
+    levels: Sequence[str],
+    *,
+    confidence: float = CONFIDENCE,
+    resamples: int = 2_000,
+) -> tuple[float, float]:
+    """The percentile bootstrap interval of a mean over nested levels, such as draws, seeds and examples.
+
+    The units of the first level are resampled, within each drawn unit those of the second, and so on. The
+    mean is that of the units' means at every level, so a unit with more values counts no more. The random
+    generator is seeded with 0.
+
+    Parameters
+    ----------
+    values
+        One row per value: the column ``value`` and the columns ``levels``. NaN values are dropped.
+    levels
+        The columns that name the units, the outermost first. The rows of the innermost units are resampled,
+        too, so a unit may have one row or many.
+
+    Returns
+    -------
+    Lower and upper end; NaN with fewer than two units of the first level.
+    """
+    tree = _nest(values.dropna(subset=["value"]), list(levels))
+    if len(tree) < 2:
+        return np.nan, np.nan
+    rng = np.random.default_rng(0)
+    means = [_resampled_mean(tree, rng) for _ in range(resamples)]
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def _nest(values: pd.DataFrame, levels: Sequence[str]) -> list | np.ndarray:
+    """Values as lists of lists by level; the innermost are arrays."""
+    if not levels:
+        return values["value"].to_numpy(dtype=float)
+    return [_nest(part, levels[1:]) for _, part in values.groupby(levels[0])]
+
+
+def _resampled_mean(tree: list | np.ndarray, rng: np.random.Generator) -> float:
+    drawn = rng.integers(0, len(tree), len(tree))
+    if isinstance(tree, np.ndarray):
+        return tree[drawn].mean()
+    return float(np.mean([_resampled_mean(tree[place], rng) for place in drawn]))
+
+
 # --- tests on matched pairs -------------------------------------------------------------------
 
 
@@ -173,6 +225,74 @@ def sign_test(differences: ArrayLike, *, alternative: Alternative = "two-sided")
         return PairedTest(0, 1.0, 0)
     p_value = float(stats.binomtest(positive, len(kept), alternative=alternative).pvalue)
     return PairedTest(positive, p_value, len(kept))
+
+
+def sign_flip_test(differences: ArrayLike, *, alternative: Alternative = "two-sided") -> PairedTest:
+    """The sign-flip test that differences are symmetric about zero, by their mean.
+
+    There is one difference per independent unit (a seed, a draw of the data). NaN values are dropped, zeros
+    stay. Up to 20 differences the p-value is exact: the share of all 2^n assignments of signs whose mean is
+    at least as extreme; above, 100,000 are drawn. The smallest two-sided p-value is 2^(1 - n), so with fewer
+    than six units nothing is significant at 0.05.
+
+    Returns
+    -------
+    The statistic is the mean of the differences; the p-value is 1 without differences.
+    """
+    array = np.round(np.asarray(differences, dtype=float), DECIMALS)
+    kept = array[~np.isnan(array)]
+    n = int((kept != 0).sum())
+    if not n:
+        return PairedTest(0.0, 1.0, 0)
+    # scipy wants two values or more; a zero changes no sum.
+    flipped = kept if len(kept) > 1 else np.append(kept, 0.0)
+    found = stats.permutation_test(
+        (flipped,),
+        np.sum,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=np.inf if len(kept) <= FLIPPED_UP_TO else FLIPS_DRAWN,
+        batch=2**16,
+        alternative=alternative,
+        rng=np.random.default_rng(0),
+    )
+    return PairedTest(float(kept.mean()), min(1.0, float(found.pvalue)), n)
+
+
+class Equivalence(NamedTuple):
+    """A mean with its 90% t interval, the number of values, and the p-value of two one-sided tests."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    p: float
+
+
+def equivalence_test(differences: ArrayLike, margin: float) -> Equivalence:
+    """Two one-sided t tests (TOST; Schuirmann, 1987): is the mean between -margin and margin?
+
+    The p-value is the larger of both tests; it is at most 0.05 if and only if the 90% interval is within the
+    margins. NaN values are dropped. With fewer than two values, interval and p-value are NaN. If all values
+    are equal, the p-value is NaN: without variation there is no evidence on other units.
+
+    Parameters
+    ----------
+    differences
+        (n,), one per independent unit.
+    margin
+        The largest difference that does not matter, > 0, in the unit of the differences.
+    """
+    array = np.asarray(differences, dtype=float)
+    array = array[~np.isnan(array)]
+    n = len(array)
+    mean = float(array.mean()) if n else np.nan
+    if n < 2 or np.ptp(np.round(array, DECIMALS)) == 0:
+        return Equivalence(mean, np.nan, np.nan, n, np.nan)
+    above = stats.ttest_1samp(array, -margin, alternative="greater")
+    below = stats.ttest_1samp(array, margin, alternative="less")
+    low, high = stats.ttest_1samp(array, 0).confidence_interval(0.9)
+    return Equivalence(mean, float(low), float(high), n, float(max(above.pvalue, below.pvalue)))
 
 
 def compare_conditions(values: pd.DataFrame) -> pd.DataFrame:

@@ -12,10 +12,14 @@ from scipy import stats
 
 from clipfair.metrics.statistics import (
     EXACT_UP_TO,
+    FLIPPED_UP_TO,
     compare_conditions,
+    equivalence_test,
     holm,
     mean_interval,
+    nested_interval,
     seed_interval,
+    sign_flip_test,
     sign_test,
     signed_rank,
     summarise_runs,
@@ -170,3 +174,93 @@ def test_equal_values_have_an_interval_of_no_width():
     same = mean_interval([2.0, 2.0])
     assert same[:4] == (2.0, 2.0, 2.0, 2)
     assert np.isnan(same.p)
+
+
+# --- tests and intervals with units -------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=8), st.sampled_from(ALTERNATIVES))
+def test_the_sign_flip_test_enumerates_all_signs(differences, alternative):
+    test = sign_flip_test(differences, alternative=alternative)
+    means = [np.mean(np.multiply(signs, differences)) for signs in product([-1, 1], repeat=len(differences))]
+    observed = np.mean(differences)
+    at_least = np.mean(np.array(means) >= observed - 1e-9)
+    at_most = np.mean(np.array(means) <= observed + 1e-9)
+    tails = {"greater": at_least, "less": at_most, "two-sided": min(1, 2 * min(at_least, at_most))}
+    assert test.p_value == pytest.approx(tails[alternative])
+    assert test.statistic == pytest.approx(observed)
+    assert test.n == sum(d != 0 for d in differences)
+
+
+def test_the_smallest_p_value_of_the_sign_flip_test_is_that_of_equal_signs():
+    for n in (5, 6, 16):
+        assert sign_flip_test(np.arange(1, n + 1)).p_value == pytest.approx(2.0 ** (1 - n))
+    assert sign_flip_test([]).p_value == 1
+    assert sign_flip_test([np.nan, 0.0]).p_value == 1
+
+
+def test_with_many_units_signs_are_drawn_and_agree_with_the_normal_approximation():
+    differences = np.random.default_rng(0).normal(0.25, 1, 4 * FLIPPED_UP_TO)
+    z = differences.sum() / np.sqrt(np.square(differences).sum())
+    assert sign_flip_test(differences).p_value == pytest.approx(2 * stats.norm.sf(abs(z)), abs=0.01)
+
+
+def test_equivalence_is_an_interval_of_90_percent_within_the_margins():
+    rng = np.random.default_rng(1)
+    for n, mean in product((3, 8, 16), (-1.5, 0.0, 0.7)):
+        differences = rng.normal(mean, 1, n)
+        found = equivalence_test(differences, 2.0)
+        half = stats.t.ppf(0.95, n - 1) * differences.std(ddof=1) / np.sqrt(n)
+        assert (found.low, found.high) == pytest.approx((found.mean - half, found.mean + half))
+        assert (found.p <= 0.05) == (found.low > -2 and found.high < 2)
+
+
+def test_the_p_value_of_equivalence_in_closed_form():
+    """Mean 1, standard error 1, margin 3: the nearer bound is 2 standard errors away; 2 degrees of freedom."""
+    found = equivalence_test(np.array([1 - np.sqrt(3), 1, 1 + np.sqrt(3)]), 3.0)
+    assert found.p == pytest.approx(stats.t.sf(2, 2))
+    assert equivalence_test([-value for value in (1, 2, 4)], 3.0).p == pytest.approx(
+        equivalence_test([1, 2, 4], 3.0).p
+    )
+
+
+@pytest.mark.parametrize("differences", [[], [0.1], [0.1, np.nan], [0.2, 0.2, 0.2]])
+def test_without_variation_equivalence_is_undefined(differences):
+    assert np.isnan(equivalence_test(differences, 1.0).p)
+
+
+def nested(draws, seeds, examples, *, between, within, rng):
+    """Values of draws, seeds and examples: a draw's mean varies by ``between``, an example by ``within``."""
+    rows = [
+        {"draw": draw, "seed": seed, "value": mean + rng.normal(0, within)}
+        for draw, mean in enumerate(rng.normal(0, between, draws))
+        for seed in range(seeds)
+        for _ in range(examples)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_a_nested_interval_with_one_value_per_unit_is_the_bootstrap_of_the_mean():
+    values = nested(12, 1, 1, between=1, within=0, rng=np.random.default_rng(2))
+    low, high = nested_interval(values, ["draw", "seed"])
+    expected = stats.bootstrap(
+        (values["value"],), np.mean, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    assert (low, high) == pytest.approx(tuple(expected), abs=0.1)
+
+
+def test_copies_of_a_unit_do_not_narrow_a_nested_interval():
+    """Unlike an interval over all rows: more examples of the same draws are no further evidence on draws."""
+    few = nested(8, 1, 5, between=1, within=0, rng=np.random.default_rng(3))
+    many = nested(8, 1, 50, between=1, within=0, rng=np.random.default_rng(3))
+    width = [np.diff(nested_interval(values, ["draw", "seed"]))[0] for values in (few, many)]
+    assert width[1] == pytest.approx(width[0], rel=0.1)
+    of_rows = stats.sem(many["value"]) * 2 * 1.96
+    assert of_rows < 0.5 * width[1]
+
+
+def test_a_unit_with_more_values_counts_no_more():
+    values = pd.DataFrame({"draw": [0] * 99 + [1], "value": [0.0] * 99 + [1.0]})
+    assert nested_interval(values, ["draw"]) == (0, 1)  # means 0, 1/2 and 1 with chances 1/4, 1/2, 1/4
+    assert np.isnan(nested_interval(values[values["draw"] == 0], ["draw"])).all()
