@@ -147,6 +147,15 @@ def test_a_pulled_output_whose_config_changed_is_made_again_and_no_other(pulled)
     assert "prepare_dataset" not in plan
 
 
+def test_a_run_that_is_added_after_a_pull_runs_alone(pulled):
+    pulled.set("    - m4\n", "    - m4\n    - rto-0.05\n")
+    assert pulled.plan("--", "data") == {"data": 1, "fetch_dataset": 1, "prepare_dataset": 1}
+    pulled.sh("snakemake", "--cores", "1", "--", "data")
+    plan = pulled.plan()
+    assert plan["evaluate_mitigation"] == plan["build_table"] == 1
+    assert not {"fetch_dataset", "prepare_dataset"} & set(plan)
+
+
 def test_a_pulled_output_whose_code_changed_is_made_again_and_no_other(pulled):
     pulled.set("\n\n\n", "\n\nUNUSED = 1\n\n\n", "src/clipfair/tabular/methods/rto.py")
     pulled.sh("snakemake", "--cores", "1", "--until", "prepare_dataset")

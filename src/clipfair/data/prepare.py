@@ -1,5 +1,6 @@
 """From a dataset's files as published to one checked table."""
 
+import ast
 import importlib
 import importlib.util
 import sys
@@ -41,6 +42,11 @@ def prepare_dataset(
     if not hasattr(loader, "load"):
         raise UserError(f"dataset {dataset.id!r}: {loader.__name__} has no function load(folder); write it")
     frame = loader.load(raw_dir)
+    if not isinstance(frame, pd.DataFrame):
+        raise UserError(
+            f"dataset {dataset.id!r}: load of {loader.__name__} returned {type(frame).__name__}; "
+            "expected a data frame with a row for each example"
+        )
     check_columns(frame, dataset)
     if "key" in frame:
         check_keys(frame, name=dataset.id)
@@ -56,18 +62,23 @@ def find_loader(dataset: Dataset) -> str:
     Raises
     ------
     UserError
-        If there is no such module.
+        If there is no such module, or it is not valid Python.
     """
     name = dataset.loader_module
     try:
-        found = importlib.util.find_spec(name) is not None
+        spec = importlib.util.find_spec(name)
     except ModuleNotFoundError:  # a package that the module would be in
-        found = False
-    if not found:
+        spec = None
+    if spec is None:
         raise UserError(
             f"dataset {dataset.id!r}: no module {name} with load(folder) to read it; write it, or name "
             "another loader in resources/datasets.yaml"
         )
+    if spec.origin is not None and spec.origin.endswith(".py"):
+        try:
+            ast.parse(Path(spec.origin).read_bytes())
+        except SyntaxError as error:
+            raise UserError(f"{spec.origin}, line {error.lineno}: not valid Python: {error.msg}") from None
     return name
 
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from clipfair.core import paths
 from clipfair.core.errors import UserError, unknown
 from clipfair.core.paths import FOLDER_SPEC, RUN_LEVELS, Run
+from clipfair.data.prepare import find_loader
 from clipfair.plan.configuration.types import NONE
 from clipfair.plan.data_jobs import shards_of
 from clipfair.plan.data_targets import data_targets
@@ -64,13 +65,15 @@ def _check_study(plan: StudyPlan, target: str) -> None:
 
 
 def _check_data(plan: StudyPlan, target: str) -> None:
-    """Check dataset and version of a target below data/."""
+    """Check dataset, loader and version of a target below data/."""
     folder, _, rest = target.removeprefix("data/").partition("/")
     if not target.startswith("data/") or folder not in ("raw", "prepared", "contents", "decoded"):
         return
     dataset, *version = (_SUFFIX.sub("", part) for part in rest.split("/"))
     if dataset not in plan.datasets:
         raise UserError(f"{target}: {unknown('dataset', dataset, plan.datasets)}")
+    if folder == "prepared":
+        find_loader(plan.datasets[dataset])
     if version and version[0] != plan.datasets[dataset].version:
         raise UserError(f"{target}: {unknown('version', version[0], [plan.datasets[dataset].version])}")
 

@@ -48,6 +48,25 @@ def test_a_module_of_ones_own_loads_a_dataset(catalogue, tmp_path, monkeypatch):
     assert pd.read_parquet(tmp_path / "table.parquet")["sex"].tolist() == ["female", "male"]
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("def load(folder:\n", "own_loader.py, line 1: not valid Python: '(' was never closed"),
+        (
+            "def load(folder):\n    return 3\n",
+            "load of own_loaders.own_loader returned int; expected a data frame",
+        ),
+    ],
+)
+def test_a_wrong_loader_of_ones_own_is_one_line(catalogue, tmp_path, monkeypatch, error_of, code, message):
+    package = tmp_path / "own_loaders"
+    package.mkdir()
+    (package / "own_loader.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    own = replace(catalogue["adult"], id="people", loader="own_loaders.own_loader")
+    assert message in error_of(prepare_dataset, own, tmp_path, tmp_path / "table.parquet")
+
+
 @pytest.mark.parametrize("loader", ["no_such_module", "no_such_package.module", None])
 def test_a_missing_loader_is_named(catalogue, tmp_path, error_of, loader):
     dataset = replace(catalogue["adult"], id="my-data", loader=loader)
