@@ -60,12 +60,12 @@ def test_after_make_data_a_new_strength_runs_alone(pulled):
     assert pulled.planned() == {}
     data = pulled.planned("--", "data")
     assert data["train_seeds_0"] == 1  # the model that all fine-tunings start from
-    assert not {"embed_split", "evaluate_run", "build_run_table"} & set(data)
+    assert not {"embed_and_evaluate", "build_run_table"} & set(data)
     make_planned(pulled, "data")
     assert pulled.planned() == {}
     pulled.edit("config/tables/fairclip.yaml", "lams: [0.07]", "lams: [0.08]")
     plan = pulled.planned()
     # One for each attribute.
-    jobs = ("train_seeds_0", "embed_split", "evaluate_run", "write_model_card")
-    assert [plan[job] for job in jobs] == [4, 4, 4, 4]
+    jobs = ("train_seeds_0", "embed_and_evaluate", "write_model_card")
+    assert [plan[job] for job in jobs] == [4, 4, 4]
     assert not {"fetch_dataset", "generate_dataset", "prepare_dataset", "make_condition"} & set(plan)

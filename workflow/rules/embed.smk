@@ -9,7 +9,7 @@
 #          seed~<s>/examples~<n>/<dataset>.npz    keys, images, features (pre-logits), 16-bit
 #          seed~<s>/examples~<n>/<dataset>~<r>.npz   the same, of images resized to r pixels and cropped
 #        <the folder's name>.spec.json            settings, versions, and the digest of the folder
-# steps: embed_split
+# steps: embed_split; embed_and_evaluate for small models (evaluate.smk)
 
 
 rule embed_split:
@@ -26,6 +26,8 @@ rule embed_split:
         "logs/embed_split/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}.log",
     benchmark:
         "logs/embed_split/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}.benchmark.tsv"
+    wildcard_constraints:
+        lam=paths.batch_pattern(get_batches_of_two_jobs()),
     conda:
         "../../envs/clip.yaml"
     threads: get_embed_threads

@@ -1,11 +1,12 @@
 # Evaluate: the metrics of both papers from embeddings and prepared tables; no model is run. One job is a
-# batch: all of its seeds on all of its evaluations.
+# batch: all of its seeds on all of its evaluations. Small models (recipes with several seeds_per_process) are
+# embedded in the same job, because importing torch costs more than that.
 # in:    results/embed/<study>/<run key less its seed>/, data/prepared/<dataset>/<version>/table.parquet
 # out:   results/evaluate/<study>/<run key less its seed>/
 #          seed~<s>/on~<evaluation>/metrics.json      every value with n and interval, or a reason
 #          seed~<s>/on~<evaluation>/scores.parquet    predictions that all values can be recomputed from
 #        <the folder's name>.spec.json                settings, versions, and the digest of the folder
-# steps: evaluate_run
+# steps: evaluate_run, or embed_and_evaluate
 
 
 rule evaluate_run:
@@ -20,6 +21,8 @@ rule evaluate_run:
         "logs/evaluate_run/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}.log",
     benchmark:
         "logs/evaluate_run/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}.benchmark.tsv"
+    wildcard_constraints:
+        lam=paths.batch_pattern(get_batches_of_two_jobs()),
     conda:
         "../../envs/clip.yaml"
     threads: 1
@@ -34,3 +37,41 @@ rule evaluate_run:
         code=get_evaluation_code,
     script:
         "../scripts/evaluate_run.py"
+
+
+rule embed_and_evaluate:
+    input:
+        models=get_embedded_files,
+        snapshots=ancient(get_embedded_snapshots),
+        tables=get_evaluated_tables,
+        raw=ancient(get_evaluated_raw),
+        contents=get_evaluated_raw_contents,
+    output:
+        embeddings=directory(paths.EMBED),
+        embeddings_spec=f"{paths.EMBED}{paths.FOLDER_SPEC}",
+        evaluations=directory(paths.EVALUATE),
+        evaluations_spec=f"{paths.EVALUATE}{paths.FOLDER_SPEC}",
+    log:
+        "logs/embed_and_evaluate/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}.log",
+    benchmark:
+        "logs/embed_and_evaluate/{study}/{dataset}-{balance}-{model}-{method}-{attr}-{lam}.benchmark.tsv"
+    wildcard_constraints:
+        lam=paths.batch_pattern(get_batches_of_one_job()),
+    conda:
+        "../../envs/clip.yaml"
+    threads: get_embed_threads
+    resources:
+        **gpu_site(get_embed_gpus),
+        mem_mb=per_attempt(16000),
+        runtime=per_attempt(240),
+        gpu=get_embed_gpus,
+    params:
+        models=get_embedded_models,
+        runs=get_evaluated_runs,
+        evaluations=get_evaluations,
+        datasets=get_evaluated_datasets,
+        numerics=get_numerics,
+        embedding_code=code_digest("clipfair.evaluate.embed.run"),
+        evaluation_code=get_evaluation_code,
+    script:
+        "../scripts/embed_and_evaluate.py"

@@ -6,6 +6,7 @@ from clipfair.data.prepare import find_loader
 from clipfair.plan.data_jobs import annotation_job, condition_job
 from clipfair.plan.data_jobs import fetched_datasets, generated_settings, loader_settings
 from clipfair.plan.data_targets import data_targets
+from clipfair.plan.evaluation_jobs import batches_of_one_job, batches_of_two_jobs
 from clipfair.plan.evaluation_jobs import evaluation_job, probe_job
 from clipfair.plan.own_code import job_code
 from clipfair.plan.search_jobs import search_job
@@ -294,6 +295,14 @@ def get_scratch_of(seeds):
 
 
 # --- Evaluations ---
+
+
+def get_batches_of_one_job():
+    return batches_of_one_job(PLAN)
+
+
+def get_batches_of_two_jobs():
+    return batches_of_two_jobs(PLAN)
 
 
 def get_embed_threads(wildcards):

@@ -77,6 +77,16 @@ def probe_job(plan: StudyPlan, batch: Run) -> EvaluationJob:
     return _make_job(plan, batch, {name: one for name, one in _evaluations_of(plan, batch) if _augments(one)})
 
 
+def batches_of_one_job(plan: StudyPlan) -> list[Run]:
+    """The batches that one job embeds and evaluates: small models, several seeds of which share a process."""
+    return [batch for batch in plan.batches if plan.recipe_of(batch).seeds_per_process > 1]
+
+
+def batches_of_two_jobs(plan: StudyPlan) -> list[Run]:
+    """The batches that one job embeds, on a GPU if there is one, and another evaluates."""
+    return [batch for batch in plan.batches if plan.recipe_of(batch).seeds_per_process == 1]
+
+
 def _evaluations_of(plan: StudyPlan, batch: Run) -> list[tuple[str, Evaluation]]:
     names = dict.fromkeys(name for grid in plan.grids_of(batch) for name in grid.evaluations)
     return [(name, plan.configuration.evaluations[name]) for name in names]

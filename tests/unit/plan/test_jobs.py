@@ -9,7 +9,13 @@ from clipfair.core import paths
 from clipfair.core.errors import UserError
 from clipfair.core.paths import Run
 from clipfair.plan.data_jobs import annotation_job, condition_job, loader_settings, shard_paths
-from clipfair.plan.evaluation_jobs import evaluation_job, probe_job, record_folders
+from clipfair.plan.evaluation_jobs import (
+    batches_of_one_job,
+    batches_of_two_jobs,
+    evaluation_job,
+    probe_job,
+    record_folders,
+)
 from clipfair.plan.search_jobs import search_job
 from clipfair.plan.tabular_jobs import tabular_job
 from clipfair.plan.training_jobs import (
@@ -82,6 +88,14 @@ def test_a_rule_of_training_matches_the_paths_of_its_batches_alone(plan_of):
         pattern = re.compile(f"/lam~(?:{paths.batch_pattern(rule.batches)})/seed~")
         matching = {batch for batch in plan.batches if pattern.search(plan.path_of(paths.MODEL, batch))}
         assert matching == set(rule.batches) != set()
+
+
+def test_small_models_are_embedded_and_evaluated_by_one_job_others_by_two(plan_of):
+    plan = plan_of(overlay={"recipes": {"small": {"seeds_per_process": 1}}})
+    one, two = set(batches_of_one_job(plan)), set(batches_of_two_jobs(plan))
+    assert one | two == set(plan.batches)
+    assert {batch.dataset for batch in two} == {"embedded-web", "embedded-web-fair"}
+    assert {batch.dataset for batch in one} == {"embedded-fundus", "embedded-faces"}
 
 
 def test_a_display_name_changes_no_job(plan_of):

@@ -127,7 +127,8 @@ class Recipe(CatalogueEntry):
     """GPUs of the job, one process each; 0 trains on the CPU."""
     seeds_per_process: Count = 1
     """Seeds that one job trains one after another, which saves the imports of small models; with 3 these are
-    seeds 0 to 2, 3 to 5, and so on. It changes no result."""
+    seeds 0 to 2, 3 to 5, and so on. With more than one, one job also embeds and evaluates. It changes no
+    result."""
     threads: Count
     """CPU cores of the job."""
     mem_mb: Count

@@ -1,0 +1,34 @@
+"""embed_and_evaluate: the embeddings of one batch and its evaluations, in one job."""
+
+from clipfair.core.errors import job_log
+from clipfair.core.gpus import reserve_gpus
+from clipfair.core.numerics import use_numerics
+
+with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
+    params, output = snakemake.params, snakemake.output
+    # numpy and torch read the choice when they are imported
+    use_numerics(params.numerics)
+    from clipfair.core.provenance import write_spec
+    from clipfair.evaluate.embed.run import embed
+    from clipfair.evaluate.run import evaluate_runs
+
+    tables = {name: places["table"] for name, places in params.datasets.items()}
+    settings = {"evaluations": params.evaluations, "datasets": params.datasets}
+    embed(**settings, models=params.models, out_dir=output.embeddings, threads=snakemake.threads)
+    write_spec(
+        output.embeddings_spec,
+        made_by=snakemake.rule,
+        code=params.embedding_code,
+        settings={"models": params.models, **settings},
+        inputs={file: file for file in [*snakemake.input.models, *snakemake.input.tables]},
+        folders={"embeddings": output.embeddings},
+    )
+    evaluate_runs(output.embeddings, tables, params.evaluations, params.runs, output.evaluations)
+    write_spec(
+        output.evaluations_spec,
+        made_by=snakemake.rule,
+        code=params.evaluation_code,
+        settings={"runs": params.runs, **settings},
+        inputs={**tables, "embeddings": output.embeddings_spec},
+        folders={"evaluations": output.evaluations},
+    )
