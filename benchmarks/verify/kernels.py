@@ -1,10 +1,11 @@
 """Digests of small results under different kernels, also of emulated processors.
 
-    PYTHONPATH=src python benchmarks/verify/kernels.py OUT.csv [--emulator qemu-x86_64] [--setting NAME ...]
+    PYTHONPATH=src python benchmarks/verify/kernels.py OUT.csv [--setting NAME ...]
+    PYTHONPATH=src python benchmarks/verify/kernels.py OUT.csv --emulator qemu-x86_64 --processor Haswell
 
-Runs digests.py once for each setting. An emulated processor reports its own model, features and caches, and
-the libraries choose their kernels by them; the emulator computes approximate reciprocals and roots (RCPPS,
-RSQRTPS) otherwise than the hardware, as another make of processor does.
+Runs digests.py once for each setting and adds its rows to OUT.csv. An emulated processor reports its own
+model, features and caches, and the libraries choose their kernels by them. The emulator computes approximate
+reciprocals and roots (RCPPS, RSQRTPS) otherwise than the hardware, as another make of processor does.
 """
 
 import argparse
@@ -36,31 +37,36 @@ SETTINGS = {
     "portable, libm without AVX-512": VARIABLES | {"GLIBC_TUNABLES": WITHOUT_AVX512},
     "portable, libm without FMA": VARIABLES | {"GLIBC_TUNABLES": WITHOUT_FMA},
 }
-EMULATED = ("Haswell", "Skylake-Client", "EPYC-Rome")
 THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def main() -> None:
-    """Run all settings and write the comparison."""
+    """Run the settings that were chosen, all unless any was, and add them to the comparison."""
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
-    parser.add_argument("--emulator")
-    parser.add_argument("--setting", action="append", default=[])
+    parser.add_argument("--setting", action="append", choices=SETTINGS, help="repeatable; all unless given")
+    parser.add_argument("--emulator", help="qemu-x86_64; with it, emulated processors alone")
+    parser.add_argument("--processor", action="append", default=[], help="of the emulator; repeatable")
     arguments = parser.parse_args()
-    rows = [
-        row
-        for name, environment in SETTINGS.items()
-        if not arguments.setting or name in arguments.setting
-        for row in measure(name, environment, [])
-    ]
-    for model in EMULATED if arguments.emulator else ():
-        emulator = [arguments.emulator, "-cpu", model]
-        rows += measure(f"portable, emulated {model}", VARIABLES, emulator)
+    if arguments.emulator:
+        for model in arguments.processor:
+            rows = measure(f"portable, emulated {model}", VARIABLES, [arguments.emulator, "-cpu", model])
+            add(arguments.out, rows)
+    else:
+        for setting in arguments.setting or SETTINGS:
+            add(arguments.out, measure(setting, SETTINGS[setting], []))
+
+
+def add(out: Path, rows: list[dict]) -> None:
+    """Add the results of a setting to a csv, in place of older ones; compare all with the portable ones."""
     frame = pd.DataFrame(rows)
+    if out.exists():
+        known = pd.read_csv(out)
+        frame = pd.concat([known[~known["setting"].isin(frame["setting"])], frame], ignore_index=True)
     reference = frame[frame["setting"] == PORTABLE].set_index("result")["digest"]
     frame["as_portable"] = frame["digest"] == frame["result"].map(reference)
-    frame.to_csv(arguments.out, index=False)
-    print(frame.groupby("setting", sort=False)["as_portable"].agg(["sum", "count"]))
+    frame.to_csv(out, index=False)
+    print(frame.groupby("setting", sort=False)["as_portable"].agg(["sum", "count"]), flush=True)
 
 
 def measure(setting: str, environment: dict[str, str], emulator: list[str]) -> list[dict]:

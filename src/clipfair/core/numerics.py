@@ -2,8 +2,8 @@
 
 The libraries choose their kernels by the processor: AVX-512 or AVX2, Intel's or AMD's. Sums in another order,
 fused or unfused products and other approximations of elementary functions change the last bits of a result,
-and a training amplifies them. Portable numerics are those of AVX2 with FMA, which every x86-64 processor
-since 2015 (2017 of AMD) has, and of one code path of MKL for all makes. The libraries read their variables
+and a training amplifies them. Portable numerics are those of AVX2 with FMA, which servers and desktops
+have had since about 2015, and of one code path of MKL for all makes. The libraries read their variables
 when they are imported, so a process chooses before it imports numpy, scipy or torch.
 
 The number of threads is fixed elsewhere: Snakemake passes that of a rule to BLAS and OpenMP.

@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from clipfair.core.errors import one_line_errors
 from clipfair.core.io import write_csv
 from clipfair.core.numerics import processor
 from clipfair.core.paths import ROOT
+from clipfair.core.provenance import prepend_pythonpath
 from clipfair.plan.configuration_files import configuration_files, merge, read_configuration
 from clipfair.plan.loading import load_plan
 from clipfair.plan.verification.report import compare_results, summary
@@ -42,6 +44,7 @@ def verify(study: str | None, scratch: Path, cores: str) -> None:
     settings = [f"study={plan.study}", *([f"mirror={Path(mirror).resolve()}"] if mirror else [])]
     rebuild(results, scratch, ["--cores", cores], settings)
     frame = compare_results(results, scratch)
+    frame["processor"], frame["date"] = processor()["model"], datetime.now(UTC).date().isoformat()
     out = REPORT.format(study=plan.study)
     write_csv(out, frame)
     print("\n".join(summary(frame)))
@@ -60,11 +63,13 @@ def rebuild(
     """Run the workflow for the sampled results in a folder of their own, with ``settings`` of --config."""
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
+    prepend_pythonpath()  # the progress view is found there
+    files = [file for result in results for file in result.files]
     run = subprocess.run(
         [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-            *("--keep-going", "--quiet", *options, "--config", *settings, "missing_data=leave_out", "--"),
-            *(file for result in results for file in result.files),
+            *("--logger", "clipfair", "--keep-going", *options),
+            *("--config", *settings, "missing_data=leave_out", "--", *files),
         ],
         cwd=scratch,
         check=False,
