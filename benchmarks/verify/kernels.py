@@ -3,9 +3,10 @@
     PYTHONPATH=src python benchmarks/verify/kernels.py OUT.csv [--setting NAME ...]
     PYTHONPATH=src python benchmarks/verify/kernels.py OUT.csv --emulator qemu-x86_64 --processor Haswell
 
-Runs digests.py once for each setting and adds its rows to OUT.csv. An emulated processor reports its own
-model, features and caches, and the libraries choose their kernels by them. The emulator computes approximate
-reciprocals and roots (RCPPS, RSQRTPS) otherwise than the hardware, as another make of processor does.
+Runs digests.py (or operations.py, with --program operations) once for each setting and adds its rows to
+OUT.csv. An emulated processor reports its own model, features and caches, and the libraries choose their
+kernels by them. The emulator computes approximate reciprocals and roots (RCPPS, RSQRTPS) otherwise than the
+hardware, as another make of processor does.
 """
 
 import argparse
@@ -21,7 +22,8 @@ import pandas as pd
 
 from clipfair.core.numerics import VARIABLES, processor
 
-DIGESTS = Path(__file__).with_name("digests.py")
+FOLDER = Path(__file__).parent
+PROGRAMS = {"results": FOLDER / "digests.py", "operations": FOLDER / "operations.py"}
 WITHOUT_AVX512 = "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX512DQ,-AVX512CD"
 WITHOUT_FMA = "glibc.cpu.hwcaps=-FMA,-AVX2"
 PORTABLE = "portable"
@@ -44,17 +46,19 @@ def main() -> None:
     """Run the settings that were chosen, all unless any was, and add them to the comparison."""
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
+    parser.add_argument("--program", choices=PROGRAMS, default="results")
     parser.add_argument("--setting", action="append", choices=SETTINGS, help="repeatable; all unless given")
     parser.add_argument("--emulator", help="qemu-x86_64; with it, emulated processors alone")
     parser.add_argument("--processor", action="append", default=[], help="of the emulator; repeatable")
     arguments = parser.parse_args()
+    program = PROGRAMS[arguments.program]
     if arguments.emulator:
         for model in arguments.processor:
-            rows = measure(f"portable, emulated {model}", VARIABLES, [arguments.emulator, "-cpu", model])
-            add(arguments.out, rows)
+            emulator = [arguments.emulator, "-cpu", model]
+            add(arguments.out, measure(program, f"portable, emulated {model}", VARIABLES, emulator))
     else:
         for setting in arguments.setting or SETTINGS:
-            add(arguments.out, measure(setting, SETTINGS[setting], []))
+            add(arguments.out, measure(program, setting, SETTINGS[setting], []))
 
 
 def add(out: Path, rows: list[dict]) -> None:
@@ -69,12 +73,12 @@ def add(out: Path, rows: list[dict]) -> None:
     print(frame.groupby("setting", sort=False)["as_portable"].agg(["sum", "count"]), flush=True)
 
 
-def measure(setting: str, environment: dict[str, str], emulator: list[str]) -> list[dict]:
+def measure(program: Path, setting: str, environment: dict[str, str], emulator: list[str]) -> list[dict]:
     """One row for each result of a setting."""
     inherited = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     with tempfile.TemporaryDirectory() as scratch:
         run = subprocess.run(
-            [*emulator, sys.executable, str(DIGESTS), scratch],
+            [*emulator, sys.executable, str(program), scratch],
             env=inherited | THREADS | environment,
             stdout=subprocess.PIPE,
             text=True,

@@ -39,7 +39,8 @@ def compare(recorded: str | Path, rebuilt: str | Path) -> list[tuple[str, Differ
     recorded, rebuilt = Path(recorded), Path(rebuilt)
     if not recorded.is_dir():
         return [(recorded.name, compare_files(recorded, rebuilt))]
-    names = sorted(str(file.relative_to(recorded)) for file in recorded.rglob("*") if file.is_file())
+    files = (file for file in recorded.rglob("[!.]*") if file.is_file())  # Snakemake's time stamps are hidden
+    names = sorted(str(file.relative_to(recorded)) for file in files)
     return [(name, compare_files(recorded / name, rebuilt / name)) for name in names]
 
 

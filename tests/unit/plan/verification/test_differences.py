@@ -71,6 +71,7 @@ def test_other_rows_and_other_texts(builds):
 def test_a_recorded_file_that_was_not_rebuilt_is_missing(builds):
     (builds[0] / "extra").mkdir()
     write_json(builds[0] / "extra" / "metrics.json", {})
+    (builds[0] / ".snakemake_timestamp").touch()
     assert compare(*builds) == [("extra/metrics.json", Difference(identical=False, missing=True))]
     assert compare(*reversed(builds)) == []  # scores are not recorded
     assert compare_files(builds[1] / "none", builds[0] / "none").missing
