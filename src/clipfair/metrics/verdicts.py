@@ -1,4 +1,4 @@
-"""Verdicts on claims about differences within units, by the rules of the analysis plan (docs/analysis-plan.md).
+"""Verdicts on claims about differences within units, by the rules of docs/analysis-plan.md.
 
 The sign-flip tests and the tests of equivalence of a family of claims are each corrected by Holm's method.
 """
