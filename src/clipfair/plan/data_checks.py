@@ -166,6 +166,8 @@ def check_trained_data(name: str, grid: Grid, plan: StudyPlan) -> None:
         columns = _Columns(grid.dataset, plan.datasets)
         columns.check_attributes(("recipes", grid.recipe, "attributes"), recipe.attributes)
         columns.check_label(("recipes", grid.recipe), recipe.label, recipe.positive)
+        for split, where in recipe.splits.model_dump(exclude_unset=True).items():
+            columns.check_where(("recipes", grid.recipe, "splits", split), where)
 
 
 def check_conditions(plan: StudyPlan) -> None:

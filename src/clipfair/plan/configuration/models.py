@@ -8,6 +8,7 @@ from clipfair.core.settings import SettingsModel
 from clipfair.models.architectures import check_clip, check_siglip
 from clipfair.plan.configuration.types import (
     NONE,
+    PLAIN,
     CatalogueEntry,
     Count,
     Lam,
@@ -185,11 +186,15 @@ class BertTokenizer(SettingsModel):
     vocabulary: PublishedVocabulary
 
 
+# The frozen tower of BLIP2, as a plain mapping.
+Tower = Annotated[SmallModel | VitModel | SiglipModel | OpenClipModel, Field(discriminator="kind"), *PLAIN]
+
+
 class Blip2Model(TrainableModel):
     """BLIP2's first stage: a frozen image tower and a Q-Former (docs/fairclip-protocol.md)."""
 
     kind: Literal["blip2"]
-    tower: dict[str, Any]
+    tower: Tower
     """The frozen image tower: kind and settings of a model."""
     tokens: Count | None = None
     """The block of a transformer tower whose tokens are read, from 1; none for a small tower."""
