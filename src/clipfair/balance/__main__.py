@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
         _note("interrupted; nothing was written")
         sys.exit(130)
     except BrokenPipeError:
-        # Who read the summary, such as head, has ended. The files are complete.
+        # The reader of the summary, such as head, has ended. The files are complete.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

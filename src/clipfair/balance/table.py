@@ -41,7 +41,7 @@ class AnnotationTable:
         self.may_be_empty = may_be_empty
         self.separator = separator
         if not self.path.is_file():
-            found = "no such file" if not self.path.exists() else "no regular file, and a table is read twice"
+            found = "not a regular file, as a table must be" if self.path.exists() else "no such file"
             raise UserError(f"{path}: {found}: give a table that ends in {ENDINGS}")
         kind = kind_of(self.path)
         if kind is None:

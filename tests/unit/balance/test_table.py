@@ -11,7 +11,7 @@ def test_files_that_are_no_tables(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         AnnotationTable(tmp_path / "absent.csv")
     for name, content, message in (
-        ("table.xlsx", "x", r"must end in .parquet, .pq, .csv, .tsv or .txt"),
+        ("table.xlsx", "x", r"convert it to one that ends in .parquet, .pq, .csv, .tsv or .txt"),
         ("empty.csv", "", "cannot be read as text"),
         ("broken.parquet", "not parquet", "cannot be read as parquet"),
     ):
