@@ -69,7 +69,7 @@ def made_in(folder: Path, plan: StudyPlan) -> dict[str, set[str]]:
         dict(LEVEL.findall(path.as_posix())) for path in (folder / "results/tabular" / study).rglob("*")
     ]
     return {
-        "datasets": {path.parts[-3] for path in folder.glob("data/prepared/*/*/table.parquet")},
+        "datasets": {path.parent.name for path in folder.glob("data/contents/*/*.json")},
         "kinds of model": {plan.configuration.models[run["model"]].kind for run in runs},
         "methods": {run["method"] for run in runs},
         "conditions": {run["balance"] for run in runs},
