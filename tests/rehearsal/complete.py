@@ -82,7 +82,8 @@ def made_in(folder: Path, plan: StudyPlan) -> dict[str, set[str]]:
         "tables": _named(tables, ".csv") & _named(tables, ".md"),
         "figures": _named(tables, ".svg") & _named(tables, ".png"),
         "compared tables": _named(tables, ".compare.csv"),
-        "rules": {path.name for path in (folder / "logs").iterdir()},
+        # A rule has a folder, or files of its own.
+        "rules": {path.name.split(".")[0] for path in (folder / "logs").iterdir()},
     }
 
 

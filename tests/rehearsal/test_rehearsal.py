@@ -79,6 +79,9 @@ def test_what_was_not_made_is_named(tmp_path, capsys):
     (tmp_path / "logs").mkdir()
     expected = expected_of(plan) | {"rules": {"train_model"}}
     assert report_missing(expected, made_in(tmp_path, plan)) == sum(map(len, expected.values()))
+    (tmp_path / "logs/train_model").mkdir()
+    (tmp_path / "logs/gather_table5.log").touch()
+    assert made_in(tmp_path, plan)["rules"] == {"train_model", "gather_table5"}
     run = {"dataset": "fairface", "balance": "none", "model": "openai-rn50", "method": "clip-ft"}
     made = {"run": run, "evaluation": "fairface-gender", "kind": "group_fairness"}
     folder = tmp_path / "results/evaluate/open/seed~0"
@@ -105,7 +108,11 @@ def test_a_slice_from_the_published_files_to_tables(tmp_path):
         },
         "tables": {
             "m4/figure12": {
-                "settings": {"shown": ["imagenet-few-shot"], "conditions": ["proxies", "neutralise"]}
+                "settings": {
+                    "metrics": ["accuracy_10shot"],
+                    "shown": ["imagenet-few-shot"],
+                    "conditions": ["proxies", "neutralise"],
+                }
             }
         },
     }
@@ -113,6 +120,8 @@ def test_a_slice_from_the_published_files_to_tables(tmp_path):
     snakemake(tmp_path, "paper", "--configfile", OVERLAY, "slice.yaml", "--cores", "2", capture=True)
     tables = tmp_path / "results/tables/paper"
     quality = pd.read_csv(tables / "m4/figure12.csv")
+    assert quality["condition"].tolist() == ["proxies", "neutralise"]
     assert quality["mean"].between(0, 1).all()
-    fairness = pd.read_csv(tables / "fairclip/original-table3.csv")
-    assert fairness.query("metric == 'AUC'")["mean"].between(0, 100).all()
+    auc = pd.read_csv(tables / "fairclip/original-table3.csv").query("metric == 'AUC'")
+    assert auc["method"].tolist() == ["clip-ft-released", "fairclip-released"]
+    assert auc["mean"].between(0, 100).all()
