@@ -96,6 +96,7 @@ localrules:
     all,
     m4,
     fairclip,
+    cards,
     data,
 
 
@@ -132,6 +133,12 @@ rule m4:
 rule fairclip:
     input:
         get_paper_targets("fairclip"),
+
+
+# The model cards and training curves: one job per batch, most of it the import of matplotlib, so only on request.
+rule cards:
+    input:
+        get_model_cards(),
 
 
 # What new runs need besides recorded results (docs/dvc.md), in a run of its own: Snakemake repeats everything that

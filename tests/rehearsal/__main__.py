@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.rehearsal.complete import report
 from tests.rehearsal.preparation import OVERLAY, prepare
-from tests.rehearsal.running import snakemake
+from tests.rehearsal.running import EVERYTHING, snakemake
 
 STUDIES = ("paper", "open")
 
@@ -24,7 +24,7 @@ def main() -> int:
     prepare(options.folder, STUDIES)
     for study in STUDIES:
         how = ("--configfile", OVERLAY, "--cores", options.cores, "--keep-going", "--logger", "clipfair")
-        snakemake(options.folder, study, *how)
+        snakemake(options.folder, study, *how, targets=EVERYTHING)
     return report(options.folder, STUDIES)
 
 

@@ -8,7 +8,7 @@ from clipfair.core.io import read_json
 from clipfair.plan.data_needed import datasets_needed
 from clipfair.plan.loading import load_study
 from clipfair.plan.study_plan import StudyPlan
-from tests.rehearsal.running import snakemake
+from tests.rehearsal.running import EVERYTHING, snakemake
 from tests.repository import jobs_of
 
 LEVEL = re.compile(r"(\w+)~([^/]+)")
@@ -100,5 +100,6 @@ def _named(tables: Path, suffix: str) -> set[str]:
 
 def _rules(folder: Path, study: str) -> set[str]:
     """Return the rules that the study has jobs of, with its own sizes."""
-    plan = snakemake(folder, study, "--dry-run", "--forceall", "--quiet", "rules", capture=True)
+    options = ("--dry-run", "--forceall", "--quiet", "rules")
+    plan = snakemake(folder, study, *options, targets=EVERYTHING, capture=True)
     return set(jobs_of(plan))

@@ -14,7 +14,7 @@ from clipfair.plan.snakemake.resources import SIGNAL_BEFORE_TIMEOUT, gpu_site, p
 from clipfair.plan.table_jobs import table_job, tables_reading
 from clipfair.plan.tabular_jobs import tabular_job
 from clipfair.plan.targets import PAPERS, compared_tables, paper_targets
-from clipfair.plan.targets import study_targets, table5_parts
+from clipfair.plan.targets import model_cards, study_targets, table5_parts
 from clipfair.plan.training_jobs import fetched_models, fetched_vocabularies
 from clipfair.plan.training_jobs import tower_weights, trained_runs, training_job, training_rules
 
@@ -535,6 +535,10 @@ def get_table5_parts():
 
 def get_study_targets():
     return study_targets(PLAN)
+
+
+def get_model_cards():
+    return model_cards(PLAN)
 
 
 def get_data_targets():

@@ -14,7 +14,7 @@ from clipfair.plan.configuration.types import NONE
 from clipfair.plan.data_jobs import shards_of
 from clipfair.plan.data_targets import data_targets
 from clipfair.plan.study_plan import StudyPlan
-from clipfair.plan.targets import PAPERS, study_targets
+from clipfair.plan.targets import PAPERS, model_cards, study_targets
 
 _LEVEL = re.compile(r"(\w+)~([^/]+)")
 _WHAT = {"balance": "condition", "attr": "attribute", "lam": "λ"}
@@ -153,7 +153,7 @@ def _table_of(plan: StudyPlan, target: str) -> str | None:
 def _closest(plan: StudyPlan, target: str, rules: Collection[str]) -> list[str]:
     """At most three known targets whose name, without what all tables share, is like that of ``target``."""
     known = {name: name for name in rules}
-    for file in [*study_targets(plan), *data_targets(plan)]:
+    for file in [*study_targets(plan), *model_cards(plan), *data_targets(plan)]:
         known.setdefault(_short(plan, file), file)
         known.setdefault(_short(plan, file).rpartition(".")[0], file)
     name = _short(plan, target)

@@ -1,10 +1,9 @@
 """What a study builds: its tables, figures, pages and summaries, and the data that they are made from."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import PurePath
 
 from clipfair.core import paths
-from clipfair.core.paths import Run
 from clipfair.plan.study_plan import StudyPlan
 
 PAPERS = {"m4": "CLIP the Bias", "fairclip": "On the Reproducibility of FairCLIP"}
@@ -21,7 +20,7 @@ def table5_parts(plan: StudyPlan) -> list[str]:
 
 
 def study_targets(plan: StudyPlan) -> list[str]:
-    """Everything that the study builds."""
+    """Everything that the study builds but the model cards."""
     files = _table_targets(plan, plan.tables)
     if files:
         files.append(paths.PAGES.format(study=plan.study))
@@ -29,17 +28,18 @@ def study_targets(plan: StudyPlan) -> list[str]:
         files.append(paths.TABLE5)
     if compared_tables(plan):
         files.append(paths.METRICS)
-    return [*files, *_model_cards(plan, plan.batches)]
+    return files
 
 
 def paper_targets(plan: StudyPlan, paper: str) -> list[str]:
-    """The tables, figures and model cards of one paper."""
-    tables = tables_of(plan, paper)
-    grids = {grid for name in tables for grid in plan.tables[name].grids if grid in plan.grids}
-    batches = dict.fromkeys(
-        batch for name in plan.grids if name in grids for batch in plan.grids[name].batches
-    )
-    return [*_table_targets(plan, tables), *_model_cards(plan, batches)]
+    """The tables and figures of one paper."""
+    return _table_targets(plan, tables_of(plan, paper))
+
+
+def model_cards(plan: StudyPlan) -> list[str]:
+    """The model card of every trained batch of the study."""
+    trained = [batch for batch in plan.batches if plan.is_trained(batch)]
+    return [f"{plan.path_of(paths.MODEL_CARD, batch)}/card.md" for batch in trained]
 
 
 def tables_of(plan: StudyPlan, paper: str) -> list[str]:
@@ -74,9 +74,3 @@ def _table_targets(plan: StudyPlan, tables: Collection[str]) -> list[str]:
     """The pages and figures of some tables."""
     drawn = [name for name in tables if plan.tables[name].figure]
     return [*plan.table_files(".md", tables), *plan.table_files(".svg", drawn)]
-
-
-def _model_cards(plan: StudyPlan, batches: Iterable[Run]) -> list[str]:
-    """The model card of every trained batch of some."""
-    trained = [batch for batch in batches if plan.is_trained(batch)]
-    return [f"{plan.path_of(paths.MODEL_CARD, batch)}/card.md" for batch in trained]

@@ -2,7 +2,7 @@
 
 from clipfair.core import paths
 from clipfair.plan.data_targets import data_targets
-from clipfair.plan.targets import asked_tables, paper_targets, study_targets, tables_of
+from clipfair.plan.targets import asked_tables, model_cards, paper_targets, study_targets, tables_of
 
 
 def test_the_papers_and_the_summaries_are_the_whole_study(plan_of):
@@ -14,13 +14,17 @@ def test_the_papers_and_the_summaries_are_the_whole_study(plan_of):
         assert set(parts) <= set(study_targets(plan))
 
 
-def test_a_paper_has_its_tables_and_the_cards_of_its_models(plan_of):
+def test_a_paper_has_its_own_tables(plan_of):
     targets = paper_targets(plan_of("paper"), "fairclip")
     assert "results/tables/paper/fairclip/table5.md" in targets
-    cards = [target for target in targets if "/cards/" in target]
-    assert cards
-    assert not [card for card in cards if "dataset~cc12m" in card]
     assert not [target for target in targets if "/m4/" in target]
+
+
+def test_every_batch_that_is_trained_has_one_model_card(plan_of):
+    plan = plan_of("paper")
+    cards = model_cards(plan)
+    assert len(cards) == len(set(cards)) == len([batch for batch in plan.batches if plan.is_trained(batch)])
+    assert not [card for card in cards if "method~zero-shot" in card]
 
 
 def test_the_tables_that_targets_ask_for(plan_of):
