@@ -46,7 +46,7 @@ def write_dataset(name: str, mirror: Path, entry: Mapping[str, Any]) -> dict[str
         layout: {file: _checksum(folder / file) for file in described}
         for layout, described in entry["layouts"].items()
     }
-    return {**entry, "archives": archives, "layouts": layouts, "expected": {"rows": rows}}
+    return {**entry, "archives": archives, "layouts": layouts, "expected": {"rows": rows}, "miniature": True}
 
 
 def _without_checksums(archive: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,6 +122,7 @@ def test_a_slice_from_the_published_files_to_tables(tmp_path):
     quality = pd.read_csv(tables / "m4/figure12.csv")
     assert quality["condition"].tolist() == ["proxies", "neutralise"]
     assert quality["mean"].between(0, 1).all()
+    assert set(quality["data"]) == {"synthetic"}
     auc = pd.read_csv(tables / "fairclip/original-table3.csv").query("metric == 'AUC'")
     assert auc["method"].tolist() == ["clip-ft-released", "fairclip-released"]
     assert auc["mean"].between(0, 100).all()

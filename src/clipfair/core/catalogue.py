@@ -168,6 +168,8 @@ class Dataset(_Closed):
     """What the complete prepared dataset must hold."""
     notes: Text | None = None
     """What is not known, or needs attention."""
+    miniature: bool = False
+    """Whether the files are generated ones in the dataset's format; tables made from them say synthetic."""
     like: Id | None = None
     """Of a generated dataset: the id of the dataset whose file format it has."""
     loader: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*([.][a-z_][a-z0-9_]*)*$")] | None = None

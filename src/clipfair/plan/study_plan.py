@@ -146,7 +146,8 @@ class StudyPlan:
 
     def data_kind_of(self, dataset: str) -> str:
         """``synthetic`` or ``real``."""
-        return "synthetic" if dataset in self.configuration.generated else "real"
+        made_here = dataset in self.configuration.generated or self.datasets[dataset].miniature
+        return "synthetic" if made_here else "real"
 
     def _versioned(self, template: str, dataset: str) -> str:
         return template.format(dataset=dataset, version=self.datasets[dataset].version)
