@@ -154,6 +154,7 @@ if workflow.is_main_process:
         check_targets(
             whole,
             named_targets(sys.argv[1:]),
+            left_out=whole.tables.keys() - PLAN.tables.keys(),
             rules=[rule.name for rule in workflow.rules],
             is_made=is_made(workflow),
         )

@@ -20,6 +20,9 @@ SITE = {
     "CLIPFAIR_CONSTRAINT": "80-100",
 }
 
+FACES = "results/tables/paper/fairclip/faces.md"
+STAYING = ("mem_mb", "slurm_partition", "slurm_account", "constraint", "slurm_extra")
+
 
 def settings():
     """Pairs of each setting of the profile and True if a comment describes it."""
@@ -106,6 +109,14 @@ def test_every_job_names_its_memory_its_time_and_the_account(paper):
 def test_jobs_with_checkpoints_are_signalled_before_their_time_is_up(paper):
     signalled = {rule for rule, asked in paper if asked.get("slurm_extra") == "--signal=TERM@120"}
     assert signalled == {"train_model", "search_settings"}
+
+
+def test_a_resource_of_a_rule_is_overridden_and_its_others_stay(clean_environment):
+    """Partition, constraint and signal, without which a training is killed without a checkpoint."""
+    arguments = ("--set-resources", "train_model:mem_mb=12345", "--", FACES)
+    asked = dry_run(ROOT, *arguments, **clean_environment, **SITE)
+    [training] = {tuple(job[name] for name in STAYING) for rule, job in asked if rule == "train_model"}
+    assert training == ("12345", "gpu-long", "2024-17", "80-100", "--signal=TERM@120")
 
 
 def test_without_a_site_nothing_is_asked_of_slurm_and_one_resource_can_be_overridden(

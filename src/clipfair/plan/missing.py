@@ -39,7 +39,7 @@ def check_data(plan: StudyPlan, tables: Collection[str]) -> DataCheck:
     Parameters
     ----------
     tables
-        The tables that are built. Without ``leave_out``, the message is about these alone.
+        The tables that are built. The message is about these alone.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def check_data(plan: StudyPlan, tables: Collection[str]) -> DataCheck:
         return DataCheck(plan, (), "")
     if plan.configuration.missing_data == "leave_out":
         rest = without(plan, missing)
-        return DataCheck(rest, (), left_out_message(plan, rest, missing))
+        return DataCheck(rest, (), left_out_message(plan, rest, tables, missing))
     lacking = _lacking(plan, tables, missing)
     asked = [name for name in missing if any(name in names for names in lacking.values())]
     if not asked:
@@ -161,15 +161,22 @@ def missing_message(
     )
 
 
-def left_out_message(plan: StudyPlan, rest: StudyPlan, missing: Collection[str]) -> str:
-    """Return the tables that are left out, and those that are built in part, each with the missing datasets.
+def left_out_message(
+    plan: StudyPlan, rest: StudyPlan, tables: Collection[str], missing: Collection[str]
+) -> str:
+    """Return which of ``tables`` are left out or built in part, each with the missing datasets.
 
     Parameters
     ----------
     plan, rest
         The whole study, and what is left of it.
+
+    Returns
+    -------
+    str
+        Empty if none of ``tables`` needs a missing dataset.
     """
-    lacking = _lacking(plan, plan.tables, missing)
+    lacking = _lacking(plan, tables, missing)
     out = {table: names for table, names in lacking.items() if table not in rest.tables}
     in_part = {table: names for table, names in lacking.items() if table in rest.tables}
     parts = ["missing_data=leave_out leaves out, because data are missing:\n" + _listed(out)] if out else []

@@ -24,12 +24,21 @@ _CAPTIONS = PurePosixPath(paths.CAPTION_ANNOTATIONS).name
 
 
 def check_targets(
-    plan: StudyPlan, targets: Iterable[str], *, rules: Collection[str], is_made: Callable[[str], bool]
+    plan: StudyPlan,
+    targets: Iterable[str],
+    *,
+    left_out: Collection[str] = (),
+    rules: Collection[str],
+    is_made: Callable[[str], bool],
 ) -> None:
     """Check that each target is made by a rule, for this study and with ids that exist.
 
     Parameters
     ----------
+    plan
+        The whole study.
+    left_out
+        The tables that are not built, because their data are missing.
     rules
         The names of the rules.
     is_made
@@ -47,6 +56,11 @@ def check_targets(
         _check_data(plan, name)
         _check_levels(plan, name)
         _check_run(plan, name)
+        if _table_of(plan, name) in left_out:
+            raise UserError(
+                f"{name}: missing_data=leave_out leaves out this table, because its data are missing; "
+                "get the data that the message before the plan names"
+            )
         if not is_made(name):
             raise UserError(_unknown_target(plan, name, rules))
 

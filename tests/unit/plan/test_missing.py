@@ -140,6 +140,14 @@ def test_what_is_left_out_is_reported_by_table(monkeypatch, tmp_path, plan_of):
     assert in_part.strip() == "imagenet: m4/table7-web"
 
 
+def test_what_is_left_out_of_the_tables_that_are_asked_for(monkeypatch, tmp_path, plan_of):
+    monkeypatch.setenv("CLIPFAIR_MIRROR", str(tmp_path))
+    plan = plan_of("paper", {"missing_data": "leave_out"})
+    message = check_data(plan, ["m4/table5", "fairclip/faces"]).message
+    assert message.splitlines()[1:] == ["  fairface: fairclip/faces"]
+    assert check_data(plan, ["m4/table5"]).message == ""
+
+
 @pytest.mark.parametrize(
     ("content", "shown"), [("", ""), ("step\nclipfair: no answer\n", "clipfair: no answer\n")]
 )

@@ -14,8 +14,8 @@ TABLES = "results/tables/embedded"
 RULES = ("all", "data", "m4", "fairclip", "fetch_dataset")
 
 
-def check(plan, *targets, made=False):
-    check_targets(plan, targets, rules=RULES, is_made=lambda target: made)
+def check(plan, *targets, made=False, left_out=()):
+    check_targets(plan, targets, left_out=left_out, rules=RULES, is_made=lambda target: made)
 
 
 def test_rules_and_files_that_are_made_are_accepted(plan_of):
@@ -86,8 +86,14 @@ def test_a_run_in_no_grid_is_one_line(plan_of, old, new, message):
     assert message in message_of(plan, target.replace(old, new), made=True)
 
 
-def message_of(plan, target, *, made=False):
+def test_a_table_that_is_left_out_is_one_line(plan_of):
+    # No rule of the rest of the study makes it.
+    message = message_of(plan_of(), f"{TABLES}/m4/table5.md", left_out=["m4/table5"])
+    assert message.startswith(f"{TABLES}/m4/table5.md: missing_data=leave_out leaves out this table")
+
+
+def message_of(plan, target, **options):
     with pytest.raises(UserError) as error:
-        check(plan, target, made=made)
+        check(plan, target, **options)
     assert "\n" not in str(error.value)
     return str(error.value)
