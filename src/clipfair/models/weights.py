@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -77,7 +76,10 @@ def fetch_vocabulary(
 def _fetched(
     model: str, what: str, source: Mapping[str, Any], *, mirror: str | None, partial_dir: str
 ) -> Iterator[Path]:
-    """Fetch one published file, checked like a dataset's; it is removed after the block."""
+    """Fetch one published file, checked like a dataset's; it is removed after the block.
+
+    Its folder always has the same name, so that the next call removes what a killed one left.
+    """
     name = source["url"].rpartition("/")[2]
     published = Dataset(
         id=model,
@@ -90,8 +92,9 @@ def _fetched(
         homepage=source["url"],
         archives=(Archive(name, url=source["url"], sha256=source["sha256"], unpack=False),),
     )
-    Path(partial_dir).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=partial_dir) as folder:
-        fetched = Path(folder, "fetched")
-        fetch_dataset(published, mirror=mirror, partial_dir=partial_dir, out_dir=str(fetched))
-        yield fetched / name
+    folder = Path(partial_dir, f"{model}-{what}")
+    try:
+        fetch_dataset(published, mirror=mirror, partial_dir=partial_dir, out_dir=str(folder))
+        yield folder / name
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,10 @@
 import hashlib
 import os
 import pickle
+import shutil
+import signal
+import subprocess
+import sys
 import warnings
 import zipfile
 
@@ -74,6 +78,27 @@ def test_another_checksum_is_refused_and_leaves_nothing(archive, tmp_path):
     with pytest.raises(UserError, match=r"towers: .*towers\.pt: sha256 is .*, expected 0000"):
         fetch(path, tmp_path, entry_of(path) | {"sha256": "0" * 64})
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_killed_job_left_of_a_file_is_removed_by_the_next(archive, tmp_path):
+    path, _ = archive
+    kill = (
+        "import os, signal, sys\n"
+        "from clipfair.models import weights\n"
+        "weights.read_weights = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "entry = {'url': sys.argv[1], 'sha256': None}\n"
+        "places = {'mirror': sys.argv[2], 'partial_dir': sys.argv[3], 'out_path': 'none'}\n"
+        "weights.fetch_weights('towers', entry, **places)\n"
+    )
+    entry = entry_of(path)
+    (tmp_path / "mirror/towers").mkdir(parents=True)
+    shutil.copy(path, tmp_path / "mirror/towers")
+    places = [entry["url"], str(tmp_path / "mirror"), str(tmp_path / "partial")]
+    killed = subprocess.run([sys.executable, "-c", kill, *places], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert list((tmp_path / "partial").rglob(path.name))
+    shutil.rmtree(tmp_path / "mirror")
+    fetch(path, tmp_path, entry)  # which asserts that nothing is left
 
 
 class Evil:
