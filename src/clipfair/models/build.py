@@ -162,13 +162,15 @@ def _approximate_gelu(model: nn.Module) -> None:
 
 
 def _open_clip(entry: Mapping) -> BuiltModel:
-    """OpenAI's: shorter side to the size, centre crop, its mean and standard deviation."""
+    """OpenAI's, unless the entry differs: shorter side to the size, centre crop, its mean and deviation."""
     from open_clip import CLIP
 
     config = _config(entry)
     size, length = config["vision_cfg"]["image_size"], config["text_cfg"]["context_length"]
+    scale = SYMMETRIC if entry.get("normalisation") == "symmetric" else OPENAI
+    resizing = entry.get("resize") or "crop"
     return with_preprocessing(
-        CLIP(**config), tokenizers.clip_tokenizer(length), size, OPENAI, resizing="crop"
+        CLIP(**config), tokenizers.clip_tokenizer(length), size, scale, resizing=resizing
     )
 
 

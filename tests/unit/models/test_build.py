@@ -121,6 +121,22 @@ def test_images_of_published_models_are_prepared_as_in_open_clip(size):
     assert torch.allclose(built.preprocess(image), theirs, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("preparation", "settings"),
+    [
+        ({"normalisation": "symmetric"}, {"mean": (0.5,) * 3, "std": (0.5,) * 3}),
+        ({"resize": "squash-bicubic"}, {"resize_mode": "squash", "interpolation": "bicubic"}),
+    ],
+    ids=["LAION-2B's ViT-L-14", "DFN-5B"],
+)
+def test_images_of_models_with_another_preparation_are_prepared_as_in_open_clip(image, preparation, settings):
+    one_layer = {"overrides": {"vision_cfg": {"layers": 1}, "text_cfg": {"layers": 1}}}
+    clip = {"kind": "open_clip", "architecture": "ViT-B-32", **one_layer}
+    theirs = image_transform_v2(open_clip.transform.PreprocessCfg(size=224, **settings), is_train=False)
+    assert torch.allclose(build(clip | preparation, None, 0).preprocess(image), theirs(image), atol=1e-5)
+    assert not torch.allclose(build(clip, None, 0).preprocess(image), theirs(image), atol=1e-2)
+
+
 def test_grey_and_transparent_images_become_rgb():
     built = build(SMALL, None, 0)
     for mode in ("L", "RGBA", "P"):

@@ -161,6 +161,12 @@ class OpenClipModel(TrainableModel):
     """Its name in open_clip."""
     overrides: Overrides = {}
     """Settings of open_clip that differ from the architecture's, such as `{vision_cfg: {layers: 6}}`."""
+    normalisation: Literal["openai", "symmetric"] = "openai"
+    """Mean and standard deviation of pixels: OpenAI's; or symmetric, 0.5 each, as open_clip's ViT-L-14 of
+    LAION-2B was trained."""
+    resize: Literal["squash-bicubic"] | None = None
+    """squash-bicubic: both sides of an image to the model's size, as for open_clip's DFN-5B; null: the
+    shorter side, and a centre crop."""
 
 
 class WordTokenizer(SettingsModel):
