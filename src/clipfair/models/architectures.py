@@ -1,13 +1,21 @@
 """Architectures of open_clip: checked by its files, without importing it, which takes seconds."""
 
+import ast
 import difflib
 import importlib.util
 import json
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+from clipfair.core.errors import unknown
 
 # The settings of a CLIP with CLIP's own text tower.
 _CLIP_KEYS = {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "init_logit_scale", "init_logit_bias"}
 CLIP_VOCABULARY_SIZE = 49_408
+# open_clip's classes of a tower's settings.
+_TOWERS = {"vision_cfg": "CLIPVisionCfg", "text_cfg": "CLIPTextCfg"}
 
 
 def check_clip(name: str) -> str:
@@ -45,6 +53,43 @@ def check_siglip(name: str) -> str:
     ):
         raise ValueError(f"{name} is no SigLIP; expected one, or kind open_clip")
     return name
+
+
+def check_overrides(overrides: dict[str, Any]) -> dict[str, Any]:
+    """Return settings of open_clip's towers (``vision_cfg``, ``text_cfg``) and ``embed_dim``.
+
+    Raises
+    ------
+    ValueError
+        If a tower's settings are no mapping or have a key that open_clip does not have, or ``embed_dim`` is
+        no whole number above 0.
+    """
+    for key, value in overrides.items():
+        if key not in _TOWERS:
+            if type(value) is not int or value < 1:
+                raise ValueError(f"{key}: {value!r}; expected a whole number above 0")
+        elif not isinstance(value, Mapping):
+            raise ValueError(f"{key}: {value!r}; expected a mapping")
+        else:
+            known = _settings_of_towers().get(_TOWERS[key])
+            for setting in value:
+                if known is not None and setting not in known:
+                    raise ValueError(f"{key}: {unknown('setting', setting, known)}")
+    return overrides
+
+
+@cache
+def _settings_of_towers() -> dict[str, list[str]]:
+    """The settings of each of open_clip's classes of settings; none where it is not installed."""
+    package = importlib.util.find_spec("open_clip")
+    if package is None:
+        return {}
+    tree = ast.parse(Path(package.origin).with_name("model.py").read_text(encoding="utf-8"))
+    return {
+        node.name: [line.target.id for line in node.body if isinstance(line, ast.AnnAssign)]
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and node.name in _TOWERS.values()
+    }
 
 
 def _read(name: str) -> dict | None:

@@ -20,6 +20,7 @@ from clipfair.plan.data_checks import (
     check_conditions,
     check_evaluation,
     check_generated,
+    check_shards,
     check_trained_data,
     check_words,
 )
@@ -62,6 +63,7 @@ def check_plan(plan: StudyPlan) -> None:
     _check_known(("subset",), "dataset", configuration.subset, plan.datasets)
     _check_stand_ins(plan)
     check_generated(configuration)
+    check_shards(configuration)
     _check_tabular(plan)
     _check_data(plan)
     _check_models(plan)

@@ -1,6 +1,7 @@
 """Checks of columns, values, splits and attributes that the configuration names, as far as they are known."""
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping
 from functools import cache
 
@@ -10,6 +11,7 @@ from clipfair.core import paths
 from clipfair.core.catalogue import Dataset
 from clipfair.core.errors import unknown
 from clipfair.core.settings import Key, Violation, parse
+from clipfair.data.embedded.web_settings import WebSettings
 from clipfair.data.embedded.world import PART_SETTINGS
 from clipfair.plan.configuration.models import Model
 from clipfair.plan.configuration.root import Configuration
@@ -36,6 +38,27 @@ def check_generated(configuration: Configuration) -> None:
         except Violation as violation:
             offending = (*key, *violation.offending)
             raise Violation((*key, *violation.key), violation.message, offending=offending) from None
+
+
+def check_shards(configuration: Configuration) -> None:
+    """Check that annotated pairs have shards, and synthetic ones as many as are made.
+
+    Raises
+    ------
+    Violation
+        The first whose number is wrong. With fewer, the pairs of the others would be in no condition.
+    """
+    for name, annotation in configuration.annotations.items():
+        if annotation.source != "pairs":
+            continue
+        key, generated = ("annotations", name, "shards"), configuration.generated.get(name)
+        if generated is not None and generated.part == "web":
+            settings = parse(WebSettings, generated.settings)
+            made = math.ceil(settings.pairs / settings.shard_size)
+            if annotation.shards != made:
+                raise Violation(key, f"{annotation.shards}; the settings of the dataset make {made}")
+        elif not annotation.shards:
+            raise Violation(key, "0; pairs are in shards: expected 1 or more")
 
 
 def check_words(name: str, model: Model) -> None:

@@ -1,7 +1,10 @@
+from dataclasses import fields
+
 import pytest
 from open_clip import CLIP, get_model_config, list_models
+from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 
-from clipfair.models.architectures import check_clip, check_siglip
+from clipfair.models.architectures import check_clip, check_overrides, check_siglip
 
 
 @pytest.mark.parametrize("name", ["RN50-quickgelu", "ViT-B-16", "ViT-L-14-336"])
@@ -54,3 +57,13 @@ def test_a_clip_is_no_siglip():
     for name in ("ViT-B-16", "nllb-clip-base-siglip"):
         with pytest.raises(ValueError, match="is no SigLIP"):
             check_siglip(name)
+
+
+def test_every_setting_of_a_tower_can_be_overridden_and_no_other():
+    vision, text = (
+        dict.fromkeys((field.name for field in fields(kind)), 1) for kind in (CLIPVisionCfg, CLIPTextCfg)
+    )
+    overrides = {"embed_dim": 8, "vision_cfg": vision, "text_cfg": text}
+    assert check_overrides(overrides) == overrides
+    with pytest.raises(ValueError, match="text_cfg: unknown setting 'patch_size'"):
+        check_overrides({"text_cfg": {"patch_size": 16}})

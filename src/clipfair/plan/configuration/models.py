@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from clipfair.core.settings import SettingsModel
-from clipfair.models.architectures import check_clip, check_siglip
+from clipfair.models.architectures import check_clip, check_overrides, check_siglip
 from clipfair.plan.configuration.types import (
     NONE,
     PLAIN,
@@ -19,7 +19,9 @@ from clipfair.plan.configuration.types import (
 )
 
 Length = Annotated[int, Field(ge=2)]
-Overrides = dict[Literal["embed_dim", "vision_cfg", "text_cfg"], Any]
+Overrides = Annotated[
+    dict[Literal["embed_dim", "vision_cfg", "text_cfg"], Any], AfterValidator(check_overrides)
+]
 
 
 class StartRun(SettingsModel):
