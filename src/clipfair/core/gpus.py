@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 DEVICES = Path("/dev")
@@ -49,7 +50,9 @@ def _visible_gpus() -> list[str]:
     """The GPUs in CUDA_VISIBLE_DEVICES, or else all of the machine."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
-        return [name for name in chosen.split(",") if name]
+        names = (name.strip() for name in chosen.split(","))
+        # CUDA ignores -1 and what follows it.
+        return list(dict.fromkeys(filter(None, takewhile("-1".__ne__, names))))
     numbers = (path.name.removeprefix("nvidia") for path in DEVICES.glob("nvidia[0-9]*"))
     return sorted(numbers, key=int)
 
@@ -60,7 +63,8 @@ def _lock_free(gpus: list[str], count: int, locks: contextlib.ExitStack) -> list
     for gpu in gpus:
         if len(reserved) == count:
             break
-        file = (LOCKS / f"clipfair-{os.getuid()}-gpu-{gpu}.lock").open("w")
+        name = gpu.replace("/", "_")  # as in MIG-GPU-<uuid>/1/0
+        file = (LOCKS / f"clipfair-{os.getuid()}-gpu-{name}.lock").open("w")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -4,12 +4,13 @@ import ast
 import importlib
 import importlib.util
 import sys
+import traceback
 from pathlib import Path
 
 import pandas as pd
 
 from clipfair.core.catalogue import Dataset
-from clipfair.core.errors import UserError
+from clipfair.core.errors import REMEDIES, UserError
 from clipfair.core.io import write_parquet
 from clipfair.data.loading.checks import check_columns, check_expected, check_keys, left_out
 
@@ -34,19 +35,10 @@ def prepare_dataset(
     Raises
     ------
     UserError
-        If there is no loader, a cell or a count is not as published, or more than ``MAX_LEFT_OUT`` of the
-        examples cannot be used. Nothing is written then.
+        If there is no loader, it fails, a cell or a count is not as published, or more than ``MAX_LEFT_OUT``
+        of the examples cannot be used. Nothing is written then.
     """
-    # Imported by name, so that a job imports its own dataset's loader only.
-    loader = importlib.import_module(find_loader(dataset))
-    if not hasattr(loader, "load"):
-        raise UserError(f"dataset {dataset.id!r}: {loader.__name__} has no function load(folder); write it")
-    frame = loader.load(raw_dir)
-    if not isinstance(frame, pd.DataFrame):
-        raise UserError(
-            f"dataset {dataset.id!r}: load of {loader.__name__} returned {type(frame).__name__}; "
-            "expected a data frame with a row for each example"
-        )
+    frame = _load(dataset, raw_dir)
     check_columns(frame, dataset)
     if "key" in frame:
         check_keys(frame, name=dataset.id)
@@ -80,6 +72,40 @@ def find_loader(dataset: Dataset) -> str:
         except SyntaxError as error:
             raise UserError(f"{spec.origin}, line {error.lineno}: not valid Python: {error.msg}") from None
     return name
+
+
+def _load(dataset: Dataset, raw_dir: str | Path) -> pd.DataFrame:
+    """The data frame of the dataset's loader."""
+    name = find_loader(dataset)
+    try:
+        # Imported by name, so that a job imports its own dataset's loader only.
+        load = getattr(importlib.import_module(name), "load", None)
+        frame = load(raw_dir) if callable(load) else None
+    except Exception as error:
+        if isinstance(error, UserError) or getattr(error, "errno", None) in REMEDIES:
+            raise
+        traceback.print_exc()  # into the log of the job
+        raise UserError(_loader_failure(dataset, name, error)) from error
+    if not callable(load):
+        raise UserError(f"dataset {dataset.id!r}: {name} has no function load(folder); write it")
+    if not isinstance(frame, pd.DataFrame):
+        raise UserError(
+            f"dataset {dataset.id!r}: load of {name} returned {type(frame).__name__}; "
+            "expected a data frame with a row for each example"
+        )
+    return frame
+
+
+def _loader_failure(dataset: Dataset, name: str, error: Exception) -> str:
+    """The dataset, the loader's file and the last line there that the error passed through."""
+    file = importlib.util.find_spec(name).origin
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    place = f"{file}, line {lines[-1]}" if lines else file
+    reason = " ".join(str(error).split())
+    return (
+        f"dataset {dataset.id!r}: its loader failed ({place}): {type(error).__name__}: {reason}; "
+        "correct the loader or the files"
+    )
 
 
 def _report_left_out(frame: pd.DataFrame, name: str) -> None:

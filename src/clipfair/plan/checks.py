@@ -26,6 +26,7 @@ from clipfair.plan.data_checks import (
 )
 from clipfair.plan.fairness import fairness_of
 from clipfair.plan.own_code import check_own_functions
+from clipfair.plan.shown_values import check_metrics, check_one_method, check_tracked
 from clipfair.plan.study_plan import StudyPlan
 from clipfair.plan.table_checks import (
     check_named,
@@ -63,7 +64,7 @@ def check_plan(plan: StudyPlan) -> None:
     _check_known(("subset",), "dataset", configuration.subset, plan.datasets)
     _check_stand_ins(plan)
     check_generated(configuration)
-    check_shards(configuration)
+    check_shards(plan)
     _check_tabular(plan)
     _check_data(plan)
     _check_models(plan)
@@ -80,6 +81,9 @@ def check_plan(plan: StudyPlan) -> None:
     for name, table in plan.tables.items():
         check_baselines(name, table, plan)
         check_shown(name, table, plan)
+        check_metrics(name, table, plan)
+        check_one_method(name, table, plan)
+        check_tracked(name, table, plan)
     for name in plan.searches:
         _check_search(name, plan)
     check_conditions(plan)

@@ -40,14 +40,17 @@ def check_generated(configuration: Configuration) -> None:
             raise Violation((*key, *violation.key), violation.message, offending=offending) from None
 
 
-def check_shards(configuration: Configuration) -> None:
-    """Check that annotated pairs have shards, and synthetic ones as many as are made.
+def check_shards(plan: StudyPlan) -> None:
+    """Check that annotated pairs have shards, and synthetic ones that the study uses as many as are made.
 
     Raises
     ------
     Violation
         The first whose number is wrong. With fewer, the pairs of the others would be in no condition.
     """
+    configuration = plan.configuration
+    used = {batch.dataset for batch in plan.batches}
+    used |= {dataset for table in plan.tables.values() for dataset in table.annotations}
     for name, annotation in configuration.annotations.items():
         if annotation.source != "pairs":
             continue
@@ -55,7 +58,7 @@ def check_shards(configuration: Configuration) -> None:
         if generated is not None and generated.part == "web":
             settings = parse(WebSettings, generated.settings)
             made = math.ceil(settings.pairs / settings.shard_size)
-            if annotation.shards != made:
+            if name in used and annotation.shards != made:
                 raise Violation(key, f"{annotation.shards}; the settings of the dataset make {made}")
         elif not annotation.shards:
             raise Violation(key, "0; pairs are in shards: expected 1 or more")
@@ -86,6 +89,8 @@ def check_evaluation(name: str, plan: StudyPlan) -> None:
     support = getattr(evaluation, "support", {})
     for where in support if isinstance(support, list) else [support]:
         columns.check_where((*key, "support"), where)
+    if hasattr(evaluation, "shots"):
+        columns.check_shots((*key, "shots"), max(evaluation.shots), support)
     if hasattr(evaluation, "sensitive"):
         columns.check_attributes((*key, "sensitive"), evaluation.sensitive)
     if hasattr(evaluation, "label"):
@@ -115,6 +120,9 @@ class _Columns:
         splits = {
             count.where["split"]: count.rows for count in described.counts if set(count.where) == {"split"}
         }
+        # The counts of a synthetic dataset are not those of the one whose format it has.
+        self.counts = described.counts if entry.format_id == entry.id else ()
+        self.classes = described.classes or 1
         self.splits = set(splits) if sum(splits.values()) == described.rows else set()
 
     def check_attributes(self, key: Key, names: Iterable[str]) -> None:
@@ -131,6 +139,15 @@ class _Columns:
 
     def check_split(self, key: Key, split: object) -> None:
         self._check(key, f"split of {self.dataset}", [str(split)], self.splits)
+
+    def check_shots(self, key: Key, shots: int, support: Mapping | list[Mapping]) -> None:
+        for count in self.counts:
+            if count.where == support and shots * self.classes > count.rows:
+                raise Violation(
+                    key,
+                    f"{shots} shots of {self.classes} classes are {shots * self.classes:,} examples; "
+                    f"{self.dataset} has {count.rows:,} in the support; choose fewer",
+                )
 
     def check_where(self, key: Key, where: Mapping | None) -> None:
         for column, value in (where or {}).items():

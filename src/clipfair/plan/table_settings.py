@@ -129,7 +129,7 @@ class SwitchesSettings(EvaluationSettings):
 class EpochsSettings(SettingsModel):
     """A table of what is tracked at each epoch."""
 
-    split: str | None = None
+    split: Literal["validation", "test"] | None = None
     """The split that is tracked; test unless given."""
     distances: list[str] | None = None
     """Metrics of distances."""
@@ -140,7 +140,7 @@ class FairclipFindingsSettings(EvaluationSettings):
 
     roles: dict[str, Any]
     """Role: id of a method; `selection`: a mapping (src/clipfair/tables/fairclip/roles.py)."""
-    split: str | None = None
+    split: Literal["validation", "test"] | None = None
     """The split that is tracked; test unless given."""
 
 

@@ -1,3 +1,4 @@
+import contextlib
 import multiprocessing
 import os
 import time
@@ -51,6 +52,23 @@ def test_the_user_chooses_from_which_gpus(two_gpus, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     with reserve_gpus(1):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "first"), [("0, 1", "0"), (" 1", "1"), ("MIG-GPU-1a/2/0", "MIG-GPU-1a/2/0"), ("1,1", "1")]
+)
+def test_any_spelling_of_a_gpu_is_reserved_once(two_gpus, monkeypatch, chosen, first):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    with reserve_gpus(1):
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == first
+        assert gpus._lock_free([first], 1, contextlib.ExitStack()) == []
+
+
+@pytest.mark.parametrize("chosen", ["", "-1", "-1,0"])
+def test_no_gpu_is_reserved_where_the_user_hides_all(two_gpus, monkeypatch, chosen):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    with reserve_gpus(1):
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == chosen
 
 
 @pytest.mark.parametrize(("count", "slurm"), [(0, None), (3, None), (1, "7")])

@@ -2,12 +2,14 @@
 
 import importlib
 import inspect
+import sys
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from clipfair.core import code_digest
+from clipfair.data.datasets import adult
 from clipfair.data.prepare import find_loader, prepare_dataset
 
 OWN_LOADER = """
@@ -65,6 +67,39 @@ def test_a_wrong_loader_of_ones_own_is_one_line(catalogue, tmp_path, monkeypatch
     monkeypatch.syspath_prepend(tmp_path)
     own = replace(catalogue["adult"], id="people", loader="own_loaders.own_loader")
     assert message in error_of(prepare_dataset, own, tmp_path, tmp_path / "table.parquet")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "def load(folder):\n    x = 1\n    return x / 0\n",
+            ", line 3): ZeroDivisionError: division by zero;",
+        ),
+        ("import no_such\n", ", line 1): ModuleNotFoundError: No module named 'no_such';"),
+        ("def load():\n    pass\n", "loader.py): TypeError: load() takes 0 positional arguments but 1 was"),
+        ("def load(folder):\n    open(folder / 'a.csv')\n", ", line 2): FileNotFoundError: [Errno 2]"),
+        ("load = 3\n", "dataset 'people': failing.loader has no function load(folder); write it"),
+    ],
+)
+def test_a_loader_that_fails_is_one_line_with_its_file(
+    catalogue, tmp_path, monkeypatch, error_of, code, message
+):
+    package = tmp_path / "failing"
+    package.mkdir()
+    (package / "loader.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "failing.loader", raising=False)
+    own = replace(catalogue["adult"], id="people", loader="failing.loader")
+    found = error_of(prepare_dataset, own, tmp_path, tmp_path / "table.parquet")
+    assert found.startswith("dataset 'people': ")
+    assert message in found
+
+
+def test_the_traceback_of_a_loader_goes_to_standard_error(catalogue, tmp_path, monkeypatch, error_of, capsys):
+    monkeypatch.setattr(adult, "load", lambda folder: {}["sex"])
+    error_of(prepare_dataset, catalogue["adult"], tmp_path, tmp_path / "table.parquet")
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("loader", ["no_such_module", "no_such_package.module", None])

@@ -117,7 +117,8 @@ def test_a_distance_of_ones_own(plan_with, module):
 def test_a_loss_of_ones_own(plan_with, module):
     module("A loss of your own", "my_loss")
     plan = plan_with("A loss of your own")
-    [batch, *_] = [batch for batch in plan.batches if batch.method == "one-way"]
+    assert {batch.method for batch in plan.batches} == {"one-way"}
+    batch = next(iter(plan.batches))
     job = training_job(plan, batch)
     assert job.own == ["my_loss:one_way"]
     loss = find_loss(job.settings["method"]["settings"]["loss"])

@@ -71,3 +71,13 @@ def test_an_unknown_run_is_named(plan_of):
         UserError, match=r"study 'embedded' has no run .*model~tiny.*; add it to one of its grids"
     ):
         plan_of().seeds_of(replace(SHARED, model="tiny"))
+
+
+def test_shards_of_synthetic_pairs_that_the_study_does_not_use_are_not_checked(plan_of):
+    # The annotation of embedded-web-fair copies that of embedded-web.
+    overlay = {
+        "studies": {"embedded": {"tables": ["m4/figure2"]}},
+        "generated": {"embedded-web": {"settings": {"pairs": 3000, "shard_size": 1500}}},
+        "annotations": {"embedded-web": {"shards": 2}},
+    }
+    assert plan_of(overlay=overlay).configuration.annotations["embedded-web-fair"].shards == 2

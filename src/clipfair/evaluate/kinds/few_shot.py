@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from clipfair.core.errors import UserError
+from clipfair.core.errors import UserError, warn
 from clipfair.evaluate.protocol import Embedded, Result, Sample
 from clipfair.metrics.bootstrap import intervals, means
 from clipfair.metrics.measure import Measure, make_measure
@@ -41,6 +41,7 @@ def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) ->
     measures, columns = [], {}
     draws = {seed: permuted(_codes(support), classes, seed=seed) for seed in settings["seeds"]}
     reason = _reason_for_missing_support(support, test)
+    _warn_of_small_classes(_codes(support), max(settings["shots"]))
     for shots in settings["shots"]:
         correct = []
         for seed, order in draws.items() if reason is None else ():
@@ -72,6 +73,16 @@ def _reason_for_missing_support(support: Sample, test: Sample) -> str | None:
         return None
     name = test.table["label"].cat.categories[missing[0]]
     return f"no support example of {len(missing)} of {len(tested)} test classes, the first {name!r}"
+
+
+def _warn_of_small_classes(codes: np.ndarray, shots: int) -> None:
+    counts = np.unique(codes, return_counts=True)[1]
+    small = int((counts < shots).sum())
+    if small:
+        warn(
+            f"few_shot: {small} of {len(counts)} classes have fewer than {shots} support examples "
+            f"(the least {counts.min()}); all of theirs are used"
+        )
 
 
 @dataclass(frozen=True)

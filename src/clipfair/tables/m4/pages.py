@@ -14,7 +14,8 @@ def page_title(settings: Mapping, text: str) -> str:
 
 def last_checkpoint(settings: Mapping) -> str:
     """The sentence about checkpoint and seeds, without a full stop."""
-    return f"Last checkpoint; mean ± standard deviation over {len(settings['seeds'])} seeds"
+    n = len(settings["seeds"])
+    return f"Last checkpoint; {f'mean ± standard deviation over {n} seeds' if n > 1 else 'one seed'}"
 
 
 def model_rows(frame: pd.DataFrame, column: str, values: Sequence, *, scale: float) -> list[list[str]]:

@@ -149,3 +149,13 @@ def test_a_model_without_pre_logits_is_refused():
 
     with pytest.raises(UserError, match="no pre-logits"):
         run(Embedded(test, embedded.support, {}, 1.0))
+
+
+@pytest.mark.parametrize(("shots", "warned"), [([1, 2], False), ([1, 3], True)])
+def test_more_shots_than_examples_of_a_class_are_a_warning(capsys, shots, warned):
+    run(make(list("abcdabcda"), list("abcd")), shots=shots)
+    message = (
+        "clipfair: warning: few_shot: 3 of 4 classes have fewer than 3 support examples (the least 2); "
+        "all of theirs are used\n"
+    )
+    assert capsys.readouterr().err == message * warned
