@@ -64,9 +64,9 @@ def check_plan(plan: StudyPlan) -> None:
     _check_known(("subset",), "dataset", configuration.subset, plan.datasets)
     _check_stand_ins(plan)
     check_generated(configuration)
-    check_shards(plan)
     _check_tabular(plan)
     _check_data(plan)
+    check_shards(plan)
     _check_models(plan)
     for name, table in configuration.tables.items():
         _check_table(name, table, configuration)

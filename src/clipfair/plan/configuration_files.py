@@ -82,7 +82,12 @@ def read_file(path: str | Path) -> dict:
 
 
 class _Loader(yaml.CSafeLoader):
-    """A safe loader that refuses a key that is there twice."""
+    """A safe loader that refuses a key that is there twice, and an alias within its own anchor."""
+
+    def construct_document(self, node: yaml.Node) -> Any:
+        # PyYAML finds such an alias only if the values in an entry are constructed before the entry.
+        self.deep_construct = True
+        return super().construct_document(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()

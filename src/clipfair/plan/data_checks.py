@@ -46,7 +46,8 @@ def check_shards(plan: StudyPlan) -> None:
     Raises
     ------
     Violation
-        The first whose number is wrong. With fewer, the pairs of the others would be in no condition.
+        The first dataset without pairs or with another number of shards. With fewer shards than are made, the
+        pairs of the others would be in no condition.
     """
     configuration = plan.configuration
     used = {batch.dataset for batch in plan.batches}
@@ -54,6 +55,12 @@ def check_shards(plan: StudyPlan) -> None:
     for name, annotation in configuration.annotations.items():
         if annotation.source != "pairs":
             continue
+        kind = plan.datasets[name].kind
+        if kind != "pairs":
+            raise Violation(
+                ("annotations", name, "source"),
+                f"'pairs', but the dataset is of kind {kind!r}; expected 'captions' or 'labels'",
+            )
         key, generated = ("annotations", name, "shards"), configuration.generated.get(name)
         if generated is not None and generated.part == "web":
             settings = parse(WebSettings, generated.settings)

@@ -61,6 +61,10 @@ def test_config_yaml_takes_precedence_over_the_catalogues():
             "a: 1\nb: {c: 1,\n  c: 2}\n",
             "0.yaml, line 3, column 3: not valid YAML: the key 'c' is there twice",
         ),
+        (
+            "a: &a {b: [*a]}\n",
+            "0.yaml, line 1, column 4: not valid YAML: found unconstructable recursive node",
+        ),
         ("- a\n", "0.yaml: expected a mapping of keys and values, found list"),
     ],
 )
