@@ -59,6 +59,19 @@ def test_the_zero_shot_table_is_compared_with_the_published_one(records):
     assert "n = 3 seeds in each cell." in page
 
 
+def test_a_model_that_is_not_trained_has_no_variation_between_seeds(records):
+    sentence = "The ± 0.00 of a model that is not trained is no variation between trainings."
+    levels = ["model", "method", "attr", "lam", "evaluation", "examples", "metric", "label", "group"]
+    same = records.assign(
+        value=records["value"].mask(
+            records["method"] == "clip",
+            records.groupby(levels, dropna=False)["value"].transform("first"),
+        )
+    )
+    pages = [fairface.build(frame, None, settings())[2] for frame in (records, same)]
+    assert [sentence in page for page in pages] == [False, True]
+
+
 def test_synthetic_results_are_never_a_reproduction(records):
     rows = {**ROWS, "clip-ft": {"name": "CLIP-FT", "published": "CLIP-FT test-selected"}}
     given = settings(rows=rows, incomparable="synthetic data")
