@@ -1,6 +1,11 @@
 import pytest
 
-from tests.repository import Repository
+from clipfair.core.numerics import export_portable_numerics
+
+# The kernels of jobs, also in processes that a test starts. Libraries choose them when they are imported.
+export_portable_numerics()
+
+from tests.repository import Repository  # noqa: E402
 
 
 @pytest.fixture

@@ -155,7 +155,7 @@ def _distinct_values(batch: TableBatch) -> tuple[Path, dict[str, list]]:
 
 def _check_codes(table: AnnotationTable, name: str, values: set) -> None:
     """Raise unless the values of a column in --categories are whole numbers."""
-    for value in values:
+    for value in sorted(values, key=str):
         if isinstance(value, bool) or not (_is_number(value) and float(value).is_integer()):
             raise UserError(
                 f"{table.path}: column {name!r} holds {value!r}: --categories is for integer codes; text and "
