@@ -99,7 +99,7 @@ def _named(tables: Path, suffix: str) -> set[str]:
 
 
 def _rules(folder: Path, study: str) -> set[str]:
-    """Return the rules that the study has jobs of, with its own sizes."""
+    """Return the rules that the study has jobs of, with its own sizes; without targets that name files."""
     options = ("--dry-run", "--forceall", "--quiet", "rules")
     plan = snakemake(folder, study, *options, targets=EVERYTHING, capture=True)
-    return set(jobs_of(plan))
+    return set(jobs_of(plan)) - set(EVERYTHING)
