@@ -7,7 +7,7 @@ from clipfair.plan.data_jobs import annotation_job, condition_job
 from clipfair.plan.data_jobs import fetched_datasets, generated_settings, loader_settings
 from clipfair.plan.data_targets import data_targets
 from clipfair.plan.evaluation_jobs import batches_of_one_job, batches_of_two_jobs
-from clipfair.plan.evaluation_jobs import evaluation_job, probe_job
+from clipfair.plan.evaluation_jobs import evaluation_job, predicted_folders, probe_job
 from clipfair.plan.own_code import job_code
 from clipfair.plan.search_jobs import search_job
 from clipfair.plan.snakemake.resources import SIGNAL_BEFORE_TIMEOUT, gpu_site, per_attempt
@@ -562,6 +562,14 @@ def get_compared_names():
 
 def get_compared_files():
     return PLAN.table_files(".compare.csv", compared_tables(PLAN))
+
+
+def get_predicted_folders():
+    return predicted_folders(PLAN)
+
+
+def get_predicted_specs():
+    return [f"{folder}{paths.FOLDER_SPEC}" for folder in predicted_folders(PLAN)]
 
 
 def get_table_labels(wildcards):

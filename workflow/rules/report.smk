@@ -1,9 +1,11 @@
 # Summaries of a whole study: HTML pages for the report, a JSON file for DVC.
 # in:    results/tables/<study>/<paper>/<table>.md .compare.csv
+#        results/evaluate/<study>/.../scores.parquet
 # out:   results/tables/<study>/pages/<paper>/<table>.html       the page of each table
 #        results/tables/<study>/compared/<paper>/<table>.html    its values and the published ones
 #        results/metrics.json    means and verdicts of every compared table, for dvc metrics diff
-# steps: render_pages; gather_metrics
+#        results/tables/<study>/predictions/    scores of every evaluated run (docs/predictions.md)
+# steps: render_pages; gather_metrics; publish_predictions
 
 
 report: "../report/workflow.rst"
@@ -12,6 +14,7 @@ report: "../report/workflow.rst"
 localrules:
     render_pages,
     gather_metrics,
+    publish_predictions,
 
 
 rule render_pages:
@@ -63,3 +66,21 @@ rule gather_metrics:
         code=code_digest("clipfair.tables.common.metrics_summary"),
     script:
         "../scripts/gather_metrics.py"
+
+
+rule publish_predictions:
+    input:
+        folders=ancient(get_predicted_folders()),
+        specs=get_predicted_specs(),
+    output:
+        folder=directory(paths.PREDICTIONS),
+    log:
+        "logs/publish_predictions/{study}.log",
+    benchmark:
+        "logs/publish_predictions/{study}.benchmark.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        code=code_digest("clipfair.tables.common.predictions"),
+    script:
+        "../scripts/publish_predictions.py"

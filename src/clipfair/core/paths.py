@@ -122,6 +122,8 @@ SEARCHED = "results/tables/{study}/searches/{search}"
 SEARCH_TRIALS = f"{SEARCHED}/trials.csv"
 COMPARED = "results/tables/{study}/compared"
 METRICS = "results/metrics.json"
+# The scores of all evaluated runs.
+PREDICTIONS = "results/tables/{study}/predictions"
 
 
 def contents_of(raw: str) -> str:

@@ -38,7 +38,7 @@ def auc(y_true: np.ndarray, score: np.ndarray) -> float:
     """
     if not np.isfinite(score).all():
         return float("nan")
-    return float(_weighted_auc(y_true, score, np.ones((1, len(y_true))))[0])
+    return float(weighted_auc(y_true, score, np.ones((1, len(y_true))))[0])
 
 
 def rates(
@@ -75,7 +75,7 @@ def rates(
     total, correct, selections, positives, true_positives, negatives, false_positives = sums.T
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: undefined
         return PredictionRates(
-            auc=_weighted_auc(y_true, p, weights),
+            auc=weighted_auc(y_true, p, weights),
             accuracy=correct / total,
             selection_rate=selections / total,
             true_positive_rate=true_positives / positives,
@@ -83,14 +83,16 @@ def rates(
         )
 
 
-def _weighted_auc(y_true: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The AUC under each row of ``weights``; (b,)."""
+def weighted_auc(y_true: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The AUC under each row of ``weights`` (b, n); (b,), NaN where one of the labels has no weight."""
     order = np.argsort(score, kind="stable")
-    score, positive, weights = score[order], y_true[order] == 1, weights[:, order]
+    positive = y_true[order] == 1
+    positives, negatives = order[positive], order[~positive]
     # For each positive: the weight of the negatives strictly below it, and of those not above it.
-    negatives = np.hstack([np.zeros((len(weights), 1)), np.cumsum(weights * ~positive, axis=1)])
-    below = negatives[:, np.searchsorted(score, score[positive], side="left")]
-    not_above = negatives[:, np.searchsorted(score, score[positive], side="right")]
-    won = (weights[:, positive] * (below + not_above)).sum(axis=1) / 2
-    with np.errstate(invalid="ignore"):
-        return won / (weights[:, positive].sum(axis=1) * negatives[:, -1])
+    cumulative = np.hstack([np.zeros((len(weights), 1)), np.cumsum(weights[:, negatives], axis=1)])
+    below = cumulative[:, np.searchsorted(score[negatives], score[positives], side="left")]
+    not_above = cumulative[:, np.searchsorted(score[negatives], score[positives], side="right")]
+    of_positives = weights[:, positives]
+    won = (of_positives * (below + not_above)).sum(axis=1) / 2
+    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: undefined
+        return won / (of_positives.sum(axis=1) * cumulative[:, -1])

@@ -134,3 +134,12 @@ def record_folders(plan: StudyPlan, batch: Run) -> list[str]:
     """The folders of the records of a batch: of its evaluations, of its augmented probes."""
     jobs = {paths.EVALUATE: evaluation_job, paths.PROBE: probe_job}
     return [plan.path_of(template, batch) for template, job in jobs.items() if job(plan, batch).evaluations]
+
+
+def predicted_folders(plan: StudyPlan) -> list[str]:
+    """The folders of evaluations with predictions that are published: those of the kind threshold_free."""
+    return [
+        plan.path_of(paths.EVALUATE, batch)
+        for batch in plan.batches
+        if any(evaluation.kind == "threshold_free" for _, evaluation in _evaluations_of(plan, batch))
+    ]

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from pathlib import PurePath
 
 from clipfair.core import paths
+from clipfair.plan.evaluation_jobs import predicted_folders
 from clipfair.plan.study_plan import StudyPlan
 
 PAPERS = {"m4": "CLIP the Bias", "fairclip": "On the Reproducibility of FairCLIP"}
@@ -28,6 +29,8 @@ def study_targets(plan: StudyPlan) -> list[str]:
         files.append(paths.TABLE5)
     if compared_tables(plan):
         files.append(paths.METRICS)
+    if predicted_folders(plan):
+        files.append(paths.PREDICTIONS.format(study=plan.study))
     return files
 
 

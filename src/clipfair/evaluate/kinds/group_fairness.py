@@ -16,12 +16,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from clipfair.core.errors import UserError
+from clipfair.evaluate.own_texts import own_text_scores, square_scores
 from clipfair.evaluate.protocol import Embedded, Result
 from clipfair.evaluate.similarity import probabilities
 from clipfair.metrics.labels import binary_labels
 from clipfair.metrics.scores import make_scores, measure_scores, score_column
-
-BATCH = 32  # of the released evaluation: the score diag(L L) depends on it
 
 
 def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) -> Result:
@@ -52,35 +51,3 @@ def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) ->
 
         measures += measure_distances(scores, sensitive=sensitive, distances=distances)
     return Result(measures, scores)
-
-
-def own_text_scores(embedded: Embedded) -> np.ndarray:
-    """exp(logit_scale) * cos(image, its own text): (n,) float32."""
-    images, texts = _own_pairs(embedded)
-    cosines = np.einsum("nr,nr->n", images, texts)
-    return (embedded.scale * cosines + embedded.bias).astype(np.float32)
-
-
-def square_scores(embedded: Embedded) -> np.ndarray:
-    """The diagonal of L L, with L the logits of each batch of 32 images and their own texts: (n,) float32."""
-    parts = []
-    for images, texts in zip(*(_batches(rows) for rows in _own_pairs(embedded)), strict=True):
-        logits = embedded.scale * images @ texts.T + embedded.bias
-        parts.append((logits * logits.T).sum(axis=1))
-    return np.concatenate(parts).astype(np.float32)
-
-
-def _batches(rows: np.ndarray) -> list[np.ndarray]:
-    return [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-
-
-def _own_pairs(embedded: Embedded) -> tuple[np.ndarray, np.ndarray]:
-    """Images and their own texts, (n, r) float64 each."""
-    images, texts = embedded.test.images, embedded.texts.get("captions")
-    if texts is None or len(texts) != len(images):
-        found = "no captions" if texts is None else f"{len(texts)} for {len(images)} examples"
-        raise UserError(
-            f"group_fairness: distances need one text of each example's own, found {found}; "
-            "set captions: all in the configuration, and use a dataset with one caption per example"
-        )
-    return images.astype(np.float64), texts.astype(np.float64)

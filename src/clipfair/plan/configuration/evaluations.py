@@ -160,6 +160,10 @@ class ThresholdFreeEvaluation(EmbeddedEvaluation):
     classification."""
     intersections: Annotated[list[Annotated[list[str], Field(min_length=2), Unique]], Unique] | None = None
     """Attributes of `sensitive` whose groups are combined."""
+    captions: Literal["all"] | None = None
+    """Embed each example's own text, for the distances of the score of an image with it."""
+    max_characters: Count | None = None
+    """Where those texts are cut, back to the last space."""
     resamples: Count | None = None
     """Of the BCa intervals, which take one evaluation more for each example; none unless given."""
 

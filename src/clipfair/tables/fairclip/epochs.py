@@ -6,7 +6,7 @@ import pandas as pd
 
 from clipfair.core.errors import UserError
 from clipfair.core.paths import RUN_LEVELS, Run
-from clipfair.tables.fairclip.rank_correlation import FEWEST, rank_correlation
+from clipfair.metrics.relations import FEWEST, rank_correlation
 from clipfair.tables.fairclip.selection import trained_attributes
 
 BEFORE = 0  # the epoch number of the model before it is fine-tuned

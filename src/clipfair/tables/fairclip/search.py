@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from clipfair.core.errors import UserError
+from clipfair.metrics.relations import rank_correlation
 from clipfair.tables.common.markdown import markdown_table, number, percent
-from clipfair.tables.fairclip.rank_correlation import rank_correlation
 
 # Columns of the trials that are not parameters.
 COLUMNS = ["trial", "value", "reason"]

@@ -1,0 +1,126 @@
+"""Published predictions: the scores of every evaluated run in few bytes (docs/predictions.md).
+
+The runs that are evaluated on the same examples share a file: one row per example with its key, part, label
+and groups, and for each run a column of margins and one of scores with the own text, as codes of 16 bits.
+The codes have the order and the ties of the scores, so whatever depends on the order alone is exact.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clipfair.core.errors import UserError
+from clipfair.core.io import atomic_folder, read_json
+
+KIND = "threshold_free"
+RUNS = "runs.csv"
+SCORES = ("margin", "score")
+LEVELS = 2**16
+
+
+def publish_predictions(folders: Iterable[str], out_dir: str) -> None:
+    """Write the predictions of all evaluations of the kind threshold_free, and the table ``runs.csv``.
+
+    Parameters
+    ----------
+    folders
+        Folders of evaluations, one per batch, with ``seed~<s>/on~<evaluation>/scores.parquet``.
+    out_dir
+        The folder that is written. ``runs.csv`` has a row for each run and evaluation: the levels of the run,
+        ``file``, the columns ``margin`` and ``score`` of that file, ``half``, the smallest code of a margin
+        that predicts 1 at a probability of one half, and the range of either score, for :func:`decode`.
+
+    Raises
+    ------
+    UserError
+        If the scores of an evaluation are not there.
+    """
+    rows, numbers = [], Counter()
+    with atomic_folder(out_dir) as folder:
+        for evaluation, runs in _group_by_examples(folders).items():
+            name = evaluation[0]
+            file = f"{name}-{numbers[name]}.parquet"
+            numbers[name] += 1
+            columns, described = _encode_runs(runs)
+            columns.to_parquet(folder / file, index=False, compression="zstd")
+            rows += [{"evaluation": name, **run, "file": file, **one} for run, one in described]
+        pd.DataFrame(rows).to_csv(folder / RUNS, index=False)
+
+
+def _group_by_examples(folders: Iterable[str]) -> dict[tuple[str, str], list[tuple[dict, Path]]]:
+    """Evaluation and digest of its data -> its runs, each with the file of its scores."""
+    found: dict[tuple[str, str], list[tuple[dict, Path]]] = {}
+    for folder in folders:
+        for path in sorted(Path(folder).glob("seed~*/on~*/metrics.json")):
+            record = read_json(path)
+            if record["kind"] == KIND:
+                examples = record["evaluation"], record["data_digest"]
+                found.setdefault(examples, []).append((record["run"], _scores_of(path)))
+    return found
+
+
+def _scores_of(record: Path) -> Path:
+    path = record.with_name("scores.parquet")
+    if not path.is_file():
+        raise UserError(
+            f"{path}: not there, since dvc pull does not bring it; delete its folder and run Snakemake again"
+        )
+    return path
+
+
+def _encode_runs(runs: list[tuple[dict, Path]]) -> tuple[pd.DataFrame, list[tuple[dict, dict]]]:
+    """The file of the runs, and each run with its columns and ranges."""
+    first = pd.read_parquet(runs[0][1])
+    columns = {name: first[name] for name in first.columns if name not in (*SCORES, "examples")}
+    described = []
+    for number, (run, path) in enumerate(runs):
+        scores = pd.read_parquet(path, columns=[name for name in SCORES if name in first])
+        about = {}
+        for name, codes, low, high in _encoded(scores):
+            about |= {name: f"{name}_{number}", f"{name}_low": low, f"{name}_high": high}
+            columns[about[name]] = codes
+        selected = columns[about["margin"]][scores["margin"] >= 0]
+        described.append((run, {**about, "half": selected.min() if len(selected) else LEVELS}))
+    return pd.DataFrame(columns), described
+
+
+def _encoded(scores: pd.DataFrame) -> Iterator[tuple[str, pd.Series, float, float]]:
+    """The codes of each score; missing where there is no score."""
+    for name, values in scores.items():
+        known = values.notna()
+        codes, low, high = encode(values[known].to_numpy(np.float64))
+        column = pd.Series(codes, index=values.index[known], dtype="UInt16").reindex(values.index)
+        yield name, column if not known.all() else column.astype(np.uint16), low, high
+
+
+def encode(values: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Codes of 16 bits with the order and the ties of (n,) values; at most 65,536 of them may be distinct.
+
+    The code of the i-th smallest value, i from 0, is i plus its place between the smallest and the largest
+    value in units of what is left of the 16 bits.
+
+    Returns
+    -------
+    (n,) codes, and the smallest and the largest value.
+    """
+    distinct, places = np.unique(values, return_inverse=True)
+    low, high = distinct[0], distinct[-1]
+    room = LEVELS - len(distinct)
+    if room < 0:
+        raise ValueError(f"{len(distinct):,} different scores; 16 bits have {LEVELS:,}")
+    shares = (distinct - low) / (high - low) if high > low else np.zeros(1)
+    codes = np.arange(len(distinct)) + np.rint(room * shares).astype(int)
+    return codes[places].astype(np.uint16), float(low), float(high)
+
+
+def decode(codes: np.ndarray, low: float, high: float) -> np.ndarray:
+    """The values of all codes of a column; (n,).
+
+    The error is at most half of (high - low) / (65,536 - the number of distinct values).
+    """
+    distinct, places = np.unique(np.asarray(codes, dtype=np.int64), return_inverse=True)
+    room = max(1, LEVELS - len(distinct))
+    return (low + (distinct - np.arange(len(distinct))) / room * (high - low))[places]
