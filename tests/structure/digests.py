@@ -18,8 +18,17 @@ LISTING = Path(__file__).with_suffix(".yaml")
 RULES = ROOT / "workflow" / "rules"
 # What the property `modules` of a job may name.
 JOB_MODULES = {
-    "training_job(": ("clipfair.train.kinds.*", "clipfair.train.losses.*", "clipfair.metrics.distances.*"),
-    "search_job(": ("clipfair.train.kinds.finetune", "clipfair.metrics.distances.*"),
+    "training_job(": (
+        "clipfair.train.kinds.*",
+        "clipfair.train.losses.*",
+        "clipfair.train.example_weights.*",
+        "clipfair.metrics.distances.*",
+    ),
+    "search_job(": (
+        "clipfair.train.kinds.finetune",
+        "clipfair.train.example_weights.*",
+        "clipfair.metrics.distances.*",
+    ),
     "evaluation_job(": ("clipfair.evaluate.kinds.*", "clipfair.metrics.distances.*"),
 }
 HEAD = "# Written by `make digests`: the modules whose logic the results of each rule depend on.\n"

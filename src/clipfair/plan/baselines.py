@@ -1,4 +1,4 @@
-"""Baselines: a method may be compared only with the same training without its fairness loss."""
+"""Baselines: a method may be compared only with the same training without what it does about groups."""
 
 from collections.abc import Iterator
 
@@ -6,9 +6,10 @@ from clipfair.core.paths import Run
 from clipfair.core.settings import Violation
 from clipfair.plan.configuration.methods import FinetuneMethod
 from clipfair.plan.configuration.studies import Grid, Table
+from clipfair.plan.configuration.types import NONE
 from clipfair.plan.study_plan import StudyPlan
 
-# Switches that say what the fairness loss is; all others say how a model is trained.
+# Switches that say what the fairness loss is.
 LOSS = frozenset(
     {
         "distance",
@@ -25,10 +26,12 @@ LOSS = frozenset(
         "drop_last_groups",
     }
 )
+# Each is what a method without a fairness loss does about groups. All others say how a model is trained.
+CONTROLS = frozenset({"example_weights", "sampler", "dro_step"})
 
 
 def check_baselines(name: str, table: Table, plan: StudyPlan) -> None:
-    """Check that each baseline of a table differs from its method in the fairness loss alone.
+    """Check that each baseline of a table differs from its method in the fairness loss or one control alone.
 
     Compared are all switches, and of the runs in the table's grids dataset, condition, model, recipe and
     seeds. ``baseline_exceptions`` of the table declares further switches that may differ.
@@ -53,7 +56,8 @@ def _check_switches(key: tuple, method: str, baseline: str, allowed: set[str], p
     if other["distance"] is not None:
         raise Violation(key, f"{baseline!r} has a fairness loss; a baseline has none")
     differing = sorted(switch for switch in own.keys() - LOSS - allowed if own[switch] != other[switch])
-    if differing:
+    is_control = own["distance"] is None and len(differing) == 1 and differing[0] in CONTROLS
+    if differing and not is_control:
         raise Violation(
             key,
             f"{baseline!r} differs in more than the fairness loss ({', '.join(differing)}); name another "
@@ -65,7 +69,8 @@ def _check_run(key: tuple, grid: Grid, batch: Run, baseline: str, table: Table, 
     """Check that the table has the baseline of a batch: same data, model, recipe and seeds."""
     seeds: set[int] = set()
     for other, run in _batches_of(table, baseline, plan):
-        if (run.dataset, run.balance, run.model) == (batch.dataset, batch.balance, batch.model):
+        is_paired = run.attr in (NONE, batch.attr) and _trained_on(run) == _trained_on(batch)
+        if is_paired:
             if other.recipe != grid.recipe:
                 raise Violation(
                     key,
@@ -79,6 +84,10 @@ def _check_run(key: tuple, grid: Grid, batch: Run, baseline: str, table: Table, 
         raise Violation(
             key, f"no run of {baseline!r} for {batch.batch}, seeds {listed}; add its grid to the table"
         )
+
+
+def _trained_on(run: Run) -> tuple[str, str, str]:
+    return run.dataset, run.balance, run.model
 
 
 def _batches_of(table: Table, method: str, plan: StudyPlan) -> Iterator[tuple[Grid, Run]]:

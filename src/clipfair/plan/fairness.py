@@ -35,12 +35,7 @@ def fairness_of(method: FinetuneMethod, run: Run, recipe: Recipe) -> Fairness | 
         )
     switches = method.switches
     if switches.distance is None:
-        if (run.attr, run.lam) != (NONE, "0"):
-            raise Violation(
-                ("attrs",),
-                f"method {run.method!r} has no fairness loss; expected attr {NONE!r} and lam 0, "
-                f"found {run.attr!r} and {run.lam}",
-            )
+        _check_without_loss(run, recipe, uses_cells=switches.uses_cells)
         return None
     weights = {run.attr: 1.0} if switches.weights is None else switches.weights
     used = {name: weight for name, weight in weights.items() if weight}
@@ -51,8 +46,23 @@ def fairness_of(method: FinetuneMethod, run: Run, recipe: Recipe) -> Fairness | 
             f"found {run.attr!r}",
         )
     for name in weights:
-        if name not in recipe.attributes:
-            raise Violation(
-                ("attrs",), f"{unknown('attribute', name, recipe.attributes)} (recipe: attributes)"
-            )
+        _check_attribute(name, recipe)
     return Fairness(float(run.lam), used)
+
+
+def _check_without_loss(run: Run, recipe: Recipe, *, uses_cells: bool) -> None:
+    """Check that the attribute of a run is that of its cells, or none, and that λ is 0."""
+    if uses_cells and run.attr != NONE:
+        _check_attribute(run.attr, recipe)
+    if (run.attr != NONE) != uses_cells or run.lam != "0":
+        attribute = "an attribute of the recipe" if uses_cells else repr(NONE)
+        raise Violation(
+            ("attrs",),
+            f"method {run.method!r} has no fairness loss; expected attr {attribute} and lam 0, "
+            f"found {run.attr!r} and {run.lam}",
+        )
+
+
+def _check_attribute(name: str, recipe: Recipe) -> None:
+    if name not in recipe.attributes:
+        raise Violation(("attrs",), f"{unknown('attribute', name, recipe.attributes)} (recipe: attributes)")

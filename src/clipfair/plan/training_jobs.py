@@ -54,12 +54,16 @@ class TrainingJob:
 
     @property
     def modules(self) -> list[str]:
-        """The modules that it imports by name: of its kind, its loss and its distances."""
+        """The modules that it imports by name: of its kind, loss, weights and distances."""
         method = self.settings["method"]["settings"]
-        loss = method.get("loss")
-        losses = [f"clipfair.train.losses.{loss}"] if loss in module_names("train/losses") else []
+        named = {"losses": method.get("loss"), "example_weights": method.get("example_weights")}
+        functions = [
+            f"clipfair.train.{package}.{name}"
+            for package, name in named.items()
+            if name in module_names(f"train/{package}")
+        ]
         distances = distance_modules({**method, "tracked": self.settings["recipe"]["tracked"]})
-        return [f"clipfair.train.kinds.{self.kind}", *losses, *distances]
+        return [f"clipfair.train.kinds.{self.kind}", *functions, *distances]
 
     @property
     def own(self) -> list[str]:

@@ -26,3 +26,13 @@ def symmetric_cross_entropy(
     text_logits = logits.T if text_logits is None else text_logits
     by_text = functional.cross_entropy(text_logits, target, label_smoothing=label_smoothing)
     return (by_image + by_text) / 2
+
+
+def pair_cross_entropies(logits: Tensor) -> Tensor:
+    """Return the two cross-entropies of each pair, averaged; (n,), whose mean is that of all pairs.
+
+    ``logits`` (n, n): rows are images, columns their texts in the same order.
+    """
+    by_image = logits.log_softmax(dim=1).diagonal()
+    by_text = logits.log_softmax(dim=0).diagonal()
+    return -(by_image + by_text) / 2

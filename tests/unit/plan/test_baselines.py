@@ -3,7 +3,7 @@
 import pytest
 
 from clipfair.core.errors import UserError
-from clipfair.plan.baselines import LOSS
+from clipfair.plan.baselines import CONTROLS, LOSS
 from clipfair.plan.configuration.methods import Switches
 
 STUDIES = ["embedded", "lab", "open", "paper"]
@@ -51,9 +51,10 @@ def _trained(table, plan):
     return dict.fromkeys(method for grid in table.grids for method in plan.grids[grid].methods)
 
 
-def test_every_switch_is_of_the_loss_or_of_the_training():
-    assert LOSS | OTHER.keys() == Switches.model_fields.keys()
-    assert not LOSS & OTHER.keys()
+def test_every_switch_is_of_the_loss_a_control_or_of_the_training():
+    assert LOSS | CONTROLS | OTHER.keys() == Switches.model_fields.keys()
+    assert not (LOSS | CONTROLS) & OTHER.keys()
+    assert not LOSS & CONTROLS
 
 
 @pytest.mark.parametrize("switch", OTHER)
@@ -93,3 +94,52 @@ def test_a_baseline_of_another_recipe_is_refused(plan_of):
     table = {"grids": grids, "baselines": {"a-fairclip": "clip-ft-all"}}
     with pytest.raises(UserError, match="'clip-ft-all' is trained by recipe 'fairvlmed'"):
         plan_of("paper", overlay={"tables": {"fairclip/lambda": table}})
+
+
+# A study of positive controls and their baselines, all of one recipe.
+CONTROLLED = {
+    "grids": {
+        "controls": {
+            "like": "fair-clip",
+            "attrs": ["race"],
+            "lams": [0],
+            "methods": ["clip-ft-reweighed", "clip-ft-m4", "clip-ft-balanced", "clip-ft-dro"],
+        },
+    },
+    "studies": {"embedded": {"tables": ["m4/table1", "fairclip/lambda"]}},
+}
+
+
+def controlled(**table):
+    grids = ["fair-clip", "fair-all", "fair-lambda", "controls"]
+    return {**CONTROLLED, "tables": {"fairclip/lambda": {"grids": grids, "rows": None, **table}}}
+
+
+def test_a_control_has_a_baseline_without_it(plan_of):
+    baselines = dict.fromkeys(["clip-ft-reweighed", "clip-ft-m4", "clip-ft-balanced"], "clip-ft-all")
+    plan = plan_of(overlay=controlled(baselines={**baselines, "clip-ft-dro": "clip-ft-balanced"}))
+    methods = {batch.method: batch.attr for batch in plan.batches}
+    assert methods["clip-ft-dro"] == "race"
+    assert methods["clip-ft-all"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("method", "baseline", "switches"),
+    [
+        ("clip-ft-dro", "clip-ft-all", "dro_step, sampler"),
+        ("clip-ft-balanced", "clip-ft-m4", "example_weights, sampler"),
+    ],
+)
+def test_a_baseline_that_differs_in_two_controls_is_refused(plan_of, method, baseline, switches):
+    with pytest.raises(UserError, match=rf"\({switches}\)"):
+        plan_of(overlay=controlled(baselines={method: baseline}))
+
+
+def test_a_baseline_with_cells_of_another_attribute_is_refused(plan_of):
+    overlay = controlled(baselines={"clip-ft-dro": "clip-ft-balanced"})
+    of_gender = {"like": "controls", "attrs": ["gender"], "methods": ["clip-ft-balanced"]}
+    overlay["grids"] = {**overlay["grids"], "other": of_gender}
+    overlay["grids"]["controls"] = {**overlay["grids"]["controls"], "methods": ["clip-ft-dro"]}
+    overlay["tables"]["fairclip/lambda"]["grids"] += ["other"]
+    with pytest.raises(UserError, match="no run of 'clip-ft-balanced'"):
+        plan_of(overlay=overlay)

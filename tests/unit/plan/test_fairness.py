@@ -9,6 +9,7 @@ from clipfair.plan.configuration.recipes import Recipe
 from clipfair.plan.fairness import fairness_of
 from clipfair.plan.loading import load_study
 
+CONTROL = {"variant": "clip-ft", "example_weights": "reweighing"}
 RECIPE = load_study("paper").configuration.recipes["fairvlmed"]
 
 
@@ -35,10 +36,25 @@ def test_without_a_distance_there_is_no_fairness():
 
 
 @pytest.mark.parametrize(
+    "switch", [{"example_weights": "m4"}, {"sampler": "group-balanced"}, {"dro_step": 1}]
+)
+def test_a_method_with_cells_has_an_attribute_and_no_fairness(switch):
+    entry = method(variant="clip-ft", **switch)
+    assert fairness_of(entry, run("gender", "0"), RECIPE) is None
+
+
+@pytest.mark.parametrize(
     ("entry", "named", "message"),
     [
         ({"variant": "clip-ft"}, run("race", "0"), "has no fairness loss; expected attr 'none' and lam 0"),
         ({"variant": "clip-ft"}, run("none", "1"), "has no fairness loss"),
+        (CONTROL, run("none", "0"), "expected attr an attribute of the recipe and lam 0, found 'none' and 0"),
+        (
+            CONTROL,
+            run("race", "1"),
+            "has no fairness loss; expected attr an attribute of the recipe and lam 0",
+        ),
+        (CONTROL, run("rase", "0"), "unknown attribute 'rase'"),
         ({"variant": "a-fairclip"}, run("rase"), "unknown attribute 'rase' (did you mean 'race'?)"),
         ({"variant": "fairclip-plus"}, run("race"), "weighs race, gender; expected attr 'race-gender'"),
     ],

@@ -34,6 +34,9 @@ PLAIN = {
     "drop_last_validation": False,
     "selection": "validation",
     "selection_scores": "cosine",
+    "example_weights": "none",
+    "sampler": "shuffled",
+    "dro_step": None,
     "subsample": None,
 }
 # Sections 1, 2 and 6 of docs/fairclip-protocol.md.
@@ -118,11 +121,19 @@ def test_a_default_that_a_method_names_replaces_its_variants_value():
         ({"variant": "fairclip-released", "conditional": "label"}, "set normalise: none"),
         ({"variant": "clip-ft", "groups": "shuffled"}, "set distance"),
         ({"variant": "clip-ft", "score": "margin"}, "set distance"),
+        ({"variant": "fairclip-plus", "sampler": "group-balanced"}, "one attribute; set weights: null"),
+        ({"variant": "clip-ft", "dro_step": 0.1, "example_weights": "m4"}, "set example_weights: none"),
+        ({"variant": "clip-ft", "example_weights": "m5"}, "unknown value 'm5'"),
     ],
 )
 def test_switches_without_an_effect_are_refused(switches, message):
     with pytest.raises(ValueError, match=message):
         FinetuneMethod(kind="finetune", **switches)
+
+
+def test_a_control_has_a_placebo_without_a_distance():
+    method = FinetuneMethod(kind="finetune", variant="clip-ft", sampler="group-balanced", groups="shuffled")
+    assert method.switches.uses_cells
 
 
 def test_the_page_has_every_switch_and_variant():

@@ -188,8 +188,21 @@ class Switches(SettingsModel):
     """The epoch that is kept: of the best AUC on a split (ties: the later), or the last."""
     selection_scores: Literal["cosine", "dot"] = "cosine"
     """dot: embeddings are not normalised where epochs are compared."""
+    example_weights: word_or_own("none", *module_names("train/example_weights")) = "none"
+    """Factors of the examples' contrastive losses, by group of the run's attr and label. Or your own,
+    `module:function`."""
+    sampler: Literal["shuffled", "group-balanced"] = "shuffled"
+    """group-balanced: each pass has every cell of attr and label equally often; its length stays."""
+    dro_step: Positive | None = None
+    """Group-DRO over the cells of attr and label: the step size of their weights; null: no group-DRO."""
     subsample: Annotated[Subsample, *PLAIN] | None = None
     """Train on a part of the examples; null: on all."""
+
+    @property
+    def uses_cells(self) -> bool:
+        """A switch is set that takes the cells of the run's attribute and the label."""
+        controls = (self.example_weights, self.sampler, self.dro_step)
+        return controls != ("none", "shuffled", None)
 
 
 _RELEASED_SINKHORN = {"kind": "sinkhorn", "p": 2, "blur": 1e-4, "scaling": 0.5, "diameter": None}
@@ -268,9 +281,19 @@ class FinetuneMethod(CatalogueEntry, Switches):
         switches = self.switches
         if switches.conditional == "label" and switches.normalise != "none":
             raise ValueError("conditional: label compares scores as they are; set normalise: none")
-        changed = switches.conditional != "none" or switches.groups != "true" or switches.score == "margin"
+        is_placebo = switches.groups != "true" and not switches.uses_cells
+        changed = switches.conditional != "none" or switches.score == "margin" or is_placebo
         if changed and switches.distance is None:
             raise ValueError("conditional, groups and score: margin change a fairness loss; set distance")
+        return self
+
+    @model_validator(mode="after")
+    def _cells_are_of_one_attribute_and_weighed_once(self) -> Self:
+        switches = self.switches
+        if switches.uses_cells and switches.weights is not None:
+            raise ValueError("example_weights, sampler and dro_step take one attribute; set weights: null")
+        if switches.dro_step is not None and switches.example_weights != "none":
+            raise ValueError("dro_step weighs the examples itself; set example_weights: none")
         return self
 
     @property

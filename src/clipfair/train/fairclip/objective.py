@@ -3,7 +3,9 @@
     loss = CE(L) + lam * sum over attributes of weight * sum over groups of D(batch scores, group scores)
 
 CE is CLIP's contrastive loss of the batch's logits L, D the distance of the method. The gradient is that of
-the batch alone: the group batches are embedded without gradients. See docs/fairclip-protocol.md, section 1.
+the batch alone: the group batches are embedded without gradients. CE is the mean over the pairs of the batch,
+each times its weight if examples have weights, or group-DRO's loss of them. See docs/fairclip-protocol.md,
+section 1.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,17 +18,20 @@ from torch.nn import functional
 from clipfair.metrics.distances import group_distances
 from clipfair.models.interface import BuiltModel
 from clipfair.models.placement import to_device
-from clipfair.train.cross_entropy import symmetric_cross_entropy
+from clipfair.train.cross_entropy import pair_cross_entropies, symmetric_cross_entropy
 from clipfair.train.deferred import DeferredChecks
+from clipfair.train.fairclip.group_dro import GroupDro
 from clipfair.train.fairclip.half_precision import GradientRounding, round_weights, to_half
 from clipfair.train.fairclip.scores import divide_by_sum, keep, pair_scores, square_scores, standardise
 from clipfair.train.finetuning.batches import (
+    CELLS,
     GROUP_KEYS,
     GROUP_LABELS,
     GROUP_PIXELS,
     GROUP_SIZES,
     GROUP_TEXTS,
     LABELS,
+    WEIGHTS,
 )
 from clipfair.train.interfaces import Batch
 from clipfair.train.pretraining.contrastive import embed
@@ -72,6 +77,8 @@ class FairclipObjective:
         The loss is divided by it.
     prompts
         (2, length) tokens, of label 0 and of label 1; the score ``margin`` needs them.
+    robust
+        Group-DRO over the cells of the examples; None for the mean over examples.
     """
 
     def __init__(
@@ -84,10 +91,11 @@ class FairclipObjective:
         *,
         divisor: int = 1,
         prompts: Tensor | None = None,
+        robust: GroupDro | None = None,
     ):
         self.switches, self.fairness, self.built = switches, fairness, built
         self.attribute_of, self.checks, self.divisor = list(attribute_of), checks, divisor
-        self.prompts = prompts
+        self.prompts, self.robust = prompts, robust
         self.is_half = switches["precision"] == "fp16_roundtrip"
         self.gradients: GradientRounding | None = None
 
@@ -120,7 +128,7 @@ class FairclipObjective:
             model.train(is_training)
         images, texts = embed(model, batch)
         logits = self._rounded(model.logit_scale.exp() * images @ texts.T, batch.keys)
-        contrastive = symmetric_cross_entropy(logits)
+        contrastive = self._contrastive(logits, batch.extra)
         if self.fairness is None:
             self._record_scores(logits.diagonal(), batch.keys)
             return {"loss": contrastive / self.divisor, "contrastive": contrastive.detach()}
@@ -135,6 +143,13 @@ class FairclipObjective:
         loss = contrastive if self.switches["overwritten"] else contrastive + self.fairness["lam"] * fairness
         logged = {"contrastive": contrastive, "fairness": fairness, "score": scores.mean()}
         return {"loss": loss / self.divisor, **{name: value.detach() for name, value in logged.items()}}
+
+    def _contrastive(self, logits: Tensor, extra: Mapping) -> Tensor:
+        if WEIGHTS in extra:
+            return (pair_cross_entropies(logits) * extra[WEIGHTS]).mean()
+        if self.robust is not None:
+            return self.robust.loss(pair_cross_entropies(logits), extra[CELLS])
+        return symmetric_cross_entropy(logits)
 
     def _rounded(self, scores: Tensor, keys: Sequence[str]) -> Tensor:
         return to_half(scores, keys, self.checks) if self.is_half else scores
@@ -222,11 +237,13 @@ class FairclipObjective:
         return weights
 
     def state_dict(self) -> dict:
-        """Return an empty state: the objective draws no random numbers."""
-        return {}
+        """Return the weights of group-DRO; empty without it."""
+        return {} if self.robust is None else self.robust.state_dict()
 
     def load_state_dict(self, state: Mapping) -> None:
-        """Do nothing."""
+        """Restore the state."""
+        if self.robust is not None:
+            self.robust.load_state_dict(state)
 
 
 def in_towers(name: str) -> bool:

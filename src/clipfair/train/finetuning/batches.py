@@ -1,6 +1,7 @@
 """The batches of a fine-tuning: one of all examples and, for a fairness loss, one of each group with it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,14 +13,16 @@ from clipfair.train.finetuning.augmentation import AugmentedImages
 from clipfair.train.finetuning.examples import Examples
 from clipfair.train.interfaces import Batch
 
-# Keys of `extra` of a batch: the batches of its groups, concatenated; the labels of all examples.
-GROUP_PIXELS, GROUP_TEXTS, GROUP_SIZES, GROUP_KEYS, GROUP_LABELS, LABELS = (
+# Keys of `extra` of a batch: the batches of its groups, concatenated; label, weight and cell of its examples.
+GROUP_PIXELS, GROUP_TEXTS, GROUP_SIZES, GROUP_KEYS, GROUP_LABELS, LABELS, WEIGHTS, CELLS = (
     "group_pixels",
     "group_texts",
     "group_sizes",
     "group_keys",
     "group_labels",
     "labels",
+    "weights",
+    "cells",
 )
 
 
@@ -50,6 +53,10 @@ class GroupedBatches:
         Random crops to use instead of the stored images; None for none.
     mismatched
         Take the texts of a group batch from the whole split, by their positions within the group.
+    balanced
+        The positions of cells that a pass has equally often, up to one example; empty: every example once.
+    columns
+        Key of ``extra`` -> a value of each example, (n,), which comes with the batch.
 
     Raises
     ------
@@ -73,13 +80,15 @@ class GroupedBatches:
         only_last: bool = False,
         mismatched: bool = False,
         augmented: AugmentedImages | None = None,
+        balanced: Sequence[np.ndarray] = (),
+        columns: Mapping[str, Tensor] | None = None,
     ):
         self.examples, self.built, self.groups = examples, built, list(groups)
         self.batch_size, self.group_batch_size = batch_size, group_batch_size
         self.seed, self.shared, self.mismatched = seed, shared, mismatched
         self.drop_last, self.drop_last_groups = drop_last, drop_last_groups
         self.accumulate, self.only_last = accumulate, only_last
-        self.augmented = augmented
+        self.augmented, self.balanced, self.columns = augmented, list(balanced), dict(columns or {})
         self.keys = examples.table["key"].to_numpy()
         self.batch = 0
         smallest = min(map(len, self.groups), default=group_batch_size)
@@ -114,9 +123,12 @@ class GroupedBatches:
         """Yield the positions of every batch from the first on: of the batch, and of each group batch."""
         generator, *of_groups = self._generators()
         everyone = np.arange(len(self.examples))
-        main = _passes(everyone, self.batch_size, generator, drop_last=self.drop_last)
+        draw = partial(generator.permutation, everyone)
+        if self.balanced:
+            draw = partial(draw_equally, self.balanced, len(everyone), generator)
+        main = _passes(draw, self.batch_size, drop_last=self.drop_last)
         group_batches = [
-            _passes(members, self.group_batch_size, rng, drop_last=self.drop_last_groups)
+            _passes(partial(rng.permutation, members), self.group_batch_size, drop_last=self.drop_last_groups)
             for members, rng in zip(self.groups, of_groups, strict=True)
         ]
         while True:
@@ -149,10 +161,11 @@ class GroupedBatches:
         return Batch(images, self.examples.tokens[rows], keys, self._extra(chosen, of_groups), ends_step)
 
     def _extra(self, chosen: np.ndarray, of_groups: list[np.ndarray]) -> dict[str, object]:
+        columns = {name: values[torch.from_numpy(chosen)] for name, values in self.columns.items()}
         if not of_groups:
-            return {}
+            return columns
         joined = np.concatenate(of_groups)
-        return {
+        return columns | {
             GROUP_PIXELS: self._pixels(joined, stream=1),
             GROUP_TEXTS: self._group_texts(of_groups),
             GROUP_SIZES: list(map(len, of_groups)),
@@ -184,11 +197,24 @@ class GroupedBatches:
         self.batch = state["batch"]
 
 
-def _passes(
-    positions: np.ndarray, size: int, rng: np.random.Generator, *, drop_last: bool
-) -> Iterator[np.ndarray]:
-    end = len(positions) - len(positions) % size if drop_last else len(positions)
+def _passes(draw: Callable[[], np.ndarray], size: int, *, drop_last: bool) -> Iterator[np.ndarray]:
+    """Yield the batches of endless passes; ``draw`` returns the positions of a pass in their order."""
     while True:
-        order = rng.permutation(positions)
+        order = draw()
+        end = len(order) - len(order) % size if drop_last else len(order)
         for start in range(0, end, size):
             yield order[start : start + size]
+
+
+def draw_equally(cells: Sequence[np.ndarray], length: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw a pass of ``length`` positions in random order, of every cell equally many, up to one.
+
+    The positions of a cell are repeated whole as often as they fit; the rest is drawn without replacement.
+    """
+    shares = np.full(len(cells), length // len(cells))
+    shares[rng.permutation(len(cells))[: length % len(cells)]] += 1
+    drawn = []
+    for cell, share in zip(cells, shares, strict=True):
+        whole, rest = divmod(share, len(cell))
+        drawn += [*[cell] * whole, rng.choice(cell, rest, replace=False)]
+    return rng.permutation(np.concatenate(drawn))

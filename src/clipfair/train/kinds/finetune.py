@@ -3,26 +3,26 @@
 See docs/fairclip-protocol.md, sections 1 and 2.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
+import torch
+from torch import Tensor
 
 from clipfair.core import paths
 from clipfair.core.errors import UserError
 from clipfair.metrics.distances import check_distance
 from clipfair.models.interface import BuiltModel
 from clipfair.train.deferred import DeferredChecks
+from clipfair.train.fairclip.group_dro import GroupDro
 from clipfair.train.fairclip.objective import FairclipObjective
 from clipfair.train.finetuning.augmentation import AugmentedImages, augmented_images
-from clipfair.train.finetuning.batches import GroupedBatches
+from clipfair.train.finetuning.batches import CELLS, WEIGHTS, GroupedBatches
 from clipfair.train.finetuning.epochs import EpochTracker
 from clipfair.train.finetuning.examples import Examples, check_groups, read_splits
+from clipfair.train.finetuning.groups import Cells, TrainingGroups, grouped_attributes, read_groups
 from clipfair.train.interfaces import Process, TrainingParts
 from clipfair.train.order import check_size
-
-# The number of the random generator that shuffles groups; those of the batches have the numbers 0, 1, ...
-PLACEBO_STREAM = 2**32 - 1
 
 
 def make_parts(
@@ -56,22 +56,21 @@ def make_parts(
     UserError
         On anything wrong in method, recipe or data that can be known before training.
     """
-    recipe, seed = settings["recipe"], settings["run"]["seed"]
+    recipe, run = settings["recipe"], settings["run"]
     # Plain values, not a model of the configuration: an edit of its schema must not train a model again.
     switches, fairness = settings["method"]["settings"], settings["fairness"]
     _check(recipe, switches, process)
-    attributes = [] if fairness is None else list(fairness["weights"])
     cache = data.get("cache", scratch)
-    splits = read_splits(recipe, data, built, subsample=switches["subsample"], seed=seed, cache=cache)
+    splits = read_splits(recipe, data, built, subsample=switches["subsample"], seed=run["seed"], cache=cache)
     check_size("training split", len(splits["train"]), recipe["batch_size"])
-    check_groups(splits, attributes)
+    check_groups(splits, grouped_attributes(switches, fairness, run))
+    groups = read_groups(splits["train"], switches, fairness, run)
     augmented = augmented_images(recipe, splits["train"], data, built)
-    source, attribute_of = _make_source(switches, recipe, splits["train"], built, attributes, seed, augmented)
+    source = _make_source(switches, recipe, splits["train"], built, groups, run["seed"], augmented)
     tracker = _make_tracker(switches, recipe, splits, built, source, process, out, scratch)
-    checks, prompts = DeferredChecks(), built.tokenizer(recipe["prompts"])
-    objective = FairclipObjective(
-        switches, fairness, attribute_of, built, checks, divisor=source.divisor, prompts=prompts
-    )
+    checks = DeferredChecks()
+    prompts = built.tokenizer(recipe["prompts"])
+    objective = _make_objective(switches, fairness, groups, built, checks, source.divisor, prompts)
     built.model.to(process.device)
     tracker.measure_epoch(0, built.model)
     return TrainingParts(
@@ -96,19 +95,14 @@ def _make_source(
     recipe: Mapping,
     train: Examples,
     built: BuiltModel,
-    attributes: Sequence[str],
+    groups: TrainingGroups,
     seed: int,
     augmented: AugmentedImages | None,
-) -> tuple[GroupedBatches, list[str]]:
-    """Return the batches, and the attribute of each group batch."""
-    members = {name: train.members(name) for name in attributes}
-    if switches["groups"] == "shuffled":
-        members = shuffle_groups(members, seed)
-    groups = [(name, rows) for name in attributes for rows in members[name].values()]
-    source = GroupedBatches(
+) -> GroupedBatches:
+    return GroupedBatches(
         train,
         built,
-        [rows for _, rows in groups],
+        [rows for _, rows in groups.of_loss],
         batch_size=recipe["batch_size"],
         group_batch_size=recipe["group_batch_size"],
         seed=seed,
@@ -119,29 +113,38 @@ def _make_source(
         only_last=switches["accumulation"] == "last",
         mismatched=switches["mismatched_pairs"],
         augmented=augmented,
+        balanced=groups.cells.rows if switches["sampler"] == "group-balanced" else (),
+        columns=_columns(switches, groups.cells),
     )
-    return source, [name for name, _ in groups]
 
 
-def shuffle_groups(
-    members: Mapping[str, Mapping[str, np.ndarray]], seed: int
-) -> dict[str, dict[str, np.ndarray]]:
-    """Permute the groups of each attribute among the examples whose group is known; sizes stay.
+def _columns(switches: Mapping, cells: Cells | None) -> dict[str, Tensor]:
+    """Return what the objective needs of each example: its weight, or its cell."""
+    if switches["example_weights"] != "none":
+        return {WEIGHTS: torch.from_numpy(cells.weights(switches["example_weights"])).float()}
+    return {} if switches["dro_step"] is None else {CELLS: torch.from_numpy(cells.codes)}
 
-    Parameters
-    ----------
-    members
-        Attribute -> group -> the rows of its examples.
-    seed
-        Of the run; the batches have other generators, so the placebo has the batches of its counterpart.
-    """
-    rng = np.random.default_rng([seed, PLACEBO_STREAM])
-    shuffled = {}
-    for attribute, groups in members.items():
-        rows = rng.permutation(np.concatenate(list(groups.values())))
-        parts = np.split(rows, np.cumsum([len(group) for group in groups.values()])[:-1])
-        shuffled[attribute] = {name: np.sort(part) for name, part in zip(groups, parts, strict=True)}
-    return shuffled
+
+def _make_objective(
+    switches: Mapping,
+    fairness: Mapping | None,
+    groups: TrainingGroups,
+    built: BuiltModel,
+    checks: DeferredChecks,
+    divisor: int,
+    prompts: Tensor,
+) -> FairclipObjective:
+    step = switches["dro_step"]
+    return FairclipObjective(
+        switches,
+        fairness,
+        [attribute for attribute, _ in groups.of_loss],
+        built,
+        checks,
+        divisor=divisor,
+        prompts=prompts,
+        robust=None if step is None else GroupDro(groups.cells.count, step),
+    )
 
 
 def _make_tracker(

@@ -147,3 +147,41 @@ def test_a_restored_source_continues_at_its_step(make, shared):
     second = make(shared=shared)
     second.load_state_dict(first.state_dict())
     assert [batch.keys + batch.extra[GROUP_KEYS] for batch in islice(second, 5)] == whole[7:]
+
+
+CELLS_OF_ROWS = [np.arange(0, 40), np.arange(40, 50), np.arange(50, 53)]
+
+
+def test_balanced_passes_have_every_cell_equally_often_in_as_many_steps(make, examples):
+    batches = make(balanced=CELLS_OF_ROWS)
+    assert batches.steps_per_epoch == 5
+    chosen = [main for main, _ in positions(batches, 50)]
+    passes = np.array([np.concatenate(chosen[start : start + 5]) for start in range(0, 50, 5)])
+    assert passes.shape == (10, len(examples))
+    counts = np.array([[np.isin(one, cell).sum() for cell in CELLS_OF_ROWS] for one in passes])
+    assert set(counts.ravel()) == {23, 24}
+    assert (counts.sum(axis=1) == 70).all()
+    # Of 10 examples each is drawn 2 or 3 times, of 40 at most once; all in random order.
+    for one in passes:
+        drawn = np.bincount(one, minlength=70)
+        assert set(drawn[CELLS_OF_ROWS[1]]) == {2, 3}
+        assert set(drawn[CELLS_OF_ROWS[0]]) == {0, 1}
+        assert not drawn[53:].any()
+    assert len(set(map(tuple, passes))) == 10
+
+
+def test_balanced_passes_follow_the_seed_and_continue_at_their_step(make):
+    whole = [batch.keys for batch in islice(make(balanced=CELLS_OF_ROWS), 12)]
+    assert whole != [batch.keys for batch in islice(make(balanced=CELLS_OF_ROWS, seed=1), 12)]
+    first, second = make(balanced=CELLS_OF_ROWS), make(balanced=CELLS_OF_ROWS)
+    assert [batch.keys for batch in islice(first, 7)] == whole[:7]
+    second.load_state_dict(first.state_dict())
+    assert [batch.keys for batch in islice(second, 5)] == whole[7:]
+
+
+@pytest.mark.parametrize("groups", [False, True])
+def test_a_batch_has_the_columns_of_its_examples(make, groups):
+    values = torch.arange(70.0)
+    batches = make(groups=groups, columns={"weights": values})
+    (main, _), batch = positions(batches, 1)[0], next(iter(make(groups=groups, columns={"weights": values})))
+    assert torch.equal(batch.extra["weights"], values[torch.from_numpy(main)])

@@ -16,10 +16,12 @@ from clipfair.data.images import open_image
 from clipfair.metrics.prediction import auc
 from clipfair.plan.configuration.methods import Switches
 from clipfair.train.fairclip.objective import FairclipObjective
+from clipfair.train.finetuning import groups as groups_module
 from clipfair.train.finetuning.batches import GROUP_KEYS, GROUP_TEXTS
 from clipfair.train.finetuning.epochs import predict_split
+from clipfair.train.finetuning.groups import Cells
 from clipfair.train.interfaces import Process
-from clipfair.train.kinds.finetune import make_parts, shuffle_groups
+from clipfair.train.kinds.finetune import make_parts
 from clipfair.train.run import train
 from tests.unit.train.finetuning_data import (
     RECIPE,
@@ -84,6 +86,64 @@ def test_an_interrupted_run_ends_with_the_same_bytes(finetune, variant, monkeypa
     assert content(parts) == content(whole)
 
 
+# Training without a fairness loss that treats groups differently, by what it does.
+CONTROLS = {
+    "reweighing": {"example_weights": "reweighing"},
+    "m4": {"example_weights": "m4"},
+    "balanced": {"sampler": "group-balanced"},
+    "dro": {"sampler": "group-balanced", "dro_step": 1.0},
+}
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_an_interrupted_control_ends_with_the_same_bytes(finetune, control, monkeypatch):
+    entry = {"variant": "clip-ft", **CONTROLS[control]}
+    plain, whole = finetune("plain", {"variant": "clip-ft"}), finetune("whole", entry, attr="race")
+    assert content(whole)["model"] != content(plain)["model"]
+    assert read_json(whole["spec"])["steps"] == read_json(plain["spec"])["steps"]
+    terms, calls = FairclipObjective.terms, []
+
+    def interrupted(self, model, batch):
+        calls.append(1)
+        if len(calls) == 8:
+            signal.raise_signal(signal.SIGTERM)
+        return terms(self, model, batch)
+
+    monkeypatch.setattr(FairclipObjective, "terms", interrupted)
+    with pytest.raises(UserError, match="stopped by SIGTERM after step 8"):
+        finetune("parts", entry, attr="race")
+    parts = finetune("parts", entry, attr="race")
+    assert len(calls) == 15
+    assert content(parts) == content(whole)
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_a_placebo_of_a_control_has_other_cells(finetune, control):
+    entry = {"variant": "clip-ft", **CONTROLS[control]}
+    true, placebo = (
+        finetune(groups, {**entry, "groups": groups}, attr="race") for groups in ("true", "shuffled")
+    )
+    assert content(true)["model"] != content(placebo)["model"]
+
+
+def test_weights_of_1_train_as_no_weights(finetune, monkeypatch):
+    monkeypatch.setattr(Cells, "weights", lambda self, name: np.ones(len(self.codes)))
+    plain = finetune("plain", {"variant": "clip-ft"})
+    weighted = finetune("weighted", {"variant": "clip-ft", "example_weights": "m4"}, attr="race")
+    for name, value in weights(plain).items():
+        torch.testing.assert_close(weights(weighted)[name], value, rtol=0, atol=1e-5)
+
+
+def test_group_dro_with_one_cell_is_the_mean_over_its_examples(finetune, monkeypatch):
+    monkeypatch.setattr(
+        groups_module, "find_cells", lambda attribute, groups, labels: Cells(np.zeros(len(labels), int), 1)
+    )
+    plain = finetune("plain", {"variant": "clip-ft"})
+    robust = finetune("robust", {"variant": "clip-ft", "dro_step": 1.0}, attr="race")
+    for name, value in weights(plain).items():
+        torch.testing.assert_close(weights(robust)[name], value, rtol=0, atol=1e-5)
+
+
 def test_with_separate_generators_lam_0_is_fine_tuning_without_a_fairness_loss(finetune):
     plain = finetune("plain", {"variant": "clip-ft"})
     nothing = finetune("nothing", {"variant": "fairclip-corrected"}, attr="race", lam="0")
@@ -92,21 +152,6 @@ def test_with_separate_generators_lam_0_is_fine_tuning_without_a_fairness_loss(f
     shared = {"variant": "fairclip-corrected", "generators": "shared"}
     other = finetune("shared", shared, attr="race", lam="0")
     assert any(not torch.allclose(weights(other)[name], value) for name, value in weights(plain).items())
-
-
-def test_a_placebo_permutes_the_groups_by_the_seed_and_keeps_their_sizes():
-    race = {"asian": np.arange(30), "black": np.arange(30, 80)}
-    members = {"race": race, "gender": {"female": np.arange(0, 80, 2)}}
-    first, again, other = (shuffle_groups(members, seed) for seed in (0, 0, 1))
-    for name, groups in first["race"].items():
-        assert len(groups) == len(race[name])
-        assert (np.diff(groups) > 0).all()
-        np.testing.assert_array_equal(groups, again["race"][name])
-    assert sorted(np.concatenate(list(first["race"].values()))) == list(range(80))
-    np.testing.assert_array_equal(first["gender"]["female"], np.arange(0, 80, 2))
-    assert not np.array_equal(first["race"]["asian"], other["race"]["asian"])
-    # About 30 / 80 of the examples stay in their group by chance.
-    assert np.isin(first["race"]["asian"], race["asian"]).mean() < 0.8
 
 
 def test_a_placebo_has_the_batches_of_its_counterpart_and_is_measured_with_true_groups(finetune):
