@@ -23,6 +23,7 @@ from clipfair.plan.configuration_files import (
     read_configuration,
     value_at,
 )
+from clipfair.plan.draws import with_draws
 from clipfair.plan.numbers import read_numbers
 from clipfair.plan.published import read_published_tables
 from clipfair.plan.resolve import resolve
@@ -58,7 +59,7 @@ def load_plan(config: Mapping, files: Sequence[str | Path] = ()) -> StudyPlan:
 
 
 def _make_plan(config: Mapping) -> StudyPlan:
-    configuration = parse(Configuration, resolve(read_numbers(config)))
+    configuration = with_draws(parse(Configuration, resolve(read_numbers(config))))
     datasets = with_generated(load_catalogue(paths.CATALOGUE), configuration.generated)
     published = read_published_tables()
     tables = _chosen_tables(configuration)
