@@ -217,7 +217,9 @@ def get_train_data_of(seeds):
 def files_of_seeds(get, seeds):
     # The files that `get` returns for the runs of a job, each once: seeds may read different draws of a dataset.
     def get_files(wildcards):
-        return list(dict.fromkeys(file for files in of_each_seed(get, seeds)(wildcards) for file in files))
+        return list(
+            dict.fromkeys(file for files in of_each_seed(get, seeds)(wildcards) for file in files)
+        )
 
     return get_files
 

@@ -44,7 +44,7 @@ def _read(plan: StudyPlan, table: str) -> Iterator[tuple[str, int]]:
 
 
 def _trained_on(plan: StudyPlan, grid: Grid) -> Iterator[tuple[str, int]]:
-    """The grid's dataset, if it has one, and those of the runs that its models start from, with their seeds."""
+    """The grid's dataset, if it has one, and those of the runs its models start from, with their seeds."""
     if grid.dataset != NONE:
         yield from product([grid.dataset], grid.seeds)
     for batch in grid.batches:

@@ -29,9 +29,7 @@ def is_family(generated: Mapping[str, GeneratedDataset], dataset: str) -> bool:
 def draws_of(generated: Mapping[str, GeneratedDataset]) -> list[str]:
     """The ids of the draws of all families."""
     return [
-        _draw_id(family, number)
-        for family, entry in generated.items()
-        for number in range(entry.draws or 0)
+        _draw_id(family, number) for family, entry in generated.items() for number in range(entry.draws or 0)
     ]
 
 
@@ -49,8 +47,10 @@ def with_draws(configuration: Configuration) -> Configuration:
     for family, entry in configuration.generated.items():
         for number in range(entry.draws or 0):
             name = _draw_id(family, number)
-            _check_free(("generated", name), generated, f"{name!r} is a draw of {family!r}; choose another id")
-            _check_free(("annotations", name), annotations, f"annotated as its family {family!r}; remove it")
+            taken = f"{name!r} is a draw of {family!r}; choose another id"
+            _check_free(("generated", name), generated, taken)
+            annotated = f"annotated as its family {family!r}; remove it"
+            _check_free(("annotations", name), annotations, annotated)
             generated[name] = entry.model_copy(update={"seed": entry.seed + number, "draws": None})
             if family in annotations:
                 annotations[name] = annotations[family]

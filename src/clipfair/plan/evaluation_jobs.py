@@ -19,11 +19,11 @@ class EvaluationJob:
 
     Attributes
     ----------
-    parts : the runs that are evaluated on the same data, together: all of them, or where a dataset is a family,
-        those of the same draws. Each has ``models``, of each run ``run`` (the levels of its key), ``settings``
-        of the model and the files ``weights``, ``snapshots`` and ``spec``, None where it has none; and
-        ``datasets``: id of each evaluated dataset -> ``table``, the prepared one, and ``raw``, the folder of
-        files.
+    parts : the runs that are evaluated on the same data, together: all of them, or where a dataset is a
+        family, those of the same draws. Each has ``models``, of each run ``run`` (the levels of its key),
+        ``settings`` of the model and the files ``weights``, ``snapshots`` and ``spec``, None where it has
+        none; and ``datasets``: id of each evaluated dataset -> ``table``, the prepared one, and ``raw``, the
+        folder of files.
     files : all files of the models, which must be made first.
     snapshots : the folders of their snapshots.
     evaluations : id -> settings.

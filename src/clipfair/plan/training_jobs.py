@@ -51,8 +51,13 @@ class TrainingJob:
     def data(self) -> dict:
         """What the training reads, as :func:`clipfair.train.run.train` takes it."""
         data = {"raw": self.raw, "cache": self.cache}
-        data |= {"keep": self.keep} if self.keep else {"table": self.table[0]}
-        return data | {"vocabulary": file for file in self.vocabulary}
+        if self.keep:
+            data["keep"] = self.keep
+        else:
+            data["table"] = self.table[0]
+        if self.vocabulary:
+            data["vocabulary"] = self.vocabulary[0]
+        return data
 
     @property
     def kind(self) -> str:

@@ -140,7 +140,8 @@ def test_the_draws_that_the_seeds_read_are_needed_and_tables_name_the_family(pla
     assert "world, pairs, embedded-fundus" in table_job(plan, "fairclip/mmd").notes[0]
     targets = data_targets(plan)
     assert {plan.prepared_of(draw) for draw in draws} <= set(targets)
-    assert not any("/world/" in target or "dataset~pairs/" in target for target in targets)
+    of_families = ("data/prepared/world/", "balance/embedded/dataset~pairs/")
+    assert not any(part in target for target in targets for part in of_families)
 
 
 def test_a_search_varies_a_training_on_the_draw_of_its_seed(plan):
@@ -177,8 +178,8 @@ def test_messages_list_families_without_their_draws(plan):
                 "generated": {"embedded-captions": {"draws": 3}},
                 "studies": {"embedded": {"tables": ["m4/table7"]}},
             },
-            r"tables.m4/table7.annotations: 'embedded-captions' is a family of draws, without files of its own; "
-            "name draws of it: embedded-captions-draw-0 to embedded-captions-draw-2",
+            "tables.m4/table7.annotations: 'embedded-captions' is a family of draws, without files of its "
+            "own; name draws of it: embedded-captions-draw-0 to embedded-captions-draw-2",
         ),
         (
             {
