@@ -143,7 +143,7 @@ def _origin(key: Key, config: Mapping) -> Key:
     if len(key) < 3:
         return key
     catalogue, name, *rest = key
-    own = ("studies", config.get("study"), "grids")
+    own = ("studies", _study_with_grids(config), "grids")
     for place in ((*own, name), (catalogue, name)) if catalogue == "grids" else ((catalogue, name),):
         entry = value_at(config, place)
         if isinstance(entry, Mapping):
@@ -152,6 +152,17 @@ def _origin(key: Key, config: Mapping) -> Key:
             if "like" in entry and rest[0] != "like":
                 return _origin((catalogue, entry["like"], *rest), config)
     return key
+
+
+def _study_with_grids(config: Mapping) -> object:
+    """The study whose grids the chosen one has: itself, or one that it is like."""
+    name = config.get("study")
+    for _ in config.get("studies", {}):  # no chain is longer
+        study = value_at(config, ("studies", name))
+        if not isinstance(study, Mapping) or "grids" in study or "like" not in study:
+            break
+        name = study["like"]
+    return name
 
 
 def _text_note(value: object) -> str:

@@ -6,7 +6,7 @@ from clipfair.core.errors import UserError
 from clipfair.plan.baselines import CONTROLS, LOSS
 from clipfair.plan.configuration.methods import Switches
 
-STUDIES = ["embedded", "lab", "open", "paper"]
+STUDIES = ["embedded", "embedded-full", "lab", "open", "paper"]
 # A switch of training, and a value that differs from that of `clip-ft`.
 OTHER = {
     "precision": "fp16_roundtrip",

@@ -6,7 +6,7 @@ from clipfair.plan.targets import asked_tables, model_cards, paper_targets, stud
 
 
 def test_the_papers_and_the_summaries_are_the_whole_study(plan_of):
-    for study in ("embedded", "lab", "open", "paper"):
+    for study in ("embedded", "embedded-full", "lab", "open", "paper"):
         plan = plan_of(study)
         parts = [*paper_targets(plan, "m4"), *paper_targets(plan, "fairclip")]
         summaries = set(study_targets(plan)) - set(parts)
