@@ -22,8 +22,8 @@ class EvaluationJob:
     parts : the runs that are evaluated on the same data, together: all of them, or where a dataset is a
         family, those of the same draws. Each has ``models``, of each run ``run`` (the levels of its key),
         ``settings`` of the model and the files ``weights``, ``snapshots`` and ``spec``, None where it has
-        none; and ``datasets``: id of each evaluated dataset -> ``table``, the prepared one, and ``raw``, the
-        folder of files.
+        none; and ``datasets``: id of each evaluated dataset -> ``table``, the prepared one, ``raw``, the
+        folder of files, and ``cache``, the folder of images that trainings have decoded.
     files : all files of the models, which must be made first.
     snapshots : the folders of their snapshots.
     evaluations : id -> settings.
@@ -129,7 +129,11 @@ def _parts(plan: StudyPlan, runs: Sequence[Run], datasets: Sequence[str]) -> lis
         {
             "models": [_model(plan, run) for run in of_part],
             "datasets": {
-                name: {"table": plan.prepared_of(read), "raw": plan.raw_of(read)}
+                name: {
+                    "table": plan.prepared_of(read),
+                    "raw": plan.raw_of(read),
+                    "cache": plan.decoded_of(read),
+                }
                 for name, read in zip(datasets, draws, strict=True)
             },
         }

@@ -20,7 +20,6 @@ OTHER = {
     "drop_last_validation": True,
     "selection": "last",
     "selection_scores": "dot",
-    "subsample": {"share": 0.5},
 }
 # Their baselines are named elsewhere, or they compare with published values alone (docs/fairclip-results.md).
 WITHOUT = {"fairclip/switches", "fairclip/original-checkpoints"}

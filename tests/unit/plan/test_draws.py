@@ -120,7 +120,11 @@ def test_runs_of_one_draw_are_evaluated_together_and_an_ordinary_dataset_is_read
     assert [[model["run"]["seed"] for model in part["models"]] for part in parts] == [[0, 2], [1]]
     for number, part in enumerate(parts):
         draw = f"world-draw-{number}"
-        assert part["datasets"]["world"] == {"table": plan.prepared_of(draw), "raw": plan.raw_of(draw)}
+        assert part["datasets"]["world"] == {
+            "table": plan.prepared_of(draw),
+            "raw": plan.raw_of(draw),
+            "cache": plan.decoded_of(draw),
+        }
         assert part["datasets"]["embedded-fundus"]["raw"] == plan.raw_of("embedded-fundus")
 
 

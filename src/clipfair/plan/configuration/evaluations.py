@@ -1,6 +1,6 @@
 """Evaluations: what a model is measured on."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,12 +14,12 @@ from clipfair.plan.configuration.types import (
     Share,
     SomeIds,
     Unique,
+    Where,
     Whole,
     word_or_own,
 )
 
 Template = Annotated[str, Field(pattern=r"\{\}")]
-Where = Annotated[dict[str, Any], Field(min_length=1)]
 Support = Where | Annotated[list[Where], Field(min_length=1)]
 GroupDistance = word_or_own(*(name.removeprefix(PREFIX) for name in EVALUATED))
 
@@ -32,7 +32,9 @@ class ModelEvaluation(CatalogueEntry):
     split: str
     """Value of the dataset's column `split`."""
     where: Where | None = None
-    """Further conditions on the examples, column: a value, or a list of values."""
+    """Further conditions on the examples, column: a value, or a list of values. `hash_rank: {below: n}`
+    selects the first n of the examples that meet the others, in the order of a hash of their keys,
+    `hash_rank: {from: n}` the rest."""
 
 
 class EmbeddedEvaluation(ModelEvaluation):
