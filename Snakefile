@@ -96,6 +96,7 @@ localrules:
     all,
     m4,
     fairclip,
+    questions,
     cards,
     data,
 
@@ -133,6 +134,12 @@ rule m4:
 rule fairclip:
     input:
         get_paper_targets("fairclip"),
+
+
+# The questions of docs/analysis-plan.md; one alone: results/tables/questions/questions/q2.csv
+rule questions:
+    input:
+        get_paper_targets("questions"),
 
 
 # The model cards and training curves: one job per batch, most of it the import of matplotlib, so only on request.

@@ -37,8 +37,9 @@ rule embed_split:
         runtime=per_attempt(240),
         gpu=get_embed_gpus,
     params:
-        parts=get_evaluated_parts,
+        models=get_embedded_models,
         evaluations=get_evaluations,
+        datasets=get_evaluated_datasets,
         numerics=get_numerics,
         code=code_digest("clipfair.evaluate.embed.run"),
     script:

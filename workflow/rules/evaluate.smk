@@ -30,8 +30,9 @@ rule evaluate_run:
         mem_mb=per_attempt(8000),
         runtime=per_attempt(240),
     params:
-        parts=get_evaluated_parts,
+        runs=get_evaluated_runs,
         evaluations=get_evaluations,
+        datasets=get_evaluated_datasets,
         numerics=get_numerics,
         code=get_evaluation_code,
     script:
@@ -65,8 +66,10 @@ rule embed_and_evaluate:
         runtime=per_attempt(240),
         gpu=get_embed_gpus,
     params:
-        parts=get_evaluated_parts,
+        models=get_embedded_models,
+        runs=get_evaluated_runs,
         evaluations=get_evaluations,
+        datasets=get_evaluated_datasets,
         numerics=get_numerics,
         embedding_code=code_digest("clipfair.evaluate.embed.run"),
         evaluation_code=get_evaluation_code,

@@ -11,16 +11,15 @@ with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
     from clipfair.core.provenance import write_spec
     from clipfair.evaluate.probe.augmented import fit_probes
 
-    settings = {name: snakemake.params[name] for name in ("parts", "evaluations")}
+    settings = {name: snakemake.params[name] for name in ("models", "evaluations")}
+    dataset = {"table": snakemake.input.table, "raw": snakemake.input.raw}
     with atomic_folder(snakemake.output.folder) as folder:
-        for part in settings["parts"]:
-            [dataset] = part["datasets"].values()
-            fit_probes(part["models"], dataset, settings["evaluations"], folder, threads=snakemake.threads)
+        fit_probes(settings["models"], dataset, settings["evaluations"], folder, threads=snakemake.threads)
     write_spec(
         snakemake.output.spec,
         made_by=snakemake.rule,
         code=snakemake.params.code,
         settings=settings,
-        inputs={file: file for file in [*snakemake.input.models, *snakemake.input.tables]},
+        inputs={file: file for file in [*snakemake.input.models, snakemake.input.table]},
         folders={"probes": snakemake.output.folder},
     )

@@ -125,6 +125,10 @@ class AnalysisPlan(SettingsModel):
     level: Share
     power: Share
     confidence: Share
+    largest_cost: Positive
+    """Points of AUC on validation that a chosen λ may cost."""
+    levelling_down: Positive
+    """Points of AUC of the worst group: a gap that closes at a larger loss is closed by levelling down."""
     verdicts: list[VerdictRule]
     rules: list[NamedRule]
     metrics: dict[str, PlannedMetric]

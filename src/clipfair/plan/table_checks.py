@@ -208,7 +208,8 @@ def _conditions_of(table: Table, grid: Grid, plan: StudyPlan) -> Iterable[str]:
     if table.builder in AVERAGES and "roles" not in table.settings:
         siglip = table.settings.get("siglip", {})
         return [*COMPARED, *schedules, siglip.get("without"), siglip.get("with")]
-    return grid.balances if table.builder == "learning_dynamics" else set(grid.balances) - set(schedules)
+    shows_schedules = ("learning_dynamics", "question", "differences")
+    return grid.balances if table.builder in shows_schedules else set(grid.balances) - set(schedules)
 
 
 def evaluations_named(table: Table, plan: StudyPlan) -> set[str]:

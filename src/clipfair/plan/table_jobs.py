@@ -13,6 +13,7 @@ from clipfair.plan.data_jobs import annotation_job, shard_paths
 from clipfair.plan.data_needed import datasets_of
 from clipfair.plan.evaluation_jobs import evaluation_settings, record_folders
 from clipfair.plan.published import published_file
+from clipfair.plan.questions import question_settings
 from clipfair.plan.search_jobs import search_file
 from clipfair.plan.study_plan import StudyPlan
 from clipfair.plan.tabular_jobs import tabular_records
@@ -136,7 +137,9 @@ def _settings(plan: StudyPlan, name: str, table: Table) -> dict:
     reads = _reads(plan, table)
     if reads == "tabular":
         return settings | _tabular_settings(plan, table)
-    return settings | _trained_settings(plan, table) if reads == "trained" else settings
+    if reads == "trained":
+        settings |= _trained_settings(plan, table)
+    return settings | question_settings(name, table, plan.configuration.generated)
 
 
 def _tabular_settings(plan: StudyPlan, table: Table) -> dict:

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from clipfair.core.settings import SettingsModel
-from clipfair.plan.configuration.types import Share, SomeIds
+from clipfair.plan.configuration.types import Count, Ids, Lam, Number, Share, SomeIds, Whole
 
 
 class NoSettings(SettingsModel):
@@ -144,6 +144,71 @@ class FairclipFindingsSettings(EvaluationSettings):
     """The split that is tracked; test unless given."""
 
 
+class RunValue(SettingsModel):
+    """A value of runs, one for each unit. Its levels must leave one setting of the runs of a world."""
+
+    method: str | None = None
+    """Id in `methods`."""
+    lam: Lam | Literal["chosen"] | None = None
+    """λ. chosen: for each unit the one of the lowest matched DPD on validation among those whose AUC there is
+    at most the plan's `largest_cost` below that of `plain`."""
+    model: str | None = None
+    """Id in `models`."""
+    balance: str | None = None
+    """Id in `balances` or `schedules`."""
+    kind: str | None = None
+    """Of the evaluation, where several have the metric; threshold_free unless given."""
+    weight: Number = 1
+    """Of the value in the sum."""
+    correlation: list[str] | None = Field(default=None, min_length=2, max_length=2)
+    """A distance and a metric: their rank correlation over the fine-tuned models of a world, in place of a
+    value."""
+
+
+class ClaimContrast(SettingsModel):
+    """The difference that a claim is about: a sum of values less another."""
+
+    of: list[RunValue] = Field(min_length=1)
+    """What the claim is about."""
+    less: list[RunValue] = Field(default=[])
+    """What is subtracted; zero unless given."""
+    methods: Ids = Field(default=[])
+    """Of a claim that is repeated: one for each of these methods, which is that of `of`."""
+
+
+class WorldsSettings(SettingsModel):
+    """Values of all methods in some worlds, and their differences from a baseline."""
+
+    worlds: dict[str, str] = Field(min_length=1)
+    """World: id of the dataset that its models are trained on."""
+    plain: RunValue | None = None
+    """Plain fine-tuning, the baseline of every method without one in `baselines`; null: no differences."""
+    attributes: SomeIds = Field(default=["race"])
+    """Sensitive attributes, and intersections such as `race x gender`; claims are about the first."""
+
+
+class DifferencesSettings(WorldsSettings):
+    """Differences without verdicts: no plan has claims about these data."""
+
+    title: str
+    """Of the page."""
+
+
+class QuestionSettings(WorldsSettings):
+    """A question of the analysis plan, which has everything about its claims that is not given here."""
+
+    question: str
+    """Id in resources/analysis_plan.yaml."""
+    contrasts: dict[str, ClaimContrast]
+    """Id of a claim: its difference."""
+    published_gains: dict[str, Number] = Field(default={})
+    """Id of a claim: the difference that would be the whole gain that FairCLIP reports."""
+    missing_units: list[Whole] = Field(default=[])
+    """Units that a grid does not have, because a run ended twice with a loss that is not finite."""
+    trial_units: Count | None = None
+    """Units of a trial run, fewer than planned: no claim is judged."""
+
+
 TABLE_SETTINGS: dict[str, type[SettingsModel]] = {
     "m4.data_size": MetricSettings,
     "m4.learning_dynamics": DynamicsSettings,
@@ -163,4 +228,6 @@ TABLE_SETTINGS: dict[str, type[SettingsModel]] = {
     "fairclip.switches": SwitchesSettings,
     "fairclip.distance_vs_metrics": EpochsSettings,
     "fairclip.findings": FairclipFindingsSettings,
+    "questions.question": QuestionSettings,
+    "questions.differences": DifferencesSettings,
 }

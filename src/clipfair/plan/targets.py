@@ -7,7 +7,11 @@ from clipfair.core import paths
 from clipfair.plan.evaluation_jobs import predicted_folders
 from clipfair.plan.study_plan import StudyPlan
 
-PAPERS = {"m4": "CLIP the Bias", "fairclip": "On the Reproducibility of FairCLIP"}
+PAPERS = {
+    "m4": "CLIP the Bias",
+    "fairclip": "On the Reproducibility of FairCLIP",
+    "questions": "Questions that both papers leave open",
+}
 
 
 def compared_tables(plan: StudyPlan) -> list[str]:

@@ -8,11 +8,8 @@ from tests.structure.source import MODULES
 FIGURES = [name for name in MODULES if name.startswith("clipfair.tables.") and name.endswith("_figure")]
 DRAWING = {*FIGURES, "clipfair.tables.common.figure_files", "clipfair.tables.common.palette"}
 DRAWING |= {f"clipfair.tables.{paper}.plotting" for paper in ("m4", "fairclip")}
-BUILDERS = [
-    name
-    for name in MODULES
-    if name.startswith(("clipfair.tables.m4.", "clipfair.tables.fairclip.")) and name not in DRAWING
-]
+PACKAGES = tuple(f"clipfair.tables.{part}." for part in ("m4", "fairclip", "questions"))
+BUILDERS = [name for name in MODULES if name.startswith(PACKAGES) and name not in DRAWING]
 
 
 @pytest.mark.parametrize("builder", BUILDERS)

@@ -1,0 +1,1 @@
+"""The questions of the analysis plan: tables with verdicts, figures, and the page of answers."""

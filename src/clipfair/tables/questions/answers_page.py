@@ -1,0 +1,141 @@
+"""The page docs/answers.md, written from the recorded tables in docs/tables/questions.
+
+python -m clipfair.tables.questions.answers_page
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from pydantic import Field
+
+from clipfair.core.io import write_text
+from clipfair.core.paths import ROOT
+from clipfair.core.settings import SettingsModel, parse
+from clipfair.plan.analysis_plan import PlannedQuestion, family_size, read_analysis_plan
+from clipfair.tables.common.markdown import markdown_table
+from clipfair.tables.common.table_files import DATA
+from clipfair.tables.questions.answers import answer
+from clipfair.tables.questions.measures import show_interval
+
+PAGE = ROOT / "docs/answers.md"
+RECORDED = ROOT / "docs/tables/questions"
+TEXTS = ROOT / "resources/answers.yaml"
+FIGURES = "pictures/questions"  # relative to the page
+NOT_RUN = "**Not run yet.**"
+HEAD = """# Answers
+
+The questions that both papers leave open, answered by the rules of the [analysis plan](analysis-plan.md),
+and what became of both papers' claims. The page is made from the recorded tables in
+[tables/questions](tables/questions) (`python -m clipfair.tables.questions.answers_page`); each sentence
+follows from the verdicts on the claims. A number is a mean over units with its 95% t interval; n counts
+units, each a draw of the data with a training seed of its own.
+"""
+
+
+class QuestionText(SettingsModel):
+    """What a question does not show."""
+
+    limits: str
+
+
+class PaperText(SettingsModel):
+    """A paper, and the table that tests its claims."""
+
+    title: str
+    table: str
+
+
+class AnswerTexts(SettingsModel):
+    """The texts of the page that no table has."""
+
+    questions: dict[str, QuestionText] = Field(min_length=1)
+    papers: list[PaperText]
+
+
+def render(recorded: Path = RECORDED) -> str:
+    """The page from the tables ``q1.csv`` to ``q8.csv`` and the findings of both papers in a folder."""
+    questions = read_analysis_plan().questions
+    texts = parse(AnswerTexts, yaml.safe_load(TEXTS.read_text(encoding="utf-8")))
+    tables = {name: _read(recorded / f"{name.lower()}.csv") for name in questions}
+    parts = [_overview(questions, tables)]
+    parts += [
+        _section(name, question, tables[name], texts.questions[name].limits)
+        for name, question in questions.items()
+    ]
+    parts += [_paper(paper, recorded) for paper in texts.papers]
+    return HEAD + "".join(f"\n{line}" for part in parts for line in part) + "\n"
+
+
+def _read(path: Path) -> pd.DataFrame | None:
+    return pd.read_csv(path) if path.exists() else None
+
+
+def _claims(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["part"] == "claims"]
+
+
+def _overview(questions: dict[str, PlannedQuestion], tables: dict[str, pd.DataFrame | None]) -> Iterator[str]:
+    rows = []
+    for name, question in questions.items():
+        table = tables[name]
+        found = [NOT_RUN, "-"] if table is None else [answer(name, _claims(table)), table[DATA].iloc[0]]
+        rows.append([f"[{name}](#{_anchor(name, question)}) {question.question}", *found])
+    yield from markdown_table(["question", "answer", "data"], rows)
+
+
+def _anchor(name: str, question: PlannedQuestion) -> str:
+    """As GitHub makes it from a heading."""
+    kept = "".join(
+        letter for letter in f"{name} {question.question}".lower() if letter.isalnum() or letter in " -"
+    )
+    return kept.replace(" ", "-")
+
+
+def _section(name: str, question: PlannedQuestion, table: pd.DataFrame | None, limits: str) -> Iterator[str]:
+    yield from ("", f"## {name}. {question.question}", "")
+    count = sum(family_size(family) for family in question.families.values())
+    target = f"`results/tables/questions/questions/{name.lower()}.md`"
+    if table is None:
+        yield f"{NOT_RUN} Planned: {count} claims, {question.units} units; target {target}."
+    else:
+        claims = _claims(table)
+        yield f"**{answer(name, claims)}**"
+        yield from (
+            "",
+            f"![{name}: differences of all units, means and intervals]({FIGURES}/{name.lower()}.png)",
+            "",
+        )
+        yield f"*{question.hypothesis}* {table[DATA].iloc[0].capitalize()} data; all numbers: {target}."
+        yield from ("", *_table(claims))
+    yield from ("", f"**What it does not show.** {limits}")
+
+
+def _table(claims: pd.DataFrame) -> list[str]:
+    head = ["claim", "world", "metric", "of", "less", "n", "difference [95%]", "margin", "verdict"]
+    rows = [
+        [
+            *(row.claim, row.world, row.metric, row.of, row.less, f"{row.n:.0f}"),
+            show_interval(row.mean, row.low, row.high, row.unit, sign="+"),
+            f"{row.margin:g}",
+            f"**{row.verdict}**{' (by levelling down)' if row.levelling_down in (True, 'True') else ''}",
+        ]
+        for row in claims.itertuples()
+    ]
+    return markdown_table(head, rows)
+
+
+def _paper(paper: PaperText, recorded: Path) -> Iterator[str]:
+    table = _read(recorded / f"{paper.table.replace('/', '-')}.csv")
+    yield from ("", f"## Claims of *{paper.title}*", "")
+    if table is None:
+        yield f"**Not recorded yet.** Target `results/tables/embedded/{paper.table}.md`."
+        return
+    rows = [[row.finding, row.claim, f"{row.n:.0f}", f"**{row.verdict}**"] for row in table.itertuples()]
+    yield f"{table[DATA].iloc[0].capitalize()} data of the study `embedded`."
+    yield from ("", *markdown_table(["finding", "claim", "n", "verdict"], rows))
+
+
+if __name__ == "__main__":
+    write_text(PAGE, render())

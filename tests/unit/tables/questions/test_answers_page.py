@@ -1,0 +1,68 @@
+"""docs/answers.md is that of the recorded tables, says what was not run, and has no number of its own."""
+
+import re
+
+import pytest
+import yaml
+
+from clipfair.core.paths import ROOT
+from clipfair.plan.analysis_plan import read_analysis_plan
+from clipfair.tables.common.table_files import write_table
+from clipfair.tables.questions import question
+from clipfair.tables.questions.answers_page import FIGURES, NOT_RUN, PAGE, RECORDED, TEXTS, render
+from tests.unit.tables.questions.synthetic_units import make_records
+from tests.unit.tables.questions.test_question import SETTINGS, value
+
+PLAN = read_analysis_plan()
+TEXT = TEXTS.read_text(encoding="utf-8")
+
+
+def section(page, name):
+    return re.split(r"^## ", page.partition(f"\n## {name}. ")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def test_the_page_is_current():
+    text = PAGE.read_text(encoding="utf-8")
+    assert text == render(), (
+        "run python -m clipfair.tables.questions.answers_page and review what has changed"
+    )
+
+
+@pytest.mark.parametrize("name", PLAN.questions)
+def test_a_question_is_answered_with_its_figure_or_not_run_yet(name):
+    found = section(PAGE.read_text(encoding="utf-8"), name)
+    recorded = (RECORDED / f"{name.lower()}.csv").exists()
+    assert (NOT_RUN in found) != recorded
+    assert (f"{FIGURES}/{name.lower()}.png" in found) == recorded
+    assert "**What it does not show.**" in found
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Q2 alone, from synthetic values."""
+    folder = tmp_path_factory.mktemp("recorded")
+    table, _, _ = question.build(make_records(SETTINGS, value), None, SETTINGS)
+    write_table(folder / "q2.csv", table, "synthetic")
+    return folder, table
+
+
+def test_a_recorded_question_has_its_claims_and_the_others_are_not_run(recorded):
+    folder, table = recorded
+    page = render(folder)
+    assert page.count(NOT_RUN) == 2 * (len(PLAN.questions) - 1)
+    claims = table[table["part"] == "claims"]
+    rows = [line for line in section(page, "Q2").split("\n") if line.startswith("| Q2.")]
+    assert len(rows) == len(claims)
+    for row, claim in zip(rows, claims.itertuples(), strict=True):
+        shown = row.split(" | ")
+        assert shown[5] == f"{claim.n:.0f}"
+        assert shown[6] == f"{claim.mean:+.1f} [{claim.low:+.1f}, {claim.high:+.1f}]"
+        assert f"**{claim.verdict}**" in row
+        assert ("(by levelling down)" in row) == claim.levelling_down
+
+
+def test_texts_have_no_numbers_but_those_of_the_plan():
+    known = (ROOT / "resources/analysis_plan.yaml").read_text(encoding="utf-8")
+    for name, entry in yaml.safe_load(TEXT)["questions"].items():
+        numbers = re.findall(r"\d+", entry["limits"].replace(f"{name}.", ""))
+        assert [number for number in numbers if number not in known] == [], name
