@@ -13,7 +13,8 @@ from scipy import stats
 
 from clipfair.metrics.statistics import CONFIDENCE
 
-FEWEST = 3
+# With fewer values the coefficient has few possible values, and extreme ones by chance.
+FEWEST = 5
 
 
 def rank_correlation(frame: pd.DataFrame, x: str, y: str) -> float:
@@ -21,7 +22,7 @@ def rank_correlation(frame: pd.DataFrame, x: str, y: str) -> float:
 
     Returns
     -------
-    A value in [-1, 1]; NaN for fewer than three such rows, or if one of the columns does not vary.
+    A value in [-1, 1]; NaN for fewer than five such rows, or if one of the columns does not vary.
     """
     pairs = frame[[x, y]].dropna()
     if len(pairs) < FEWEST or (pairs.nunique() < 2).any():

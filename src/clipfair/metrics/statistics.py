@@ -1,6 +1,7 @@
-"""Statistics over runs: mean and standard deviation, tests on matched pairs, intervals over seeds.
+"""Statistics over runs: mean and standard deviation, tests on matched pairs, intervals over units.
 
-The tests are those of CLIP the Bias, sections 4 to 4.4.
+The signed-rank test is that of CLIP the Bias (sections 4 to 4.4); claims are judged by the sign-flip test
+and the test of equivalence (docs/analysis-plan.md).
 """
 
 from collections.abc import Iterable, Sequence
@@ -83,40 +84,6 @@ def mean_interval(values: Iterable[float]) -> MeanInterval:
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error
     p = float(2 * stats.t.sf(abs(mean) / error, n - 1))
     return MeanInterval(mean, mean - half, mean + half, n, p)
-
-
-def seed_interval(
-    values: ArrayLike, seeds: ArrayLike, *, confidence: float = CONFIDENCE, resamples: int = 10_000
-) -> tuple[float, float]:
-    """The percentile bootstrap interval of a mean, resampling whole seeds.
-
-    Values that share a seed (of several models, for example) are dependent; seeds are independent. The
-    random generator is seeded with 0, so equal input gives an equal interval.
-
-    Parameters
-    ----------
-    values, seeds
-        (n,) each; NaN values are dropped.
-
-    Returns
-    -------
-    Lower and upper end; NaN with fewer than two seeds.
-    """
-    frame = pd.DataFrame({"value": np.asarray(values, dtype=float), "seed": np.asarray(seeds)}).dropna()
-    by_seed = frame.groupby("seed")["value"].agg(["sum", "count"])
-    if len(by_seed) < 2:
-        return np.nan, np.nan
-    found = stats.bootstrap(
-        (by_seed["sum"].to_numpy(), by_seed["count"].to_numpy()),
-        lambda sums, counts, axis: sums.sum(axis) / counts.sum(axis),
-        paired=True,
-        vectorized=True,
-        n_resamples=resamples,
-        confidence_level=confidence,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return float(found.low), float(found.high)
 
 
 def nested_interval(
@@ -212,19 +179,6 @@ def signed_rank(differences: ArrayLike, *, alternative: Alternative = "two-sided
     at_least, at_most = _tails(ranks, positive)
     tails = {"greater": at_least, "less": at_most, "two-sided": 2 * min(at_least, at_most)}
     return PairedTest(positive / 2, min(1.0, tails[alternative]), len(kept))
-
-
-def sign_test(differences: ArrayLike, *, alternative: Alternative = "two-sided") -> PairedTest:
-    """The exact sign test that positive differences are as likely as negative ones; zeros are dropped.
-
-    The statistic is the number of positive differences.
-    """
-    kept = _nonzero(differences)
-    positive = int((kept > 0).sum())
-    if not len(kept):
-        return PairedTest(0, 1.0, 0)
-    p_value = float(stats.binomtest(positive, len(kept), alternative=alternative).pvalue)
-    return PairedTest(positive, p_value, len(kept))
 
 
 def sign_flip_test(differences: ArrayLike, *, alternative: Alternative = "two-sided") -> PairedTest:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from clipfair.metrics.power import needed_units
-from clipfair.metrics.statistics import equivalence_test, holm, mean_interval, sign_flip_test
+from clipfair.metrics.statistics import DECIMALS, equivalence_test, holm, mean_interval, sign_flip_test
 
 EQUIVALENT = "equivalent within the margin"
 HOLDS = "holds"
@@ -65,7 +65,7 @@ def judge_family(claims: Sequence[ClaimedDifference], *, level: float, power: fl
     power
         With which the number of units in an undecided verdict finds a difference of the margin's size.
     """
-    different = holm([sign_flip_test(claim.differences).p_value for claim in claims])
+    different = holm([_p_difference(claim.differences) for claim in claims])
     # Without variation TOST is undefined, which decides nothing.
     tests = [equivalence_test(claim.differences, claim.margin).p for claim in claims]
     equivalent = holm(np.nan_to_num(tests, nan=1.0))
@@ -85,8 +85,8 @@ def _judge(
     if p_equivalence <= level:
         text = EQUIVALENT
     elif claim.expected == "equivalent":
-        if min(abs(found.low), abs(found.high)) > claim.margin and found.low * found.high > 0:
-            text = DOES_NOT_HOLD
+        beyond = found.low > claim.margin or found.high < -claim.margin
+        text = DOES_NOT_HOLD if beyond and _vary(claim.differences) else UNDECIDED
     elif p_difference <= level:
         text = HOLDS if (found.mean < 0) == (claim.expected == "lower") else DOES_NOT_HOLD
     if _disagree(text, halves, claim.margin):
@@ -104,7 +104,16 @@ def _disagree(text: str, halves: tuple[float, float], margin: float) -> bool:
 
 
 def _needed(claim: ClaimedDifference, level: float, power: float) -> str:
-    deviation = float(np.std(claim.differences, ddof=1))
-    if deviation == 0:
+    if not _vary(claim.differences):
         return "no variation between units"
+    deviation = float(np.std(claim.differences, ddof=1))
     return f"would need {needed_units(deviation, claim.margin, level, power)} units"
+
+
+def _p_difference(differences: np.ndarray) -> float:
+    """The p-value of the sign-flip test; 1 without variation, since copies of one model are one unit."""
+    return sign_flip_test(differences).p_value if _vary(differences) else 1.0
+
+
+def _vary(differences: np.ndarray) -> bool:
+    return bool(np.ptp(np.round(differences, DECIMALS)) > 0)

@@ -157,6 +157,19 @@ class AnalysisPlan(SettingsModel):
             raise KeyError(unknown("claim of the analysis plan", name, found))
         return found[name]
 
+    def margin(self, metric: str) -> float:
+        """The smallest difference in a metric that matters, which all claims about it share.
+
+        Raises
+        ------
+        ValueError
+            If no claim is about it, or their margins differ.
+        """
+        found = {claim.margin for claim in self.claims if claim.metric == metric}
+        if len(found) != 1:
+            raise ValueError(f"the analysis plan has {len(found)} margins of {metric!r}, expected one")
+        return found.pop()
+
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         names = [claim.id for claim in self.claims]

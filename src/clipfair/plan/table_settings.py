@@ -99,8 +99,6 @@ class KnownAnswersSettings(SettingsModel):
 
     biased: list[str]
     control: list[str]
-    confidence: Share | None = None
-    """Of all answers together."""
 
 
 class EvaluationSettings(SettingsModel):
@@ -140,8 +138,6 @@ class FairclipFindingsSettings(EvaluationSettings):
 
     roles: dict[str, Any]
     """Role: id of a method; `selection`: a mapping (src/clipfair/tables/fairclip/roles.py)."""
-    split: Literal["validation", "test"] | None = None
-    """The split that is tracked; test unless given."""
 
 
 class RunValue(SettingsModel):

@@ -72,3 +72,11 @@ def test_halves_that_disagree_leave_a_claim_undecided():
 
 def test_differences_without_variation():
     assert judge((np.zeros(UNITS), "lower", 3))[0].text == "undecided (no variation between units)"
+
+
+@pytest.mark.parametrize("expected", ["lower", "higher", "equivalent"])
+def test_equal_differences_are_copies_of_one_unit(expected):
+    """Sixteen equal values would have a p-value of 2^-15 if they counted as independent."""
+    [found] = judge((np.full(UNITS, -6.0), expected, 3))
+    assert found.text == "undecided (no variation between units)"
+    assert found.p_difference == 1

@@ -7,8 +7,7 @@ from clipfair.data.embedded.fundus_settings import FundusSettings
 from clipfair.metrics.statistics import CONFIDENCE
 from clipfair.plan.analysis_plan import AnalysisPlan, family_size, read_analysis_plan
 from clipfair.plan.analysis_plan_page import PAGE, render, unit_deviation
-from clipfair.tables.m4 import finding_claims
-from clipfair.tables.m4.findings import ALPHA
+from clipfair.tables.m4.finding_claims import CONTRASTS
 
 PLAN = read_analysis_plan()
 FAMILIES = [
@@ -32,10 +31,10 @@ def test_every_question_has_hypothesis_claims_and_what_would_refute_it():
 
 
 def test_thresholds_in_code_are_those_of_the_plan():
-    assert PLAN.level == ALPHA
     assert PLAN.confidence == CONFIDENCE
-    for claim in ("VI.1", "VI.2"):
-        assert PLAN.claim(claim).margin == pytest.approx(100 * finding_claims.MARGIN)
+    assert [contrast.id for contrast in CONTRASTS] == [
+        claim.id for claim in PLAN.questions["Q7"].families["primary"]
+    ]
 
 
 @pytest.mark.parametrize(("name", "family", "claims", "units"), FAMILIES)
@@ -78,3 +77,10 @@ def test_a_claim_about_an_unknown_metric_is_refused():
         parse(AnalysisPlan, values)
     with pytest.raises(KeyError, match=r"unknown claim of the analysis plan 'Q9.1'"):
         PLAN.claim("Q9.1")
+
+
+def test_the_margin_of_a_metric_is_that_of_all_its_claims():
+    for claim in PLAN.claims:
+        assert PLAN.margin(claim.metric) == claim.margin
+    with pytest.raises(ValueError, match="0 margins of 'accuracy', expected one"):
+        PLAN.margin("accuracy")

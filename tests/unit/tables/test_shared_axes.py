@@ -70,7 +70,7 @@ def switches():
     rows = [
         {"row": row, "encoder": "B", "measure": measure, "metric": measure, "unit": "points"}
         | {"difference": 100 * centre, "low": 100 * centre - 5, "high": 100 * centre + 5, "p_holm": 0.01}
-        for measure, centre in zip(PANELS, CENTRES, strict=True)
+        for measure, centre in zip(("auc", "dpd", "selection_rate", "accuracy"), CENTRES, strict=True)
         for row in ("switched", "corrected")
     ]
     return pd.DataFrame(rows)

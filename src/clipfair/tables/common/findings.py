@@ -1,142 +1,138 @@
-"""Checks of findings: a claim about a statistic, the evidence, and a verdict by a fixed rule."""
+"""Claims about the mean of a statistic over independent units, and their verdicts as rows of a table.
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from typing import NamedTuple
+The tests are those of docs/analysis-plan.md (:mod:`clipfair.metrics.verdicts`); the claims of one table are
+one family.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from math import ceil, log2
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from clipfair.metrics.statistics import MeanInterval, holm, seed_interval, signed_rank
+from clipfair.metrics.verdicts import (
+    DOES_NOT_HOLD,
+    EQUIVALENT,
+    HOLDS,
+    UNDECIDED,
+    ClaimedDifference,
+    judge_family,
+)
+from clipfair.plan.analysis_plan import read_analysis_plan
 
-HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
-ABOVE, BELOW = "above", "below"
+Expected = Literal["lower", "higher", "equivalent"]
 
-SIGNED_RANK = "Wilcoxon signed-rank, one-sided, exact"
+# All differences are exactly zero, as between trainings that do the same.
+IDENTICAL = "identical in every unit"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim that a statistic lies above (or below) a threshold, fixed before any result was known.
+    """A claim about the mean of a statistic over units.
 
     Attributes
     ----------
-    finding
-        The id of the finding that the claim belongs to.
-    text
-        The claim in words.
-    statistic
-        The definition of the statistic in words.
+    finding : the id of the finding that the claim belongs to.
+    text : the claim in words.
+    statistic : the definition of the statistic in words.
+    expected : the sign of the mean, or that it is equivalent to zero.
+    margin : the smallest value that matters, > 0, in the unit of the statistic.
     """
 
     finding: str
     text: str
     statistic: str
-    threshold: float = 0.0
-    side: str = ABOVE
+    expected: Expected
+    margin: float
 
 
 @dataclass(frozen=True)
 class Check:
-    """A claim with its evidence and verdict.
+    """A claim with its evidence.
 
     Attributes
     ----------
-    interval
-        The statistic with its 95% interval, number of observations and two-sided p-value; NaN where a test
-        gives none.
-    test
-        The name of the test, or the meaning of the interval.
-    methods
-        The methods that the claim compares.
+    values : the statistic, one value per unit; the index orders the units. NaN where it is undefined.
+    methods : the methods that the claim compares.
     """
 
     claim: Claim
-    interval: MeanInterval
-    test: str
-    verdict: str
+    values: pd.Series
     methods: str = ""
 
 
-class RunEvidence(NamedTuple):
-    """The mean over runs with its bootstrap interval over seeds and exact one-sided signed-rank tests.
+def judge_checks(checks: Sequence[Check]) -> pd.DataFrame:
+    """Judge claims as one family.
 
-    ``p_value`` is of the hypothesis that the values are not above the threshold, ``p_against`` of the
-    hypothesis that they are not below it.
+    Returns
+    -------
+    One row per claim, in their order: ``expected`` and ``margin``; ``estimate``, the mean over units, with
+    ``low`` and ``high``, its 95% t interval; ``units``; ``p_difference`` (sign-flip test) and
+    ``p_equivalence`` (TOST), both after Holm's correction over the claims with two units or more;
+    ``first_half`` and ``second_half``, the means over the halves of the units; ``verdict``, one of the
+    analysis plan, or :data:`IDENTICAL`. What is undefined is NaN.
     """
+    plan = read_analysis_plan()
+    values = [check.values.dropna().sort_index().to_numpy(dtype=float) for check in checks]
+    tested = [place for place, differences in enumerate(values) if len(differences) > 1]
+    family = [
+        ClaimedDifference(values[place], checks[place].claim.expected, checks[place].claim.margin)
+        for place in tested
+    ]
+    judged = dict(zip(tested, judge_family(family, level=plan.level, power=plan.power), strict=True))
+    rows = []
+    for place, (check, differences) in enumerate(zip(checks, values, strict=True)):
+        row = {"expected": check.claim.expected, "margin": check.claim.margin}
+        row |= _untested(differences) if place not in judged else _row(asdict(judged[place]))
+        if check.claim.expected == "equivalent" and len(differences) > 1 and not differences.any():
+            row["verdict"] = IDENTICAL
+        rows.append(row | {"units": len(differences)})
+    columns = ["expected", "margin", "estimate", "low", "high", "units", "p_difference", "p_equivalence"]
+    return pd.DataFrame(rows, columns=[*columns, "first_half", "second_half", "verdict"])
 
-    estimate: float
-    low: float
-    high: float
-    n: int
-    seeds: int
-    p_value: float
-    p_against: float
+
+def _row(found: dict) -> dict:
+    first, second = found.pop("halves")
+    text, mean = found.pop("text"), found.pop("mean")
+    return {**found, "estimate": mean, "first_half": first, "second_half": second, "verdict": text}
 
 
-def compare_runs(values: pd.Series, threshold: float = 0.0) -> RunEvidence:
-    """Test whether values, one per run, lie above or below a threshold.
+def _untested(differences: np.ndarray) -> dict:
+    if not len(differences):
+        return {"verdict": f"{UNDECIDED} (no units)"}
+    return {"estimate": float(differences[0]), "verdict": f"{UNDECIDED} (one unit)"}
 
-    Parameters
-    ----------
-    values
-        (n,) without NaN; ``seed`` is a level of the index.
+
+def conclude(verdict: str, expected: str, *, or_equivalent: bool = False) -> str:
+    """The conclusion that a verdict gives: the claim holds, does not hold or is undecided.
+
+    A difference within the margin is no difference in the claimed direction, unless ``or_equivalent``; it is
+    what a claim of equivalence says.
     """
-    seeds = values.index.get_level_values("seed")
-    low, high = seed_interval(values, seeds)
-    above, below = (
-        signed_rank(values - threshold, alternative=alternative).p_value
-        for alternative in ("greater", "less")
+    if verdict.startswith(UNDECIDED):
+        return UNDECIDED
+    if verdict in (EQUIVALENT, IDENTICAL):
+        return HOLDS if or_equivalent or expected == "equivalent" else DOES_NOT_HOLD
+    return verdict
+
+
+def combine_conclusions(conclusions: Collection[str]) -> str:
+    """A finding holds if all of its claims do, and does not hold if one of them does not."""
+    if DOES_NOT_HOLD in conclusions:
+        return DOES_NOT_HOLD
+    return HOLDS if set(conclusions) == {HOLDS} else UNDECIDED
+
+
+def describe_power(table: pd.DataFrame) -> str:
+    """Sentences on the smallest p-value that the units of a table of :func:`judge_checks` can give."""
+    n, claims = int(table["units"].max()), int((table["units"] > 1).sum())
+    if not claims:
+        return "No claim has two units, so none is tested."
+    level = read_analysis_plan().level
+    needed = 1 + ceil(log2(claims / level))
+    return (
+        f"With {n} units no p-value of the sign-flip test is below {2.0 ** (1 - n):.2g}; after Holm's "
+        f"correction over {claims} claims the first can be significant at {level:g} with {needed} units."
     )
-    return RunEvidence(values.mean(), low, high, len(values), len(set(seeds)), above, below)
-
-
-def judge_interval(low: float, high: float, threshold: float, side: str) -> str:
-    """The verdict of an interval: it must lie as a whole on one side of the threshold."""
-    above, below = low > threshold, high < threshold
-    if not above and not below:
-        return UNDECIDED
-    return HOLDS if above == (side == ABOVE) else FAILS
-
-
-def judge_p_values(p_value: float, p_against: float, level: float) -> str:
-    """The verdict of two one-sided tests, for the claim and for its opposite."""
-    return HOLDS if p_value <= level else FAILS if p_against <= level else UNDECIDED
-
-
-def judge_value(value: float, threshold: float, side: str) -> str:
-    """The verdict of a single value without an interval."""
-    if np.isnan(value):
-        return UNDECIDED
-    return HOLDS if (value > threshold if side == ABOVE else value < threshold) else FAILS
-
-
-def add_holm(table: pd.DataFrame) -> pd.DataFrame:
-    """Add a column p_holm: the p-values of the column p, adjusted by Holm over the rows that have one."""
-    tested = table["p"].notna()
-    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"])
-    return table
-
-
-def combine_verdicts(verdicts: Collection[str]) -> str:
-    """The verdict of a finding: all its claims must hold, and one that fails is enough for it to fail.
-
-    No correction for several tests is needed, since each is tested at the level.
-    """
-    if FAILS in verdicts:
-        return FAILS
-    return UNDECIDED if UNDECIDED in verdicts else HOLDS
-
-
-def check_interval(
-    claim: Claim, interval: MeanInterval, *, test: str, methods: str, verdict: str | None = None
-) -> Check:
-    """Check a claim by the interval of its statistic, unless ``verdict`` gives the result of another rule."""
-    judged = judge_interval(interval.low, interval.high, claim.threshold, claim.side)
-    return Check(claim, interval, test, verdict or judged, methods)
-
-
-def check_value(claim: Claim, value: float, n: int, *, test: str, methods: str) -> Check:
-    """Check a claim by a single value, of ``n`` observations, that has no interval."""
-    interval = MeanInterval(value, np.nan, np.nan, n, np.nan)
-    return Check(claim, interval, test, judge_value(value, claim.threshold, claim.side), methods)

@@ -1,16 +1,28 @@
-"""The display name of a metric in tables and figures, and the unit in which it is printed."""
+"""The display name of a metric in tables and figures, its unit, bounds and direction."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 PERCENT = "%"
+ARROWS = {"higher": "↑", "lower": "↓", "zero": "→0"}
+DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "zero": "closer to 0 is better"}
 
 
 @dataclass(frozen=True)
 class MetricName:
-    """The name of a metric in print; ``unit`` is empty for a number without a unit."""
+    """The name of a metric in print; ``unit`` is empty for a number without a unit.
+
+    Attributes
+    ----------
+    better : the direction of better values, ``zero`` if that is towards zero; empty if there is none.
+    low, high : the bounds of the value in metrics.json; None where there is none.
+    """
 
     text: str
     unit: str = PERCENT
+    better: Literal["higher", "lower", "zero", ""] = ""
+    low: float | None = 0.0
+    high: float | None = 1.0
 
     @property
     def scale(self) -> float:
@@ -21,3 +33,13 @@ class MetricName:
     def axis(self) -> str:
         """The name with its unit in brackets, as an axis label."""
         return f"{self.text} ({self.unit})" if self.unit else self.text
+
+    @property
+    def directed(self) -> str:
+        """The axis label with an arrow in the direction of better values."""
+        return f"{self.axis} {ARROWS[self.better]}" if self.better else self.axis
+
+    @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """The bounds in the unit."""
+        return tuple(None if bound is None else self.scale * bound for bound in (self.low, self.high))

@@ -44,8 +44,15 @@ def _draw_bars(axis, cells: pd.DataFrame, measure: str) -> None:
     width = 0.8 / len(splits)
     for place, split in enumerate(splits):
         of_split = cells[cells["split"] == split].set_index("group")[measure].reindex(groups)
+        if measure == "share":
+            of_split = of_split.fillna(0)
         offset = (place - (len(splits) - 1) / 2) * width
         places = np.arange(len(groups)) + offset
-        axis.bar(places, 100 * of_split, width, color=SPLIT_COLOURS[place], label=split)
+        # The edge, and the room below zero, keep a bar of zero visible.
+        colour = SPLIT_COLOURS[place]
+        axis.bar(places, 100 * of_split, width, color=colour, edgecolor=colour, linewidth=0.8, label=split)
     axis.set_xticks(range(len(groups)), groups, rotation=45, ha="right", fontsize=SMALL)
+    axis.set_xlim(-0.6, len(groups) - 0.4)
+    axis.use_sticky_edges = False
+    axis.margins(y=0.03)
     tidy_axis(axis, along="y")

@@ -19,7 +19,8 @@ from clipfair.tables.fairclip.summary import ROW, attrs_of, describe_rows, in_or
 INTRO = (
     "Spearman's rank correlation, over the epochs of one run (the model before training left out), of the "
     "distance (mean over the groups of the attribute) with each metric; then the mean over runs with its "
-    "95% t interval. If a smaller distance made a fairer model, distance would be positively correlated "
+    "95% t interval. A run with fewer than five epochs has none. If a smaller distance made a fairer model, "
+    "distance would be positively correlated "
     "with DPD and DEOdds. Training alone can improve both, so compare with the correlations of the baseline."
 )
 METRICS = ("auc", "dpd", "deodds")
@@ -38,12 +39,12 @@ def build(
     -------
     Rows of two kinds. ``curve``: row, attribute, ``measure``, ``epoch``, ``mean`` and ``std`` over seeds,
     ``n``. ``correlation``: row, attribute, ``distance``, ``measure``, ``mean`` over runs, ``low``,
-    ``high``, ``n`` (runs in which it is defined). Then None, and the page.
+    ``high``, ``n`` (runs in which it is defined); none where no run has five epochs. Then None, and the page.
 
     Raises
     ------
     UserError
-        If a run of the table's rows has no epochs, or fewer than three.
+        If a run of the table's rows has no epochs.
     """
     epochs = read_epochs(settings)
     distances = settings.get("distances", ["distance_wasserstein", "distance_scale_free"])
@@ -81,17 +82,21 @@ def _correlations(series: pd.DataFrame, distances: list[str]) -> pd.DataFrame:
                 correlation_over_epochs(run, distance, measure) for _, run in runs.groupby(level="seed")
             ]
             mean, low, high, n, _ = mean_interval(of_runs)
+            if not n:
+                continue
             interval = {"mean": mean, "low": max(low, -1.0), "high": min(high, 1.0), "n": n}
             rows.append(
                 {**dict(zip(keys, values, strict=True)), "distance": distance, "measure": measure, **interval}
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=[*keys, "distance", "measure", "mean", "low", "high", "n"])
 
 
 def _page(table: pd.DataFrame, settings: Mapping) -> str:
     lines = ["# Distance against metrics over the epochs", "", INTRO, *baseline_lines(settings)]
     if settings["incomparable"]:
         lines += ["", f"**Not comparable with published values: {settings['incomparable']}.**"]
+    if table.empty:
+        lines += ["", "No run has five epochs: the table has curves only."]
     pairs = list(dict.fromkeys(zip(table["distance"], table["measure"], strict=True)))
     head = ["method", "attribute", *(f"{MEASURES[d].text}, {MEASURES[m].text}" for d, m in pairs), "runs"]
     for encoder, part in table.groupby("encoder", sort=False):

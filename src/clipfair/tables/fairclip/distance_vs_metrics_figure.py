@@ -5,16 +5,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from clipfair.tables.common.figure_parts import add_note, bounded_bars, explain_arrows
+from clipfair.tables.fairclip.measures import MEASURES
 from clipfair.tables.fairclip.plotting import SMALL, WIDTH, limit_log_ticks, series_styles, tidy_axis
 
-LABELS = {
-    "distance_wasserstein": "exact distance (score²)",
-    "distance_scale_free": "scale-free distance",
-    "distance_sinkhorn": "as released (score²)",
-    "dpd": "DPD (%)",
-    "deodds": "DEOdds (%)",
-    "auc": "AUC (%)",
-}
+# In the order of the panels, with short names.
 SHORT = {
     "distance_wasserstein": "exact",
     "distance_scale_free": "scale-free",
@@ -26,7 +21,7 @@ SHORT = {
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw one column per attribute; bands are a standard deviation over seeds, intervals 95% over runs.
+    """Draw one column per attribute: curves, and below them the rank correlations where there are any.
 
     With several encoders, only the first is drawn.
 
@@ -38,24 +33,25 @@ def draw(table: pd.DataFrame) -> Figure:
     table = table[table["encoder"] == table["encoder"].iloc[0]]
     curves, ranks = (table[table["kind"] == kind] for kind in ("curve", "correlation"))
     attributes = list(dict.fromkeys(curves["attribute"]))
-    measures = [measure for measure in LABELS if measure in set(curves["measure"])]
-    heights = [1.0] * len(measures) + [1.9]
-    figure = Figure(figsize=(WIDTH, 0.8 + 1.15 * sum(heights)), layout="constrained")
+    measures = [measure for measure in SHORT if measure in set(curves["measure"])]
+    heights = [1.0] * len(measures) + [1.9] * (not ranks.empty)
+    figure = Figure(figsize=(WIDTH, 1.0 + 1.15 * sum(heights)), layout="constrained")
     axes = figure.subplots(len(heights), len(attributes), squeeze=False, height_ratios=heights, sharey="row")
     style = series_styles(table["method"])
     for column, attribute in enumerate(attributes):
         for row, measure in enumerate(measures):
             axis = axes[row][column]
             chosen = curves[(curves["attribute"] == attribute) & (curves["measure"] == measure)]
-            _draw_curves(axis, chosen, style)
+            _draw_curves(axis, chosen, measure, style)
             if measure.startswith("distance"):
-                axis.set_yscale("log", nonpositive="mask")
+                axis.set_yscale("log", nonpositive="clip")
                 limit_log_ticks(axis.yaxis)
             if column == 0:
-                axis.set_ylabel(LABELS[measure], fontsize=SMALL)
+                axis.set_ylabel(MEASURES[measure].directed, fontsize=SMALL)
         axes[0][column].set_title(attribute, fontsize="small")
         axes[len(measures) - 1][column].set_xlabel("epoch", fontsize=SMALL)
-        _draw_ranks(axes[-1][column], ranks[ranks["attribute"] == attribute], style, labels=column == 0)
+        if not ranks.empty:
+            _draw_ranks(axes[-1][column], ranks[ranks["attribute"] == attribute], style, labels=column == 0)
     handles, labels = axes[0][0].get_legend_handles_labels()
     for axis in axes[0][1:]:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
@@ -63,14 +59,21 @@ def draw(table: pd.DataFrame) -> Figure:
                 handles.append(handle)
                 labels.append(label)
     figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False, fontsize="small")
+    add_note(
+        figure,
+        explain_arrows(MEASURES[measure] for measure in measures),
+        "Bands: mean ± standard deviation over seeds.",
+        "" if ranks.empty else "Correlations: mean over runs with its 95% t interval.",
+    )
     return figure
 
 
-def _draw_curves(axis: Axes, curves: pd.DataFrame, style) -> None:
+def _draw_curves(axis: Axes, curves: pd.DataFrame, measure: str, style) -> None:
     for method, points in curves.groupby("method", sort=False):
         points = points.sort_values("epoch")
         marks = style(method)
-        low, high = points["mean"] - points["std"].fillna(0), points["mean"] + points["std"].fillna(0)
+        below, above = bounded_bars(points["mean"], points["std"], MEASURES[measure])
+        low, high = points["mean"] - below, points["mean"] + above
         name = points["row"].iloc[0].partition(" (")[0]
         axis.plot(points["epoch"], points["mean"], linewidth=0.9, markersize=2, label=name, **marks)
         axis.fill_between(points["epoch"], low, high, color=marks["color"], alpha=0.12, linewidth=0)

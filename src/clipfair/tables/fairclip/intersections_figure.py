@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from clipfair.tables.common.figure_parts import add_note
 from clipfair.tables.common.palette import COLOURS
 from clipfair.tables.fairclip.plotting import SMALL, WIDTH, limit_log_ticks, tidy_axis
 
@@ -36,4 +37,8 @@ def draw(frame: pd.DataFrame) -> Figure:
     axes[-1].set_xlabel("examples", fontsize=SMALL)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False, fontsize="small")
+    add_note(
+        figure,
+        f"The {MOST} largest intersections of each dataset. Without a diamond: none in the reported split.",
+    )
     return figure

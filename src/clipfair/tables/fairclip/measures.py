@@ -2,26 +2,32 @@
 
 from clipfair.tables.common.metric_name import PERCENT, MetricName
 
+
+def _distance(text: str, unit: str) -> MetricName:
+    """A distance that did not converge can be negative, so it has no bound."""
+    return MetricName(text, unit, "lower", low=None, high=None)
+
+
 # Measure in metrics.json -> its name and unit. Shares in [0, 1] are printed in percent.
 MEASURES = {
-    "auc": MetricName("AUC"),
-    "es_auc": MetricName("ES-AUC"),
-    "dpd": MetricName("DPD"),
-    "deodds": MetricName("DEOdds"),
-    "accuracy": MetricName("accuracy"),
-    "es_accuracy": MetricName("ES-accuracy"),
+    "auc": MetricName("AUC", better="higher"),
+    "es_auc": MetricName("ES-AUC", better="higher"),
+    "dpd": MetricName("DPD", better="lower"),
+    "deodds": MetricName("DEOdds", better="lower"),
+    "accuracy": MetricName("accuracy", better="higher"),
+    "es_accuracy": MetricName("ES-accuracy", better="higher"),
     "selection_rate": MetricName("selection rate"),
-    "disparity_std": MetricName("disparity (std)"),
-    "disparity_range": MetricName("disparity (range)"),
-    "distance_sinkhorn": MetricName("Sinkhorn distance", "score^2"),
-    "distance_wasserstein": MetricName("exact distance", "score^2"),
-    "distance_scale_free": MetricName("scale-free distance", "1"),
-    "distance_laplacian": MetricName("Laplacian MMD", "1"),
-    "distance_gaussian": MetricName("Gaussian MMD", "1"),
-    "distance_square_sinkhorn": MetricName("Sinkhorn distance of diag(LL)", "score^2"),
-    "distance_square_wasserstein": MetricName("exact distance of diag(LL)", "score^2"),
-    "distance_square_scale_free": MetricName("scale-free distance of diag(LL)", "1"),
-    "validation_auc": MetricName("validation AUC"),
+    "disparity_std": MetricName("disparity (std)", better="lower", high=None),
+    "disparity_range": MetricName("disparity (range)", better="lower", high=None),
+    "distance_sinkhorn": _distance("Sinkhorn distance", "score^2"),
+    "distance_wasserstein": _distance("exact distance", "score^2"),
+    "distance_scale_free": _distance("scale-free distance", "1"),
+    "distance_laplacian": _distance("Laplacian MMD", "1"),
+    "distance_gaussian": _distance("Gaussian MMD", "1"),
+    "distance_square_sinkhorn": _distance("Sinkhorn distance of diag(LL)", "score^2"),
+    "distance_square_wasserstein": _distance("exact distance of diag(LL)", "score^2"),
+    "distance_square_scale_free": _distance("scale-free distance of diag(LL)", "1"),
+    "validation_auc": MetricName("validation AUC", better="higher"),
 }
 FAIRNESS = ("auc", "es_auc", "dpd", "deodds")
 GROUP_MEASURES = (

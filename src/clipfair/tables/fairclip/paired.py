@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable
 import numpy as np
 import pandas as pd
 
-from clipfair.metrics.statistics import MeanInterval, mean_interval
 from clipfair.tables.fairclip.measures import OVERALL
 from clipfair.tables.fairclip.selection import on_trained_attribute, trained_attributes
 
@@ -90,10 +89,3 @@ def paired_differences(
         theirs = pd.Series(theirs.iloc[0], index=ours.index)
     pairs = log10(ours) - log10(theirs) if log else 100 * (ours - theirs)
     return sign * pairs.dropna()
-
-
-def paired_interval(
-    values: pd.DataFrame, method: str, reference: str, measure: str, **options
-) -> MeanInterval:
-    """The mean of :func:`paired_differences` (which has the options) with its t interval over seeds."""
-    return mean_interval(paired_differences(values, method, reference, measure, **options))

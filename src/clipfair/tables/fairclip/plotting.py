@@ -11,7 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from clipfair.tables.common.compare import NOT_COMPARABLE
+from clipfair.tables.common.figure_parts import OVER_SEEDS, add_note, bounded_bars, explain_arrows
+from clipfair.tables.common.metric_name import ARROWS
 from clipfair.tables.common.palette import COLOURS
+from clipfair.tables.fairclip.measures import MEASURES
+from clipfair.tables.fairclip.selection import on_trained_attribute
 
 ENCODER_COLOURS = [COLOURS[4], COLOURS[5], COLOURS[3], COLOURS[6]]
 # Markers and similar characters, for titles that serve as legends.
@@ -44,7 +48,8 @@ class Column:
 def draw_grid(table: pd.DataFrame, columns: Sequence[Column]) -> Figure:
     """Draw a row of panels per attribute, a column per measure, a line per method, a colour per encoder.
 
-    Filled points are ours with the standard deviation over seeds, hollow ones published (where comparable).
+    A method that is trained for attributes is drawn on these alone; the table has it on all. Filled points
+    are ours with the standard deviation over seeds, hollow ones published (where comparable).
 
     Parameters
     ----------
@@ -52,14 +57,14 @@ def draw_grid(table: pd.DataFrame, columns: Sequence[Column]) -> Figure:
         A table of :func:`~.summary.summarise`, or its ``.compare.csv``.
     """
     table = with_texts(table)
-    shown = table[table["measure"].isin([column.measure for column in columns])]
+    shown = table[table["measure"].isin([column.measure for column in columns]) & on_trained_attribute(table)]
     attributes = [attribute for attribute in dict.fromkeys(shown["attribute"]) if attribute]
     rows = {
         attribute: list(dict.fromkeys(shown.loc[shown["attribute"] == attribute, "row"]))
         for attribute in attributes
     }
     most = shown.groupby("attribute")["group"].nunique()
-    heights = [0.6 + 0.14 * len(rows[name]) + 0.06 * most[name] for name in attributes]
+    heights = [0.55 + 0.12 * len(rows[name]) + 0.06 * most[name] for name in attributes]
     figure = Figure(figsize=(WIDTH, 0.5 + sum(heights)), layout="constrained")
     axes = figure.subplots(len(attributes), len(columns), squeeze=False, height_ratios=heights)
     for row, attribute in zip(axes, attributes, strict=True):
@@ -68,7 +73,12 @@ def draw_grid(table: pd.DataFrame, columns: Sequence[Column]) -> Figure:
             labels = rows[attribute] if place == 0 else []
             axis.set_yticks(range(len(labels)), labels, fontsize=SMALL)
             axis.set_ylim(len(rows[attribute]) - 0.4, -0.6)
-    add_legend(figure, list(dict.fromkeys(shown["encoder"])), published=has_published(shown))
+    marks = {"filled": "ours", "hollow": "published"} if has_published(shown) else {}
+    add_legend(figure, list(dict.fromkeys(shown["encoder"])), **marks)
+    arrows = explain_arrows(MEASURES[column.measure] for column in columns)
+    add_note(
+        figure, arrows, OVER_SEEDS, "A method trained for an attribute is drawn on that attribute alone."
+    )
     return figure
 
 
@@ -87,25 +97,26 @@ def _comparable(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["published_mean"].notna() & ~table["verdict"].str.startswith(NOT_COMPARABLE)]
 
 
-def add_legend(figure: Figure, encoders: Sequence[str], *, published: bool) -> None:
-    """Add a legend above the panels: the colours of the encoders, and hollow points if ``published``."""
+def add_legend(figure: Figure, encoders: Sequence[str], *, filled: str = "", hollow: str = "") -> None:
+    """Add a legend above the panels: the colours of the encoders, the meaning of filled and hollow points."""
     handles = [
         Line2D([], [], color=colour, marker="o", linestyle="none", markersize=4, label=encoder)
         for encoder, colour in zip(encoders, ENCODER_COLOURS, strict=False)
     ]
-    if published:
-        hollow = {"markerfacecolor": "none", "linestyle": "none", "markersize": 5}
-        handles.append(Line2D([], [], color="grey", marker="o", label="published", **hollow))
+    for label, face in ((filled, "grey"), (hollow, "none")):
+        if label:
+            marks = {"marker": "o", "markerfacecolor": face, "linestyle": "none", "markersize": 5}
+            handles.append(Line2D([], [], color="grey", label=label, **marks))
     figure.legend(
         handles=handles, loc="outside upper center", ncols=len(handles), frameon=False, fontsize="small"
     )
 
 
 def limit_log_ticks(axis: Axis) -> None:
-    """Keep powers of ten on a logarithmic axis, and 2 and 5 times these if it spans less than two."""
+    """Keep powers of ten on a logarithmic axis, and 3 times these if it spans less than two."""
     low, high = axis.get_view_interval()
     if 0 < low < high < 100 * low:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_locator(LogLocator(subs=(1, 3)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
@@ -130,16 +141,18 @@ def _draw_panel(
             points = chosen[(chosen["encoder"] == encoder) & (chosen["group"] == group)]
             places = [rows.index(row) + offset for row in points["row"]]
             style = {"color": colour, "marker": marker, "linestyle": "none"}
-            axis.errorbar(points["mean"], places, xerr=points["std"], markersize=3, elinewidth=0.7, **style)
+            bars = bounded_bars(points["mean"], points["std"], MEASURES[column.measure])
+            axis.errorbar(points["mean"], places, xerr=bars, markersize=3, elinewidth=0.7, **style)
             if has_published(points):
                 comparable = _comparable(points)
                 places = [rows.index(row) + offset for row in comparable["row"]]
                 hollow = {"markerfacecolor": "none", "markersize": 5, "markeredgewidth": 0.7}
                 axis.plot(comparable["published_mean"], places, **style, **hollow)
     if column.log:
-        axis.set_xscale("log", nonpositive="mask")
+        axis.set_xscale("log", nonpositive="clip")
         limit_log_ticks(axis.xaxis)
-    axis.set_title(f"{attribute}: {column.title}" + _group_key(groups, room=room), fontsize=SMALL)
+    arrow = ARROWS[MEASURES[column.measure].better]
+    axis.set_title(f"{attribute}: {column.title} {arrow}" + _group_key(groups, room=room), fontsize=SMALL)
     tidy_axis(axis, along="x")
 
 

@@ -3,7 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from clipfair.tables.common.figure_parts import add_note, explain_arrows
 from clipfair.tables.common.palette import COLOURS
+from clipfair.tables.fairclip.measures import MEASURES
 from clipfair.tables.fairclip.plotting import SMALL, WIDTH, limit_log_ticks, tidy_axis
 from clipfair.tables.fairclip.search import parameters_of
 
@@ -32,8 +34,11 @@ def draw(table: pd.DataFrame) -> Figure:
             limit_log_ticks(axis.xaxis)
             axis.set_xlabel(LABELS.get(name, name), fontsize=SMALL)
             tidy_axis(axis, along="both")
-        row[0].set_ylabel("best validation AUC (%)", fontsize=SMALL)
+        row[0].set_ylabel(f"best {MEASURES['validation_auc'].directed}", fontsize=SMALL)
         row[0].set_title(trials["search"].iloc[0], fontsize="small", loc="left")
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False, fontsize="small")
+    add_note(
+        figure, explain_arrows([MEASURES["validation_auc"]]), "One point per trial that ended with a value."
+    )
     return figure

@@ -3,6 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from clipfair.tables.common.figure_parts import add_note, explain_arrows
+from clipfair.tables.common.metric_name import ARROWS
+from clipfair.tables.fairclip.measures import MEASURES
 from clipfair.tables.fairclip.plotting import ENCODER_COLOURS, SMALL, WIDTH, add_legend, tidy_axis
 
 LEVEL = 0.05
@@ -18,7 +21,7 @@ def draw(table: pd.DataFrame) -> Figure:
     """
     rows, encoders = list(dict.fromkeys(table["row"])), list(dict.fromkeys(table["encoder"]))
     measures = dict.fromkeys(table["measure"])
-    figure = Figure(figsize=(WIDTH, 1.1 + 0.24 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.6 + 0.24 * len(rows)), layout="constrained")
     axes = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for axis, measure in zip(axes, measures, strict=True):
         cells = table[table["measure"] == measure]
@@ -32,13 +35,20 @@ def draw(table: pd.DataFrame) -> Figure:
         axis.axvline(0, color="black", linewidth=0.7)
         log = cells["unit"].iloc[0] == "log10"
         unit = "log10 ratio" if log else "points"
-        axis.set_title(cells["metric"].iloc[0].replace(" ", "\n"), fontsize=SMALL)
+        arrow = ARROWS.get(MEASURES[measure].better, "")
+        name = cells["metric"].iloc[0].replace(" ", "\n")
+        axis.set_title(f"{name} {arrow}".rstrip(), fontsize=SMALL)
         axis.set_xlabel(unit, fontsize=SMALL)
         tidy_axis(axis, along="x")
         _widen(axis)
     axes[0].set_yticks(range(len(rows)), rows, fontsize=SMALL)
     axes[0].set_ylim(len(rows) - 0.4, -0.6)
-    add_legend(figure, encoders, published=False)
+    add_legend(figure, encoders, filled="differs from zero after Holm's correction", hollow="undecided")
+    add_note(
+        figure,
+        explain_arrows(MEASURES[measure] for measure in measures),
+        "Points: mean difference over seeds, tested by the exact sign-flip test; bars: its 95% t interval.",
+    )
     return figure
 
 

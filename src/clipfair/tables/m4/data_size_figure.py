@@ -7,6 +7,12 @@ from matplotlib.figure import Figure
 from clipfair.tables.m4 import plotting
 from clipfair.tables.m4.metric_names import metric_name
 
+SHIFTED = "Points of one number of examples are shifted sideways."
+P_VALUES = (
+    "p-values: the paper's signed-rank test that column and row have the same effect, all pairs of runs; "
+    "dark grey below 0.05."
+)
+
 
 @plotting.paper_style
 def draw(table: pd.DataFrame) -> Figure:
@@ -41,8 +47,9 @@ def draw(table: pd.DataFrame) -> Figure:
             row_axes[0].set_ylabel(panel)
     if not alone:
         plotting.hide_inner_x_labels(axes, columns)
-    plotting.label_y(figure, metric_name(curves["metric"].iloc[0]).axis)
+    plotting.label_y(figure, metric_name(curves["metric"].iloc[0]).directed)
     plotting.add_legend(figure, handles)
+    plotting.explain_series(figure, curves, SHIFTED, P_VALUES)
     return figure
 
 
@@ -52,11 +59,11 @@ def _draw_model(axis: Axes, shown: pd.DataFrame, styles: dict, across: int) -> d
     sizes = shown["examples"].nunique()
     step = (shown["examples"].max() - shown["examples"].min()) * 0.03
     names = list(shown["condition"].unique())
-    scale = metric_name(shown["metric"].iloc[0]).scale
-    for at, name in enumerate(names):
-        frame = shown[shown["condition"] == name].sort_values("examples")
+    name = metric_name(shown["metric"].iloc[0])
+    for at, condition in enumerate(names):
+        frame = shown[shown["condition"] == condition].sort_values("examples")
         x = frame["examples"] + plotting.dodge(at, len(names), width=step) if sizes > 1 else [at]
-        handles[name] = plotting.draw_series(axis, x, frame, styles[name], name, scale=scale)
+        handles[condition] = plotting.draw_series(axis, x, frame, styles[condition], condition, name)
     if sizes > 1:
         plotting.format_example_counts(axis)
         axis.set_xlabel("examples seen")

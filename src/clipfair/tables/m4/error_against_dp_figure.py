@@ -1,13 +1,20 @@
 """Error against demographic parity difference of all methods, with the published points."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from clipfair.tables.common.figure_parts import add_note, bounded_bars, explain_arrows
+from clipfair.tables.common.metric_name import MetricName
 from clipfair.tables.common.palette import COLOURS
 
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "h"]
+NAMES = {
+    "DP": MetricName("demographic parity difference", better="lower"),
+    "Error": MetricName("error", better="lower"),
+}
 
 
 def draw(compared: pd.DataFrame) -> Figure:
@@ -27,8 +34,8 @@ def draw(compared: pd.DataFrame) -> Figure:
         for index, row in enumerate(rows):
             _draw_row(axis, panel[panel["row"] == row].set_index("metric"), row, index)
         axis.set_title(task)
-        axis.set_xlabel("demographic parity difference (%)")
-        axis.set_ylabel("error (%)")
+        axis.set_xlabel(NAMES["DP"].directed)
+        axis.set_ylabel(NAMES["Error"].directed)
         axis.margins(0.1)
     handles, _ = axes[0][0].get_legend_handles_labels()
     hollow = Line2D([], [], color="grey", marker="o", markerfacecolor="none", linestyle=":")
@@ -36,7 +43,17 @@ def draw(compared: pd.DataFrame) -> Figure:
     figure.legend(
         handles=[*handles, hollow], loc="outside lower center", ncols=3, fontsize="small", frameon=False
     )
+    add_note(
+        figure,
+        explain_arrows(NAMES.values()),
+        "Filled: ours, mean ± standard deviation over repeats, cut at zero; hollow: published; a dotted line "
+        "joins both.",
+    )
     return figure
+
+
+def _bars(cell: pd.Series, name: MetricName) -> np.ndarray:
+    return bounded_bars(pd.Series([cell["mean"]]), pd.Series([cell["std"]]), name)
 
 
 def _draw_row(axis: Axes, values: pd.DataFrame, row: str, index: int) -> None:
@@ -46,8 +63,8 @@ def _draw_row(axis: Axes, values: pd.DataFrame, row: str, index: int) -> None:
     axis.errorbar(
         x["mean"],
         y["mean"],
-        xerr=x["std"],
-        yerr=y["std"],
+        xerr=_bars(x, NAMES["DP"]),
+        yerr=_bars(y, NAMES["Error"]),
         color=colour,
         marker=marker,
         markersize=5,

@@ -10,10 +10,13 @@ from clipfair.tables.m4.selection import BASELINE, RUN, of_grids
 # Conditions are matched on these; then the mean over evaluations and metrics is one value per run.
 MATCHED = [*RUN, "evaluation", "metric"]
 RECALLS = ["text_to_image_recall_5", "image_to_text_recall_5"]
+POINTS = 100  # percentage points of a share in [0, 1]
 
 
 def make_measures(records: pd.DataFrame, settings: Mapping) -> dict[str, pd.DataFrame]:
     """Each measure as a table with one row per matched value and one column per condition.
+
+    Biases are in [0, 1], classification and retrieval in percentage points.
 
     Parameters
     ----------
@@ -33,10 +36,10 @@ def make_measures(records: pd.DataFrame, settings: Mapping) -> dict[str, pd.Data
     return {
         "representation": _by_condition(parity.assign(value=parity["value"].abs())),
         "association": _by_condition(clip[clip["metric"] == "association_mean"]),
-        "classification": _by_condition(_classification(clip)),
-        "retrieval": _by_condition(clip[clip["metric"].isin(RECALLS)]),
-        "siglip_classification": _by_condition(_classification(siglip_runs)),
-        "siglip_retrieval": _by_condition(siglip_runs[siglip_runs["metric"].isin(RECALLS)]),
+        "classification": POINTS * _by_condition(_classification(clip)),
+        "retrieval": POINTS * _by_condition(clip[clip["metric"].isin(RECALLS)]),
+        "siglip_classification": POINTS * _by_condition(_classification(siglip_runs)),
+        "siglip_retrieval": POINTS * _by_condition(siglip_runs[siglip_runs["metric"].isin(RECALLS)]),
     }
 
 

@@ -1,15 +1,17 @@
-"""The six findings of CLIP the Bias (section 3), checked on trained models."""
+"""The six findings of CLIP the Bias (section 3), judged on trained models."""
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
+from clipfair.metrics.verdicts import UNDECIDED
 from clipfair.tables.common.findings import (
-    SIGNED_RANK,
-    combine_verdicts,
-    compare_runs,
-    judge_p_values,
+    Check,
+    Claim,
+    combine_conclusions,
+    conclude,
+    describe_power,
+    judge_checks,
 )
 from clipfair.tables.common.markdown import markdown_table, number, p_value_text
 from clipfair.tables.common.records import check_complete
@@ -17,21 +19,28 @@ from clipfair.tables.m4.finding_claims import CONTRASTS, TITLES, Contrast
 from clipfair.tables.m4.finding_measures import make_measures
 from clipfair.tables.m4.selection import RUN, final
 
-# Fixed before any result was known; docs/m4-results.md gives the reason.
-ALPHA = 0.05
-
+INTRO = (
+    "Each finding is one or more claims about a difference between conditions, with the direction and the "
+    "margin of docs/analysis-plan.md (Q7) and its verdicts: the exact sign-flip test for a difference, two "
+    "one-sided t tests (TOST) for equivalence within the margin, each with Holm's correction over all "
+    "claims; a verdict that the two halves of the seeds contradict is undecided. A seed is one unit: "
+    "differences are within seed, model and dataset, and the models of a seed are averaged. A finding holds "
+    "if all its claims do, and does not hold if one does not hold or is equivalent within the margin; "
+    "VI also holds if its claims are equivalent within the margin, since balancing costs nothing then."
+)
 FOOT = [
     "",
     "Representation bias is |mean p(man) - p(woman)|; association bias the mean over occupations of "
-    "|p(y|man) - p(y|woman)|, averaged over the datasets of people; classification the mean of zero-shot and "
-    "10-shot accuracies; retrieval the mean of recall@5 in both directions. All values are of the last "
-    "checkpoint, as shares in [0, 1].",
+    "|p(y|man) - p(y|woman)|, averaged over the datasets of people, both in [0, 1]; classification the mean "
+    "of zero-shot and 10-shot accuracies, retrieval the mean of recall@5 in both directions, in percentage "
+    "points. "
+    "All values are of the last checkpoint.",
     "",
 ]
 
 
 def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd.DataFrame, None, str]:
-    """Check each finding on the last checkpoints; runs are matched on model and seed.
+    """Judge each finding on the last checkpoints; conditions are matched on model and seed.
 
     Parameters
     ----------
@@ -43,13 +52,9 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
 
     Returns
     -------
-    The table, None, the page. One row per claim: finding, title, claim, statistic, margin, estimate (the mean
-    over runs, above -margin if the claim is true), low and high (95%, bootstrap over seeds), test, p_value
-    (one-sided: the statistic is above -margin), p_against (it is below), n (runs), seeds, verdict and
-    finding_verdict.
-
-    A claim holds if p_value is at most 0.05 and does not hold if p_against is; otherwise, and without runs,
-    it is undecided. A finding holds if all its claims do, and does not hold if one does not.
+    The table, None, the page. One row per claim: finding, title, id, claim, statistic, the columns of
+    :func:`~clipfair.tables.common.findings.judge_checks` and finding_verdict. A claim without runs is
+    undecided.
 
     Raises
     ------
@@ -58,52 +63,48 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
     """
     check_complete(records, settings, settings["evaluations"])
     measures = make_measures(final(records), settings)
-    table = pd.DataFrame([_check(contrast, measures[contrast.measure]) for contrast in CONTRASTS])
-    verdicts = {
-        finding: combine_verdicts(list(frame["verdict"]))
-        for finding, frame in table.groupby("finding", sort=False)
-    }
-    table["finding_verdict"] = table["finding"].map(verdicts)
+    rows = pd.DataFrame([_name(contrast) for contrast in CONTRASTS])
+    checks = [
+        Check(_claim(contrast), _by_seed(contrast, measures[contrast.measure])) for contrast in CONTRASTS
+    ]
+    table = pd.concat([rows, judge_checks(checks)], axis=1)
+    conclusions = [
+        conclude(row.verdict, row.expected, or_equivalent=contrast.or_equivalent)
+        for contrast, row in zip(CONTRASTS, table.itertuples(), strict=True)
+    ]
+    by_finding = pd.Series(conclusions).groupby(table["finding"]).agg(list).map(combine_conclusions)
+    table["finding_verdict"] = table["finding"].map(by_finding)
     return table, None, _page(table, settings)
 
 
-def _check(contrast: Contrast, measure: pd.DataFrame) -> dict:
-    try:
-        by_run = contrast.compute(measure).dropna().groupby(level=RUN).mean()
-    except KeyError:
-        # No grid of this study has one of the conditions.
-        by_run = pd.Series(dtype=float, index=pd.MultiIndex.from_tuples([], names=RUN))
-    claim = contrast.claim
-    evidence = compare_runs(by_run, claim.threshold)
+def _name(contrast: Contrast) -> dict:
+    planned, measure = contrast.planned, contrast.measure.replace("_", " ")
     return {
-        "finding": claim.finding,
-        "title": TITLES[claim.finding],
-        "claim": claim.text,
-        "statistic": f"{contrast.measure.replace('_', ' ')}: {claim.statistic}",
-        "margin": 0.0 - claim.threshold,
-        "estimate": evidence.estimate,
-        "low": evidence.low,
-        "high": evidence.high,
-        "test": SIGNED_RANK,
-        "p_value": evidence.p_value if evidence.n else np.nan,
-        "p_against": evidence.p_against if evidence.n else np.nan,
-        "n": evidence.n,
-        "seeds": evidence.seeds,
-        "verdict": judge_p_values(evidence.p_value, evidence.p_against, ALPHA),
+        "finding": contrast.finding,
+        "title": TITLES[contrast.finding],
+        "id": contrast.id,
+        "claim": contrast.text,
+        "statistic": f"{measure}: {planned.of} less {planned.less}",
     }
 
 
+def _claim(contrast: Contrast) -> Claim:
+    planned = contrast.planned
+    return Claim(contrast.finding, contrast.text, contrast.measure, planned.expected, planned.margin)
+
+
+def _by_seed(contrast: Contrast, measure: pd.DataFrame) -> pd.Series:
+    """The contrast by seed: the mean over its models of the mean over evaluations and metrics."""
+    try:
+        contrasts = contrast.compute(measure).dropna()
+    except KeyError:
+        # No grid of this study has one of the conditions.
+        return pd.Series(dtype=float)
+    return contrasts.groupby(level=RUN).mean().groupby(level="seed").mean()
+
+
 def _page(table: pd.DataFrame, settings: Mapping) -> str:
-    lines = [
-        "# The six findings of CLIP the Bias, checked",
-        "",
-        "Each finding is one or more claims about a statistic, fixed before the runs. A claim "
-        f"*holds* if an exact one-sided signed-rank test over runs rejects the opposite at {ALPHA:g}, "
-        "*does not hold* if it rejects the claim itself, and is *undecided* otherwise: with fewer than "
-        "five runs nothing can be decided. A finding holds if all its claims do, and does not hold if one "
-        "does not.",
-        "",
-    ]
+    lines = ["# The six findings of CLIP the Bias", "", INTRO, "", describe_power(table), ""]
     if settings["incomparable"]:
         lines += [f"These results do not apply to the published models: {settings['incomparable']}.", ""]
     summary = table.drop_duplicates("finding")
@@ -117,18 +118,17 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
 
 
 def _sentence(row) -> str:
-    if row.n == 0:
-        return f"- *{row.claim}*: undecided, since this study has no such runs."
+    if row.units == 0:
+        return f"- *{row.claim}*: {UNDECIDED}, since this study has no such runs."
     interval = (
         ""
         if pd.isna(row.low)
-        else f" (95% over seeds: {number(row.low, sign='+')} to {number(row.high, sign='+')})"
+        else f" (95%: {number(row.low, sign='+')} to {number(row.high, sign='+')}), "
+        f"p = {p_value_text(row.p_difference)} for a difference, "
+        f"{p_value_text(row.p_equivalence)} for equivalence"
     )
     return (
         f"- *{row.claim}*: **{row.verdict}**. {row.statistic.capitalize()} = {number(row.estimate, sign='+')}"
-        f"{interval}, p = {p_value_text(row.p_value)}, {_count(row.n, 'run')} of {_count(row.seeds, 'seed')}."
+        f"{interval}; expected {row.expected}, margin {row.margin:g}, "
+        f"{row.units} seed{'s' * (row.units != 1)}."
     )
-
-
-def _count(n: int, thing: str) -> str:
-    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from clipfair.tables.common.figure_parts import add_note
 from clipfair.tables.common.palette import AFTER, BEFORE, SAMPLE, TARGET
 
 VERSIONS = {
@@ -54,6 +55,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     figure.legend(
         handles, labels, loc="outside upper center", ncols=len(labels), frameon=False, fontsize="small"
     )
+    add_note(figure, "Nearer to the dashed target is better; a line at the bottom is a bar of zero.")
     return figure
 
 
@@ -64,7 +66,9 @@ def _draw_bars(axis: Axes, values: pd.DataFrame, versions: list[str]) -> None:
     for position, version in enumerate(versions):
         label, colour = VERSIONS[version]
         offset = (position - (len(versions) - 1) / 2) * width
-        axis.bar(places + offset, values[version], width, color=colour, label=label)
+        # The edge keeps a bar of zero visible.
+        bars = {"color": colour, "edgecolor": colour, "linewidth": 0.8}
+        axis.bar(places + offset, values[version], width, label=label, **bars)
     axis.hlines(
         values["target"],
         places - 0.48,
@@ -75,7 +79,9 @@ def _draw_bars(axis: Axes, values: pd.DataFrame, versions: list[str]) -> None:
         label="target",
     )
     axis.set_xlim(-0.6, len(values) - 0.4)
-    axis.set_ylim(bottom=0)
+    # A little room below zero, where a bar of zero is a line.
+    axis.use_sticky_edges = False
+    axis.margins(y=0.03)
     axis.tick_params(axis="y", labelsize="small")
     axis.grid(axis="y", color="0.9", linewidth=0.6)
     axis.set_axisbelow(True)

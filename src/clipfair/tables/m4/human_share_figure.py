@@ -26,9 +26,7 @@ def draw(table: pd.DataFrame) -> Figure:
         for model in models:
             frame = shown[shown["model_label"] == model].sort_values("human_share")
             x = 100 * frame["human_share"]
-            handles[model] = plotting.draw_series(
-                axis, x, frame, styles[model], model, scale=metric_name(metric).scale
-            )
+            handles[model] = plotting.draw_series(axis, x, frame, styles[model], model, metric_name(metric))
         axis.set_xticks([0, 25, 50, 75, 100])
         axis.set_xlabel("human examples kept (%)")
         plotting.tidy_axis(axis)
@@ -36,4 +34,5 @@ def draw(table: pd.DataFrame) -> Figure:
     plotting.label_panels(figure, axes, names, metrics)
     plotting.hide_inner_x_labels(axes, columns)
     plotting.add_legend(figure, handles)
+    plotting.explain_series(figure, table)
     return figure

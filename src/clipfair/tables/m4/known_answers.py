@@ -5,16 +5,14 @@ from collections.abc import Mapping
 import pandas as pd
 
 from clipfair.core.errors import UserError
-from clipfair.metrics.statistics import holm
-from clipfair.tables.common.findings import FAILS, HOLDS, SIGNED_RANK, UNDECIDED, compare_runs, judge_p_values
+from clipfair.plan.analysis_plan import read_analysis_plan
+from clipfair.tables.common.findings import Check, Claim, describe_power, judge_checks
 from clipfair.tables.common.markdown import markdown_table, number, p_value_text
 from clipfair.tables.common.records import check_complete
 from clipfair.tables.m4.selection import BASELINE, RUN, final, of_grids
 
 BALANCED, PROXIES, CONTROL = "balanced", "proxies", "unbiased world"
 CONDITIONS = [BASELINE, BALANCED, PROXIES, CONTROL]
-VERDICTS = {HOLDS: "found", FAILS: "contradicted", UNDECIDED: "undecided"}
-CONFIDENCE = 0.95
 
 REPRESENTATION, ASSOCIATION = "representation", "association"
 STATISTICS = {
@@ -22,10 +20,12 @@ STATISTICS = {
     ASSOCIATION: "association along the planted stereotype",
 }
 ANSWERS = [(BASELINE, None), (BASELINE, BALANCED), (BASELINE, PROXIES), (BASELINE, CONTROL)]
+# Statistic -> the metric of the analysis plan whose margin it has.
+PLANNED = {REPRESENTATION: "parity", ASSOCIATION: "association"}
 
 
 def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd.DataFrame, None, str]:
-    """Test the planted direction of both biases, run by run.
+    """Test the planted direction of both biases, with seeds as units.
 
     Representation: the mean over images of p(man) - p(woman), with its sign. Association: the mean over
     occupations of P(y | man) - P(y | woman), weighted by the planted association with its sign, over the sum
@@ -38,16 +38,13 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
         As in :mod:`clipfair.tables.m4.data_size`.
     settings
         ``biased`` and ``control``: lists of grids, of the biased and the unbiased synthetic data;
-        ``stereotype``: occupation -> planted association with men (or its sign); ``confidence`` in (0, 1)
-        of all answers together (0.95).
+        ``stereotype``: occupation -> planted association with men (or its sign).
 
     Returns
     -------
-    The table, None, the page. Rows with part ``answers``: statistic, claim, estimate (mean over runs of the
-    difference that must be positive), low and high (95%, bootstrap over seeds), test, n (runs), p_value
-    (one-sided), p_adjusted (Holm), verdict: found if p_adjusted is at most 1 - confidence, contradicted if
-    the adjusted p-value of the opposite is, else undecided. Rows with part ``runs``: statistic, condition,
-    model, seed, value.
+    The table, None, the page. Rows with part ``answers``: statistic, claim and the columns of
+    :func:`~clipfair.tables.common.findings.judge_checks`, with models of one seed averaged. Rows with part
+    ``runs``: statistic, condition, model, seed, value.
 
     Raises
     ------
@@ -60,17 +57,12 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
         REPRESENTATION: _by_condition(last[last["metric"] == "parity_mean"], settings),
         ASSOCIATION: _by_condition(_along(last, settings), settings),
     }
-    answers = pd.DataFrame([_answer(name, measures[name], *pair) for name in measures for pair in ANSWERS])
-    limit = 1 - settings.get("confidence", CONFIDENCE)
-    answers["p_adjusted"] = holm(answers["p_value"])
-    against = holm(answers.pop("p_against"))
-    answers["verdict"] = [
-        VERDICTS[judge_p_values(p, opposite, limit)]
-        for p, opposite in zip(answers["p_adjusted"], against, strict=True)
-    ]
+    checks = [_check(name, measures[name], *pair) for name in measures for pair in ANSWERS]
+    names = pd.DataFrame([{"statistic": c.claim.statistic, "claim": c.claim.text} for c in checks])
+    answers = pd.concat([names, judge_checks(checks)], axis=1)
     runs = pd.concat([_runs(name, measure) for name, measure in measures.items()], ignore_index=True)
     table = pd.concat([answers.assign(part="answers"), runs.assign(part="runs")], ignore_index=True)
-    return table[["part", *table.columns.drop("part")]], None, _page(answers, settings)
+    return table[["part", *table.columns.drop("part")]], None, _page(answers)
 
 
 def _along(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
@@ -101,21 +93,12 @@ def _by_condition(records: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
     return cells.unstack("balance").reindex(columns=CONDITIONS)
 
 
-def _answer(name: str, measure: pd.DataFrame, condition: str, against: str | None) -> dict:
+def _check(name: str, measure: pd.DataFrame, condition: str, against: str | None) -> Check:
     other = 0 if against is None else measure[against]
-    evidence = compare_runs((measure[condition] - other).dropna().groupby(level=RUN).mean())
-    claim = f"{condition} above zero" if against is None else f"{condition} above {against}"
-    return {
-        "statistic": STATISTICS[name],
-        "claim": claim,
-        "estimate": evidence.estimate,
-        "low": evidence.low,
-        "high": evidence.high,
-        "test": SIGNED_RANK,
-        "n": evidence.n,
-        "p_value": evidence.p_value,
-        "p_against": evidence.p_against,
-    }
+    by_run = (measure[condition] - other).dropna().groupby(level=RUN).mean()
+    text = f"{condition} above zero" if against is None else f"{condition} above {against}"
+    margin = read_analysis_plan().margin(PLANNED[name])
+    return Check(Claim(name, text, STATISTICS[name], "higher", margin), by_run.groupby(level="seed").mean())
 
 
 def _runs(name: str, measure: pd.DataFrame) -> pd.DataFrame:
@@ -124,28 +107,29 @@ def _runs(name: str, measure: pd.DataFrame) -> pd.DataFrame:
     return long.assign(statistic=STATISTICS[name])[["statistic", "condition", "model", "seed", "value"]]
 
 
-def _page(answers: pd.DataFrame, settings: Mapping) -> str:
-    confidence = settings.get("confidence", CONFIDENCE)
+def _page(answers: pd.DataFrame) -> str:
     rows = [
         [
             *(r.statistic, r.claim, number(r.estimate, sign="+"), f"{number(r.low)} to {number(r.high)}"),
-            *(str(r.n), p_value_text(r.p_value), p_value_text(r.p_adjusted), f"**{r.verdict}**"),
+            *(str(r.units), f"{r.margin:g}", p_value_text(r.p_difference), p_value_text(r.p_equivalence)),
+            f"**{r.verdict}**",
         ]
         for r in answers.itertuples()
     ]
-    head = ["statistic", "expected", "difference", "95% over seeds", "runs", "p", "p (Holm)", "verdict"]
+    head = ["statistic", "expected", "mean", "95%", "seeds", "margin", "p (difference)", "p (equivalence)"]
     return "\n".join(
         [
             "# Known answers: are the planted biases found?",
             "",
             "The synthetic data have more men than women among owners, and occupations that are associated "
             "with one gender. A correct pipeline finds both biases in a model trained on these data, smaller "
-            "ones after balancing, and none without planted biases. Statistics and tests were fixed before "
-            "the runs: "
-            "one-sided signed-rank tests over runs matched on model and seed, together at a confidence "
-            f"of {confidence:g} (Holm).",
+            "ones after balancing, and none without planted biases. Verdicts are those of "
+            "docs/analysis-plan.md: exact sign-flip tests and tests of equivalence (TOST), each with Holm's "
+            "correction over all answers. A seed is one unit: its models are averaged.",
             "",
-            *markdown_table(head, rows),
+            describe_power(answers),
+            "",
+            *markdown_table([*head, "verdict"], rows),
             "",
             "The association of each occupation is signed here and weighted by the planted association. "
             "A mean of absolute values, as in the figures, is above zero for any model, including one "

@@ -3,6 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from clipfair.tables.common.figure_parts import add_note
+from clipfair.tables.common.metric_name import ARROWS, DIRECTIONS
 from clipfair.tables.m4 import plotting
 
 
@@ -30,5 +32,10 @@ def draw(table: pd.DataFrame) -> Figure:
         plotting.label_positions(axis, conditions, columns=2, width=plotting.PAGE * 0.8)
         plotting.draw_zero_line(axis)
         plotting.tidy_axis(axis)
-        axis.set_ylabel(statistic)
+        axis.set_ylabel(f"{statistic} {ARROWS['zero']}")
+    add_note(
+        figure,
+        f"{ARROWS['zero']} {DIRECTIONS['zero']}.",
+        "Points: one run each, spread within their condition; line: mean.",
+    )
     return figure

@@ -30,8 +30,8 @@ def draw(table: pd.DataFrame) -> Figure:
         shown = table[(table["panel"] == panel) & (table["order"] == order)]
         for at, model in enumerate(models):
             frame = shown[shown["model_label"] == model].sort_values("stage_1")
-            x = 100 * frame["stage_1"] + plotting.dodge(at, len(models), width=3)
-            handles[model] = plotting.draw_series(axis, x, frame, styles[model], model, scale=name.scale)
+            x = 100 * frame["stage_1"] + plotting.dodge(at, len(models), width=2)
+            handles[model] = plotting.draw_series(axis, x, frame, styles[model], model, name)
         axis.set_xticks([round(100 * share) for share in sorted(shown["stage_1"].unique())])
         plotting.draw_zero_line(axis)
         plotting.tidy_axis(axis)
@@ -41,6 +41,8 @@ def draw(table: pd.DataFrame) -> Figure:
         if order == orders[0] and len(panels) > 1:
             axis.set_ylabel(panel)
     plotting.hide_inner_x_labels(axes, len(orders))
-    plotting.label_y(figure, name.axis)
+    plotting.label_y(figure, name.directed)
     plotting.add_legend(figure, handles)
+    shifted = "Points of one share are shifted by up to one percentage point." if len(models) > 1 else ""
+    plotting.explain_series(figure, table, shifted)
     return figure

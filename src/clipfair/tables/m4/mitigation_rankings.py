@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 
 from clipfair.metrics.statistics import holm, mean_interval
+from clipfair.metrics.verdicts import DOES_NOT_HOLD, HOLDS, UNDECIDED
 from clipfair.tables.common.compare import LIMIT, NOT_COMPARABLE, ROUNDING_STD, read_published
-from clipfair.tables.common.findings import FAILS, HOLDS, UNDECIDED
 from clipfair.tables.common.markdown import estimate_with_interval, markdown_table, number, p_value_text
 from clipfair.tables.m4.mitigation_records import METRICS, read_repeats
 
 LOWER, HIGHER, NOT_RANKED = "lower", "higher", "not ranked"
 LEVEL = 0.05
 M4 = "Balancing (M4)"
-VERDICTS = [HOLDS, FAILS, UNDECIDED, NOT_RANKED]
+VERDICTS = [HOLDS, DOES_NOT_HOLD, UNDECIDED, NOT_RANKED]
 
 
 def build(records: Iterable[str], published: str, settings: Mapping) -> tuple[pd.DataFrame, None, str]:
@@ -72,9 +72,9 @@ def render(table: pd.DataFrame, settings: Mapping) -> str:
         "# Method against method: the orders of Table 5 of CLIP the Bias",
         "",
         f"Pairs of methods by verdict. {HOLDS}: the published order is ours, too (paired t-test over "
-        f"{len(settings['seeds'])} repeats, Holm over the pairs of a column, level {LEVEL}); {FAILS}: ours "
-        f"is the opposite; {UNDECIDED}: ours is not significant; {NOT_RANKED}: the published values are "
-        "within two standard errors.",
+        f"{len(settings['seeds'])} repeats, Holm over the pairs of a column, level {LEVEL}); "
+        f"{DOES_NOT_HOLD}: ours is the opposite; {UNDECIDED}: ours is not significant; {NOT_RANKED}: the "
+        "published values are within two standard errors.",
         "",
         *markdown_table(["column", *VERDICTS], [*counts, ["all", *total]]),
         "",
@@ -155,7 +155,7 @@ def _verdicts(column: pd.DataFrame, incomparable: str) -> list[str]:
 def _verdict(published: str, ours: str) -> str:
     if published == NOT_RANKED or ours == UNDECIDED:
         return NOT_RANKED if published == NOT_RANKED else UNDECIDED
-    return HOLDS if ours == published else FAILS
+    return HOLDS if ours == published else DOES_NOT_HOLD
 
 
 def _m4_row(pair: Mapping, m4: list[str]) -> list[str]:

@@ -24,7 +24,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     shares.set_xlabel("examples with the label (%)")
     shares.set_xlim(left=0)
     shares.set_yticks(places, frame["label"], fontsize="x-small")
-    changes.barh(places, 100 * frame["relative_change"], color=AFTER, height=0.6)
+    changes.barh(places, 100 * frame["relative_change"], color=AFTER, edgecolor=AFTER, height=0.6)
     changes.axvline(0, color="black", linewidth=0.8)
     changes.set_xlabel("relative change (%)")
     shares.set_ylim(len(frame) - 0.4, -0.6)

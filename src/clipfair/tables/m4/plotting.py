@@ -9,6 +9,8 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from clipfair.tables.common.figure_parts import OVER_SEEDS, add_note, bounded_bars, explain_arrows
+from clipfair.tables.common.metric_name import ARROWS, MetricName
 from clipfair.tables.common.palette import COLOURS
 from clipfair.tables.m4.metric_names import metric_name
 
@@ -84,16 +86,19 @@ def draw_series(
     frame: pd.DataFrame,
     style: Mapping,
     label: str,
+    name: MetricName,
     *,
-    scale: float = 1,
     line: str = "-",
 ) -> ErrorbarContainer:
-    """Draw the means of ``frame``, with the standard deviations over seeds as error bars where defined."""
-    deviations = frame["std"] * scale
+    """Draw the means of ``frame``, with the standard deviations over seeds as error bars where defined.
+
+    The bars are cut at the bounds of the metric.
+    """
+    means, deviations = frame["mean"] * name.scale, frame["std"] * name.scale
     return axis.errorbar(
         x,
-        frame["mean"] * scale,
-        yerr=deviations if deviations.notna().any() else None,
+        means,
+        yerr=bounded_bars(means, deviations, name) if deviations.notna().any() else None,
         linestyle=line,
         label=label,
         **style,
@@ -132,10 +137,10 @@ def label_panels(figure: Figure, axes: Sequence[Axes], panels: Sequence[str], me
     single = len(set(metrics)) == 1
     for axis, panel, metric in zip(axes, panels, metrics, strict=True):
         name = metric_name(metric)
-        axis.set_title(panel if single else f"{panel}\n{name.text}")
+        axis.set_title(panel if single else f"{panel}\n{name.text} {ARROWS.get(name.better, '')}".rstrip())
         axis.set_ylabel("" if single else name.unit)
     if single:
-        label_y(figure, name.axis)
+        label_y(figure, name.directed)
 
 
 def label_y(figure: Figure, text: str) -> None:
@@ -170,6 +175,12 @@ def add_legend(figure: Figure, handles: Mapping[str, object]) -> None:
         figure.legend(
             handles.values(), handles, loc="outside upper center", ncols=len(handles), frameon=False
         )
+
+
+def explain_series(figure: Figure, table: pd.DataFrame, *more: str) -> None:
+    """Note the meaning of arrows and error bars of the series of ``table`` below all panels."""
+    bars = OVER_SEEDS if table["std"].notna().any() else "One seed, so no error bars."
+    add_note(figure, explain_arrows(map(metric_name, table["metric"].unique())), bars, *more)
 
 
 def draw_p_values(axis: Axes, tests: pd.DataFrame, names: Sequence[str]) -> None:

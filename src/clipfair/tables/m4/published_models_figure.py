@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from clipfair.tables.common.figure_parts import add_note, explain_arrows
 from clipfair.tables.m4 import plotting
 from clipfair.tables.m4.metric_names import metric_name
 from clipfair.tables.m4.selection import OVERALL
@@ -38,10 +39,11 @@ def draw(table: pd.DataFrame) -> Figure:
             **plotting.LINES,
         )
         axis.set_title(panel if group == OVERALL else f"{panel}, {group}")
-        axis.set_xlabel(name.axis)
+        axis.set_xlabel(name.directed)
         axis.grid(axis="x", color="0.92", linewidth=0.6)
         axis.set_axisbelow(True)
         axis.set_yticks(range(len(labels)), labels)
         axis.set_ylim(len(labels) - 0.5, -0.5)
-    figure.supxlabel("bars: 95% intervals over the evaluated examples", fontsize=plotting.STYLE["font.size"])
+    names = [metric_name(metric) for metric in table["metric"].unique()]
+    add_note(figure, explain_arrows(names), "Bars: 95% intervals over the evaluated examples.")
     return figure

@@ -31,7 +31,6 @@ def draw(table: pd.DataFrame) -> Figure:
     figure, axes = plotting.make_rows(sizes, height=1.5)
     handles = {}
     for axis, ((_, metric, _), shown) in zip(axes, panels, strict=True):
-        scale = metric_name(metric).scale
         for at, condition in enumerate(conditions):
             frame = shown[shown["condition"] == condition]
             places = [models.index(label) for label in frame["model_label"]]
@@ -41,7 +40,7 @@ def draw(table: pd.DataFrame) -> Figure:
                 else [place + plotting.dodge(at, len(conditions)) for place in places]
             )
             handles[condition] = plotting.draw_series(
-                axis, x[: len(frame)], frame, styles[condition], condition, scale=scale, line="none"
+                axis, x[: len(frame)], frame, styles[condition], condition, metric_name(metric), line="none"
             )
         plotting.label_positions(axis, conditions if len(models) == 1 else models, columns=columns)
         plotting.tidy_axis(axis)
@@ -49,6 +48,7 @@ def draw(table: pd.DataFrame) -> Figure:
     plotting.label_panels(figure, axes, names, [metric for (_, metric, _), _ in panels])
     plotting.hide_inner_x_labels(axes, columns)
     plotting.add_legend(figure, handles if len(models) > 1 else {})
+    plotting.explain_series(figure, table)
     return figure
 
 

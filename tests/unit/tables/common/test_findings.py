@@ -1,77 +1,128 @@
-"""Verdicts of intervals, p-values and single values."""
+"""Claims judged as one family, and what follows from their verdicts."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from clipfair.metrics.statistics import MeanInterval, seed_interval, signed_rank
+from clipfair.metrics.statistics import equivalence_test, mean_interval, sign_flip_test
 from clipfair.tables.common.findings import (
+    Check,
     Claim,
-    check_interval,
-    check_value,
-    combine_verdicts,
-    compare_runs,
-    judge_interval,
-    judge_p_values,
+    combine_conclusions,
+    conclude,
+    describe_power,
+    judge_checks,
 )
+
+HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
+EQUIVALENT, IDENTICAL = "equivalent within the margin", "identical in every unit"
+
+
+def check(values, expected="higher", margin=1.0, units=None):
+    series = pd.Series(values, index=range(len(values)) if units is None else units, dtype=float)
+    return Check(Claim("F0", "text", "statistic", expected, margin), series)
+
+
+def around(mean, n=12):
+    """Values with this mean, half of each half above it."""
+    return mean + 0.2 * np.tile([-1.0, 1.0], n // 2)
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "side", "verdict"),
+    ("values", "expected", "verdict"),
     [
-        (1, 2, "above", "holds"),
-        (1, 2, "below", "does not hold"),
-        (-2, -1, "below", "holds"),
-        (-2, -1, "above", "does not hold"),
-        (-1, 1, "above", "undecided"),
-        (-1, 1, "below", "undecided"),
-        (np.nan, np.nan, "above", "undecided"),
+        (around(3), "higher", HOLDS),
+        (around(3), "lower", FAILS),
+        (around(0.1), "higher", EQUIVALENT),
+        (around(0.1), "equivalent", EQUIVALENT),
+        (around(3), "equivalent", FAILS),
+        (np.zeros(12), "equivalent", IDENTICAL),
+        (np.zeros(12), "higher", "undecided (no variation between units)"),
+        ([], "higher", "undecided (no units)"),
+        ([3.0], "higher", "undecided (one unit)"),
+        ([0.0], "equivalent", "undecided (one unit)"),
     ],
 )
-def test_the_verdict_of_an_interval_is_of_the_whole_interval(low, high, side, verdict):
-    assert judge_interval(low, high, 0.0, side) == verdict
-    claim = Claim("F0", "text", "statistic", 0.0, side)
-    check = check_interval(claim, MeanInterval(0.0, low, high, 3, 0.5), test="t", methods="a")
-    assert check.verdict == verdict
+def test_each_verdict(values, expected, verdict):
+    assert judge_checks([check(values, expected)])["verdict"].tolist() == [verdict]
+
+
+def test_copies_of_one_model_decide_nothing():
+    """Equal values are one unit, however many seeds name them."""
+    copies = [check(np.full(20, 5.0), expected) for expected in ("higher", "lower", "equivalent")]
+    table = judge_checks(copies)
+    assert set(table["verdict"]) == {"undecided (no variation between units)"}
+    assert (table["p_difference"] == 1).all()
+
+
+def test_three_units_cannot_show_a_difference():
+    [found] = judge_checks([check([9.0, 9.1, 9.2])]).itertuples()
+    assert found.p_difference == 0.25
+    assert found.verdict.startswith("undecided (would need ")
+
+
+def test_the_numbers_of_a_row_are_those_of_its_tests():
+    values = np.array([1.0, 3.0, 2.5, 4.0, 0.5, 2.0])
+    [found] = judge_checks([check(values, margin=2.5)]).itertuples()
+    interval = mean_interval(values)
+    assert (found.estimate, found.low, found.high, found.units) == interval[:4]
+    assert found.p_difference == sign_flip_test(values).p_value
+    assert found.p_equivalence == equivalence_test(values, 2.5).p
+    assert (found.first_half, found.second_half) == pytest.approx((6.5 / 3, 6.5 / 3))
+
+
+def test_units_are_ordered_and_undefined_ones_left_out():
+    series = check([8.0, np.nan, 1.0, 2.0, 6.0], units=[4, 3, 0, 1, 2])
+    [found] = judge_checks([series]).itertuples()
+    assert found.units == 4
+    assert (found.first_half, found.second_half) == (1.5, 7)
+
+
+def test_the_correction_is_over_the_claims_that_can_be_tested():
+    tested = [check(around(3, 8)), check(around(3, 8))]
+    alone, among = judge_checks(tested), judge_checks([*tested, check([]), check([1.0])])
+    pd.testing.assert_series_equal(alone["p_difference"], among["p_difference"].head(2))
+    assert alone["p_difference"].tolist() == [2 * 2**-7] * 2
 
 
 @pytest.mark.parametrize(
-    ("p_value", "p_against", "verdict"),
-    [(0.05, 0.99, "holds"), (0.99, 0.05, "does not hold"), (0.06, 0.9, "undecided"), (1, 1, "undecided")],
-)
-def test_the_verdict_of_two_one_sided_tests(p_value, p_against, verdict):
-    assert judge_p_values(p_value, p_against, 0.05) == verdict
-
-
-@pytest.mark.parametrize(
-    ("value", "side", "verdict"),
+    ("verdict", "expected", "or_equivalent", "conclusion"),
     [
-        (0.6, "above", "holds"),
-        (0.5, "above", "does not hold"),
-        (0.4, "below", "holds"),
-        (0.5, "below", "does not hold"),
-        (np.nan, "below", "undecided"),
+        (HOLDS, "higher", False, HOLDS),
+        (FAILS, "higher", False, FAILS),
+        (FAILS, "equivalent", False, FAILS),
+        (EQUIVALENT, "higher", False, FAILS),
+        (EQUIVALENT, "higher", True, HOLDS),
+        (EQUIVALENT, "equivalent", False, HOLDS),
+        (IDENTICAL, "equivalent", False, HOLDS),
+        ("undecided (the halves disagree)", "higher", True, UNDECIDED),
+        ("undecided (would need 40 units)", "equivalent", False, UNDECIDED),
     ],
 )
-def test_a_single_value_must_be_beyond_the_threshold(value, side, verdict):
-    check = check_value(Claim("F0", "text", "statistic", 0.5, side), value, 4, test="count", methods="a")
-    assert (check.verdict, check.interval.n) == (verdict, 4)
-    assert np.isnan(check.interval.low)
+def test_a_difference_within_the_margin_is_none_in_the_claimed_direction(
+    verdict, expected, or_equivalent, conclusion
+):
+    assert conclude(verdict, expected, or_equivalent=or_equivalent) == conclusion
 
 
 def test_a_finding_holds_if_all_its_claims_do_and_fails_with_one():
-    holds, fails, undecided = "holds", "does not hold", "undecided"
-    assert combine_verdicts([holds, holds]) == holds
-    assert combine_verdicts([holds, undecided]) == undecided
-    assert combine_verdicts([undecided, fails, holds]) == fails
+    assert combine_conclusions([HOLDS, HOLDS]) == HOLDS
+    assert combine_conclusions([HOLDS, UNDECIDED]) == UNDECIDED
+    assert combine_conclusions([UNDECIDED, FAILS, HOLDS]) == FAILS
 
 
-def test_runs_are_compared_with_a_threshold_by_signed_ranks():
-    index = pd.MultiIndex.from_product([["a", "b"], range(4)], names=["model", "seed"])
-    values = pd.Series(np.linspace(0.1, 0.8, 8), index=index)
-    found = compare_runs(values, 0.25)
-    assert found.estimate == pytest.approx(0.45)
-    assert (found.n, found.seeds) == (8, 4)
-    assert (found.low, found.high) == seed_interval(values, index.get_level_values("seed"))
-    assert found.p_value == signed_rank(values - 0.25, alternative="greater").p_value
-    assert found.p_against == signed_rank(values - 0.25, alternative="less").p_value
+@pytest.mark.parametrize("claims", [1, 8, 66])
+def test_the_stated_number_of_units_is_the_first_that_can_be_significant(claims):
+    text = describe_power(judge_checks([check(around(3, 4))] * claims))
+    assert "With 4 units no p-value of the sign-flip test is below 0.12" in text
+    needed = int(text.split("with ")[1].split(" units")[0])
+    for units in (needed, needed - 1):
+        found = judge_checks([check(3 + 0.1 * np.arange(units))] * claims)["verdict"]
+        assert (found == HOLDS).all() == (units == needed)
+
+
+def test_a_table_without_two_units_says_so():
+    assert (
+        describe_power(judge_checks([check([1.0]), check([])]))
+        == "No claim has two units, so none is tested."
+    )

@@ -68,20 +68,31 @@ def test_curves_are_means_over_seeds_and_the_figure_shows_them(records, epochs, 
     assert all(label in text for label in ("CLIP-FT", "FairCLIP+", "DEOdds (%)", "epoch", "exact, DPD"))
 
 
-def test_too_few_epochs_or_none_are_one_clear_line(records, tmp_path):
+def test_few_epochs_have_curves_and_no_correlation(records, tmp_path):
+    few = write_epochs(tmp_path, {"ft": grid(["clip-ft"])}, n=3)
+    table, _, page = distance_vs_metrics.build(
+        records, None, settings(rows={"clip-ft": ROWS["clip-ft"]}, epochs=few)
+    )
+    assert set(table["kind"]) == {"curve"}
+    assert "the table has curves only" in page
+    text = svg_of(tmp_path, table, distance_vs_metrics_figure.draw)
+    assert "epoch" in text
+    assert "rank correlation" not in text
+
+
+def test_missing_epochs_are_one_clear_line(records, tmp_path):
     few = write_epochs(tmp_path, {"ft": grid(["clip-ft"])}, n=2)
     rows = {"clip-ft": ROWS["clip-ft"]}
-    with pytest.raises(UserError, match=r"epochs.csv: 2 epochs on split test, a rank correlation needs 3"):
-        distance_vs_metrics.build(records, None, settings(rows=rows, epochs=few))
+    with pytest.raises(UserError, match=r"epochs.csv: no epochs on split train; name another split"):
+        distance_vs_metrics.build(records, None, settings(rows=rows, epochs=few, split="train"))
     with pytest.raises(UserError, match=r"no epochs of its rows \(clip-ft\).*needs: \[epochs\]"):
         distance_vs_metrics.build(records, None, settings(rows=rows, epochs={}))
 
 
 def test_a_rank_correlation_is_of_the_epochs_after_the_first_and_may_be_undefined():
-    epochs = pd.Index([0, 1, 2, 3], name="epoch")
-    run = pd.DataFrame(
-        {"x": [9.0, 1, 2, 3], "y": [9.0, 3, 2, 1], "same": 5.0, "gap": [1, 2, np.nan, 3]}, epochs
-    )
-    assert correlation_over_epochs(run, "x", "y") == -1
+    epochs = pd.Index(range(6), name="epoch")
+    run = pd.DataFrame({"x": [9.0, 1, 2, 3, 4, 5], "y": [9.0, 5, 4, 3, 2, 1], "same": 5.0}, epochs)
+    run["gap"] = run["x"].where(run.index != 2)
+    assert correlation_over_epochs(run, "x", "y") == pytest.approx(-1)
     assert np.isnan(correlation_over_epochs(run, "x", "same"))
     assert np.isnan(correlation_over_epochs(run, "x", "gap"))

@@ -23,6 +23,7 @@ def test_a_switch_is_the_paired_difference_to_the_base(records):
         stats.t.interval(0.95, 2, pairs.mean(), stats.sem(pairs)), rel=1e-9
     )
     assert entry.n == 3
+    assert entry.p == 0.25  # the smallest of three seeds
     assert set(table["method"]) == {"fairclip-corrected", "a-fairclip"}
     assert "“FairCLIP as released”" in page
 
@@ -35,8 +36,9 @@ def test_a_planted_difference_is_found_and_bold(tmp_path):
             return 10 ** (20 * switched) * (1 + noise)
         return 0.5 + switched + noise * run.seed
 
-    records = read_runs(tmp_path, GRIDS, planted(change))
-    given = settings("fairclip/switches", rows=SWITCHES, base="fairclip-released")
+    grids = {name: {**entry, "seeds": list(range(12))} for name, entry in GRIDS.items()}
+    records = read_runs(tmp_path, grids, planted(change))
+    given = settings("fairclip/switches", grids=grids, rows=SWITCHES, base="fairclip-released")
     table, _, page = switches.build(records, None, given)
     lines = table.set_index(["method", "measure"])
     assert lines.loc[("fairclip-corrected", "dpd"), "difference"] == pytest.approx(10, abs=0.1)

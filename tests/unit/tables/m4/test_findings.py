@@ -4,17 +4,16 @@ import numpy as np
 import pytest
 
 from clipfair.core.errors import UserError
-from clipfair.metrics.statistics import seed_interval, signed_rank
-from clipfair.tables.m4.finding_claims import CONTRASTS
+from clipfair.metrics.statistics import mean_interval, sign_flip_test
 from clipfair.tables.m4.findings import build
 from tests.unit.tables.m4.synthetic_records import SCHEDULES, grid, make_records, settings_of
 
 CONDITIONS = ["baseline", "balanced", "proxies"]
 GRIDS = {
-    "single": grid(CONDITIONS, ["s-384", "b-768"], seeds=range(4)),
-    "b16": grid(CONDITIONS, ["b16"], seeds=range(4)),
-    "staged": grid(SCHEDULES, ["s-384", "b-768"], seeds=range(4)),
-    "siglip": grid(["baseline", "proxies"], ["siglip"], method="siglip", seeds=range(6)),
+    "single": grid(CONDITIONS, ["s-384", "b-768"], seeds=range(10)),
+    "b16": grid(CONDITIONS, ["b16"], seeds=range(10)),
+    "staged": grid(SCHEDULES, ["s-384", "b-768"], seeds=range(10)),
+    "siglip": grid(["baseline", "proxies"], ["siglip"], method="siglip", seeds=range(10)),
 }
 
 
@@ -45,18 +44,24 @@ def test_the_papers_findings_hold_where_they_are_planted(found):
     assert "synthetic data" in page
 
 
-def test_a_check_is_the_test_of_matched_runs(records, found):
+def test_a_claim_is_the_test_of_matched_runs_with_seeds_as_units(records, found):
     table, _ = found
-    check = table[table["finding"] == "II"].iloc[0]
+    check = table[table["id"] == "II.1"].iloc[0]
     last = records[(records["metric"] == "association_mean") & (records["examples"] == 1000)]
     own = last[last["method"] == "clip"].groupby(["balance", "model", "seed"])["value"].mean()
-    differences = own["proxies"] - own["balanced"]
-    assert check["estimate"] == pytest.approx(differences.mean())
-    assert check["p_value"] == signed_rank(differences, alternative="greater").p_value
-    assert check["n"] == len(differences) == 12
-    assert check["seeds"] == 4
-    seeds = differences.index.get_level_values("seed")
-    assert (check["low"], check["high"]) == pytest.approx(seed_interval(differences, seeds))
+    differences = (own["proxies"] - own["balanced"]).groupby("seed").mean()
+    interval = mean_interval(differences)
+    assert (check["estimate"], check["low"], check["high"]) == pytest.approx(interval[:3])
+    assert check["units"] == len(differences) == 10
+    # Every claim of this table has the smallest p-value, so Holm's factor is their number.
+    assert check["p_difference"] == pytest.approx(len(table) * sign_flip_test(differences).p_value)
+    assert (check["expected"], check["margin"]) == ("higher", 0.01)
+
+
+def test_classification_and_retrieval_are_in_points(found):
+    table, _ = found
+    estimates = table.set_index("id")["estimate"]
+    assert estimates[["V.1", "V.2", "VI.1", "VI.2"]].tolist() == pytest.approx([2, -2, 2, -2], abs=0.3)
 
 
 def test_the_last_tenth_is_compared_with_the_longer_distribution(records, found):
@@ -64,7 +69,7 @@ def test_the_last_tenth_is_compared_with_the_longer_distribution(records, found)
     last = records[(records["metric"] == "parity_mean") & (records["examples"] == 1000)]
     own = last.groupby(["balance", "model", "seed"])["value"].mean().abs()
     expected = (own["proxies-90-baseline"] - own["baseline-90-proxies"]).mean()
-    assert table[table["finding"] == "III"].iloc[1]["estimate"] == pytest.approx(expected)
+    assert table.set_index("id").loc["III.2", "estimate"] == pytest.approx(expected)
 
 
 def test_a_contradicted_finding_does_not_hold(records):
@@ -78,13 +83,15 @@ def test_a_contradicted_finding_does_not_hold(records):
     assert "## II. But proxies hurt association bias: does not hold" in page
 
 
-def test_few_runs_or_none_leave_the_findings_undecided():
-    grids = {"single": grid(CONDITIONS, ["s-384"], seeds=range(4))}
+def test_few_seeds_or_none_leave_the_findings_undecided():
+    grids = {"single": grid(CONDITIONS, ["s-384", "b-768"], seeds=range(4))}
     table, _, page = build(make_records(grids), None, settings(grids))
-    assert set(table["verdict"]) == {"undecided"}
+    directed = table[table["finding"].isin(["I", "II", "V"])]
+    assert directed["verdict"].str.startswith("undecided (would need").all()
+    assert set(table["finding_verdict"]) == {"undecided"}
     absent = table[table["finding"].isin(["III", "IV", "VI"])]
-    assert (absent["n"] == 0).all()
-    assert absent["p_value"].isna().all()
+    assert set(absent["verdict"]) == {"undecided (no units)"}
+    assert absent["p_difference"].isna().all()
     assert "since this study has no such runs" in page
 
 
@@ -98,25 +105,40 @@ def test_an_evaluation_that_only_some_conditions_have_does_not_mix_in(records):
     assert estimates.abs().max() < 1
 
 
-def test_an_undefined_value_leaves_its_run_out(records):
+def test_an_undefined_value_leaves_its_seed_out(records):
     damaged = records.copy()
     at = (damaged["metric"] == "parity_mean") & (damaged["seed"] == 0)
     damaged.loc[at, "value"] = np.nan
     table, _, _ = build(damaged, None, settings(GRIDS))
-    assert table[table["finding"] == "I"]["n"].tolist() == [9, 9]
+    assert table[table["finding"] == "I"]["units"].tolist() == [9, 9]
 
 
 def test_a_missing_run_is_named(records):
+    gone = (records["seed"] == 5) & (records["evaluation"] == "zero") & (records["method"] == "siglip")
     with pytest.raises(UserError, match=r"m4/findings: no evaluation of .*method~siglip.*seed~5/on~zero"):
-        build(records[~((records["seed"] == 5) & (records["evaluation"] == "zero"))], None, settings(GRIDS))
+        build(records[~gone], None, settings(GRIDS))
 
 
-def test_every_finding_has_a_check():
-    assert list(dict.fromkeys(contrast.claim.finding for contrast in CONTRASTS)) == [
-        "I",
-        "II",
-        "III",
-        "IV",
-        "V",
-        "VI",
-    ]
+@pytest.mark.parametrize(
+    ("balance", "verdict", "finding"),
+    [("neutralise", "equivalent within the margin", "holds"), ("drop-human", "holds", "does not hold")],
+)
+def test_balancing_that_costs_nothing_is_what_finding_vi_claims(balance, verdict, finding):
+    """Equivalent classification and retrieval, or a gain in the one and a loss in the other."""
+    grids = {"siglip": grid(["baseline", balance], ["siglip"], method="siglip", seeds=range(10))}
+    entry = {"clip": [], "siglip": {"grids": ["siglip"], "without": "baseline", "with": balance}}
+    given = settings_of("findings", grids, **entry)
+    table, _, _ = build(make_records(grids, noise=0.002), None, given)
+    found = table.set_index("id")
+    assert found.loc["VI.1", "verdict"] == verdict
+    assert found.loc["VI.1", "finding_verdict"] == finding
+
+
+def test_a_finding_with_an_equivalent_claim_does_not_hold():
+    """Proxies change representation bias by less than the margin, where the finding claims a reduction."""
+    grids = {"single": grid(CONDITIONS, ["s-384", "b-768"], seeds=range(10))}
+    records = make_records(grids, noise=0.004)
+    flat = records["value"].where(records["metric"] != "parity_mean", 0.4 + records["value"] / 1000)
+    table, _, _ = build(records.assign(value=flat), None, settings(grids))
+    assert table.set_index("id").loc["I.1", "verdict"] == "equivalent within the margin"
+    assert set(table[table["finding"] == "I"]["finding_verdict"]) == {"does not hold"}

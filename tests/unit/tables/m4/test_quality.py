@@ -29,7 +29,7 @@ def test_quality_is_that_of_the_last_checkpoint_by_group(sweep, tmp_path):
     assert cell["mean"].item() == pytest.approx(mean)
     assert "## log-loss (nats), woman" in page
     written = texts_of(quality_figure.draw(read_back(tmp_path, table)))
-    assert {"FairFace, man", "MIAP, woman", "log-loss (nats)", *CONDITIONS} <= written
+    assert {"FairFace, man", "MIAP, woman", "log-loss (nats) ↓", *CONDITIONS} <= written
 
 
 def test_metrics_of_different_evaluations_have_their_own_panels(sweep, tmp_path):
@@ -65,11 +65,11 @@ def test_classification_is_above_retrieval():
     places = {axis.get_title(): axis.get_subplotspec().rowspan.start for axis in figure.axes}
 
     assert places == {
-        "ImageNet\nzero-shot accuracy": 0,
-        "CIFAR-100\nzero-shot accuracy": 0,
-        "Pets\nzero-shot accuracy": 0,
-        "COCO\nimage-to-text recall@5": 1,
-        "Flickr30k\nimage-to-text recall@5": 1,
-        "COCO\ntext-to-image recall@5": 1,
-        "Flickr30k\ntext-to-image recall@5": 1,
+        "ImageNet\nzero-shot accuracy ↑": 0,
+        "CIFAR-100\nzero-shot accuracy ↑": 0,
+        "Pets\nzero-shot accuracy ↑": 0,
+        "COCO\nimage-to-text recall@5 ↑": 1,
+        "Flickr30k\nimage-to-text recall@5 ↑": 1,
+        "COCO\ntext-to-image recall@5 ↑": 1,
+        "Flickr30k\ntext-to-image recall@5 ↑": 1,
     }

@@ -3,10 +3,11 @@
 import pytest
 
 from clipfair.core.errors import UserError
+from clipfair.metrics.statistics import mean_interval
 from clipfair.plan.loading import load_study
 from clipfair.plan.table_jobs import table_job
 from clipfair.tables.m4 import quality_tests
-from tests.unit.tables.m4.synthetic_records import SWEEP, settings_of
+from tests.unit.tables.m4.synthetic_records import SWEEP, grid, make_records, settings_of
 
 CLAIMS = [
     {"section": "4.3", "quantity": "gender", "shown": {"faces": "FairFace", "scenes": "MIAP"}}
@@ -80,4 +81,28 @@ def test_the_claims_of_the_configuration_are_those_of_the_paper(sweep):
         "zero-shot classification": "higher, p < 1e-05",
         "10-shot classification": "higher, p < 1e-05",
         "retrieval": "lower, p < 1e-05",
+    }
+
+
+def test_our_test_has_seeds_as_units(sweep):
+    given = settings_of("tests", SWEEP, claims=CLAIMS)
+    table, _, page = quality_tests.build(sweep, None, given)
+    cell = table.set_index(["quantity", "condition"]).loc[("classification", "proxies")]
+    own = sweep[sweep["metric"].isin(CLAIMS[1]["metrics"]) & sweep["label"].isna()]
+    own = own.groupby(["balance", "seed"])["value"].mean()
+    differences = 100 * (own["proxies"] - own["baseline"])
+    assert (cell["estimate"], cell["low"], cell["high"]) == pytest.approx(mean_interval(differences)[:3])
+    assert (cell["units"], cell["margin"], cell["expected"]) == (3, 0.5, "higher")
+    # The paper's test has 18 pairs of three seeds; ours cannot have a p-value below 0.25.
+    assert cell["p_value"] < 0.01 < 0.25 <= cell["p_difference"]
+    assert "count as independent" in page
+
+
+def test_enough_seeds_decide_our_claims():
+    grids = {"sweep": grid(["baseline", "balanced", "proxies"], ["s-384", "b-768"], seeds=range(10))}
+    records = make_records(grids, noise=0.004)
+    table, _, _ = quality_tests.build(records, None, settings_of("tests", grids, claims=CLAIMS))
+    assert table.groupby("quantity")["verdict"].agg(set).to_dict() == {
+        "gender": {"equivalent within the margin"},
+        "classification": {"holds"},
     }
