@@ -159,9 +159,10 @@ def digest_of_training(plan: StudyPlan, run: Run, data: dict, weights: str | Non
 def evaluate(plan: StudyPlan, batch: Run) -> dict[str, str]:
     """Embed and evaluate one model, with a linear probe: digests of the embeddings and of the values."""
     job = evaluation_job(plan, batch)
-    model = {**job.models[0], "weights": "pretraining/model.safetensors"}
-    embed([model], job.datasets, job.evaluations, "embeddings")
-    tables = {name: places["table"] for name, places in job.datasets.items()}
+    [part] = job.parts
+    model = {**part["models"][0], "weights": "pretraining/model.safetensors"}
+    embed([model], part["datasets"], job.evaluations, "embeddings")
+    tables = {name: places["table"] for name, places in part["datasets"].items()}
     evaluate_runs("embeddings", tables, job.evaluations, [model["run"]], "evaluations")
     files = sorted(Path("evaluations").rglob("metrics.json"))
     found = {f"evaluation {file.parent.name.removeprefix('on~')}": str(read_json(file)) for file in files}

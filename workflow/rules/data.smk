@@ -38,7 +38,7 @@ rule generate_dataset:
     benchmark:
         "logs/generate_dataset/{dataset}-{version}.benchmark.tsv"
     wildcard_constraints:
-        dataset="|".join(PLAN.configuration.generated),
+        dataset=either(get_generated_datasets()),
     conda:
         "../../envs/workflow.yaml"
     resources:

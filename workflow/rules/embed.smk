@@ -37,9 +37,8 @@ rule embed_split:
         runtime=per_attempt(240),
         gpu=get_embed_gpus,
     params:
-        models=get_embedded_models,
+        parts=get_evaluated_parts,
         evaluations=get_evaluations,
-        datasets=get_evaluated_datasets,
         numerics=get_numerics,
         code=code_digest("clipfair.evaluate.embed.run"),
     script:

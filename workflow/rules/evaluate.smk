@@ -30,9 +30,8 @@ rule evaluate_run:
         mem_mb=per_attempt(8000),
         runtime=per_attempt(240),
     params:
-        runs=get_evaluated_runs,
+        parts=get_evaluated_parts,
         evaluations=get_evaluations,
-        datasets=get_evaluated_datasets,
         numerics=get_numerics,
         code=get_evaluation_code,
     script:
@@ -66,10 +65,8 @@ rule embed_and_evaluate:
         runtime=per_attempt(240),
         gpu=get_embed_gpus,
     params:
-        models=get_embedded_models,
-        runs=get_evaluated_runs,
+        parts=get_evaluated_parts,
         evaluations=get_evaluations,
-        datasets=get_evaluated_datasets,
         numerics=get_numerics,
         embedding_code=code_digest("clipfair.evaluate.embed.run"),
         evaluation_code=get_evaluation_code,

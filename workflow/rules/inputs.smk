@@ -4,7 +4,8 @@ from clipfair.core.code_digest import code_digest
 from clipfair.core.paths import Run
 from clipfair.data.prepare import find_loader
 from clipfair.plan.data_jobs import annotation_job, condition_job
-from clipfair.plan.data_jobs import fetched_datasets, generated_settings, loader_settings
+from clipfair.plan.data_jobs import fetched_datasets, generated_datasets
+from clipfair.plan.data_jobs import generated_settings, loader_settings
 from clipfair.plan.data_targets import data_targets
 from clipfair.plan.evaluation_jobs import batches_of_one_job, batches_of_two_jobs
 from clipfair.plan.evaluation_jobs import evaluation_job, predicted_folders, probe_job
@@ -37,6 +38,10 @@ def get_source(wildcards):
 
 def get_fetched_datasets():
     return fetched_datasets(PLAN)
+
+
+def get_generated_datasets():
+    return generated_datasets(PLAN)
 
 
 def get_generated(wildcards):
@@ -205,20 +210,34 @@ def get_train_settings_of(seeds):
     return of_each_seed(get_train_settings, seeds)
 
 
-def get_train_raw(wildcards):
-    return training_job(PLAN, get_run(wildcards)).raw
+def get_train_data_of(seeds):
+    return of_each_seed(lambda run: training_job(PLAN, run).data, seeds)
 
 
-def get_train_raw_contents(wildcards):
-    return paths.contents_of(get_train_raw(wildcards))
+def files_of_seeds(get, seeds):
+    # The files that `get` returns for the runs of a job, each once: seeds may read different draws of a dataset.
+    def get_files(wildcards):
+        return list(
+            dict.fromkeys(file for files in of_each_seed(get, seeds)(wildcards) for file in files)
+        )
+
+    return get_files
 
 
-def get_train_table(wildcards):
-    return training_job(PLAN, get_run(wildcards)).table
+def get_train_raw_of(seeds):
+    return files_of_seeds(lambda run: [training_job(PLAN, run).raw], seeds)
 
 
-def get_keep_lists(wildcards):
-    return training_job(PLAN, get_run(wildcards)).keep
+def get_train_raw_contents_of(seeds):
+    return files_of_seeds(lambda run: [paths.contents_of(training_job(PLAN, run).raw)], seeds)
+
+
+def get_train_table_of(seeds):
+    return files_of_seeds(lambda run: training_job(PLAN, run).table, seeds)
+
+
+def get_keep_lists_of(seeds):
+    return files_of_seeds(lambda run: training_job(PLAN, run).keep, seeds)
 
 
 def get_start_weights(wildcards):
@@ -259,10 +278,6 @@ def get_train_runtime_of(seeds):
         return len(seeds) * get_train_runtime(wildcards, attempt)
 
     return get_minutes
-
-
-def get_train_cache(wildcards):
-    return training_job(PLAN, get_run(wildcards)).cache
 
 
 def get_training_data_kind(wildcards):
@@ -317,17 +332,13 @@ def get_numerics(wildcards):
     return evaluation_job(PLAN, get_run(wildcards)).numerics
 
 
-def get_evaluated_runs(wildcards):
-    return evaluation_job(PLAN, get_run(wildcards)).runs
+def get_evaluated_parts(wildcards):
+    return evaluation_job(PLAN, get_run(wildcards)).parts
 
 
 def get_evaluation_code(wildcards):
     job = evaluation_job(PLAN, get_run(wildcards))
     return job_code("clipfair.evaluate.run", *job.modules, own=job.own)
-
-
-def get_embedded_models(wildcards):
-    return evaluation_job(PLAN, get_run(wildcards)).models
 
 
 def get_embedded_files(wildcards):
@@ -340,10 +351,6 @@ def get_embedded_snapshots(wildcards):
 
 def get_evaluations(wildcards):
     return evaluation_job(PLAN, get_run(wildcards)).evaluations
-
-
-def get_evaluated_datasets(wildcards):
-    return evaluation_job(PLAN, get_run(wildcards)).datasets
 
 
 def get_evaluated_tables(wildcards):
@@ -362,20 +369,20 @@ def get_probes(wildcards):
     return probe_job(PLAN, get_run(wildcards)).evaluations
 
 
-def get_probed_table(wildcards):
-    return probe_job(PLAN, get_run(wildcards)).tables[0]
+def get_probed_tables(wildcards):
+    return probe_job(PLAN, get_run(wildcards)).tables
 
 
 def get_probed_raw(wildcards):
-    return probe_job(PLAN, get_run(wildcards)).raw[0]
+    return probe_job(PLAN, get_run(wildcards)).raw
 
 
 def get_probed_raw_contents(wildcards):
-    return paths.contents_of(get_probed_raw(wildcards))
+    return [paths.contents_of(raw) for raw in get_probed_raw(wildcards)]
 
 
-def get_probed_models(wildcards):
-    return probe_job(PLAN, get_run(wildcards)).models
+def get_probed_parts(wildcards):
+    return probe_job(PLAN, get_run(wildcards)).parts
 
 
 def get_probed_files(wildcards):
@@ -421,8 +428,8 @@ def get_search_scratch(wildcards):
     return search_job(PLAN, wildcards.search).scratch_of(wildcards.part)
 
 
-def get_search_cache(wildcards):
-    return search_job(PLAN, wildcards.search).training.cache
+def get_search_data(wildcards):
+    return search_job(PLAN, wildcards.search).training.data
 
 
 def get_search_parts(wildcards):

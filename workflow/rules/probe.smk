@@ -14,7 +14,7 @@
 rule fit_probe:
     input:
         models=get_probed_files,
-        table=get_probed_table,
+        tables=get_probed_tables,
         raw=ancient(get_probed_raw),
         contents=get_probed_raw_contents,
     output:
@@ -33,7 +33,7 @@ rule fit_probe:
         runtime=per_attempt(720),
         gpu=get_probe_gpus,
     params:
-        models=get_probed_models,
+        parts=get_probed_parts,
         evaluations=get_probes,
         numerics=get_numerics,
         code=code_digest("clipfair.evaluate.probe.augmented"),

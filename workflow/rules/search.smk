@@ -35,7 +35,7 @@ rule search_settings:
         settings=get_search_settings,
         journal=get_search_journal,
         scratch=get_search_scratch,
-        cache=get_search_cache,
+        data=get_search_data,
         code=get_search_code,
     script:
         "../scripts/search_settings.py"

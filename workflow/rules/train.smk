@@ -67,10 +67,10 @@ for training in get_training_rules():
         name:
             training.name
         input:
-            raw=ancient(get_train_raw),
-            contents=get_train_raw_contents,
-            table=get_train_table,
-            keep=get_keep_lists,
+            raw=ancient(get_train_raw_of(training.seeds)),
+            contents=get_train_raw_contents_of(training.seeds),
+            table=get_train_table_of(training.seeds),
+            keep=get_keep_lists_of(training.seeds),
             weights=get_start_weights_of(training.seeds),
             vocabulary=get_vocabulary,
         output:
@@ -96,8 +96,8 @@ for training in get_training_rules():
             slurm_extra=SIGNAL_BEFORE_TIMEOUT,
         params:
             settings=get_train_settings_of(training.seeds),
+            data=get_train_data_of(training.seeds),
             scratch=get_scratch_of(training.seeds),
-            cache=get_train_cache,
             code=get_train_code,
         script:
             "../scripts/train_model.py"

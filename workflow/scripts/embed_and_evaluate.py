@@ -12,23 +12,25 @@ with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
     from clipfair.evaluate.embed.run import embed
     from clipfair.evaluate.run import evaluate_runs
 
-    tables = {name: places["table"] for name, places in params.datasets.items()}
-    settings = {"evaluations": params.evaluations, "datasets": params.datasets}
-    embed(**settings, models=params.models, out_dir=output.embeddings, threads=snakemake.threads)
+    settings = {"parts": params.parts, "evaluations": params.evaluations}
+    for part in params.parts:
+        tables = {name: places["table"] for name, places in part["datasets"].items()}
+        runs = [model["run"] for model in part["models"]]
+        embed(**part, evaluations=params.evaluations, out_dir=output.embeddings, threads=snakemake.threads)
+        evaluate_runs(output.embeddings, tables, params.evaluations, runs, output.evaluations)
     write_spec(
         output.embeddings_spec,
         made_by=snakemake.rule,
         code=params.embedding_code,
-        settings={"models": params.models, **settings},
+        settings=settings,
         inputs={file: file for file in [*snakemake.input.models, *snakemake.input.tables]},
         folders={"embeddings": output.embeddings},
     )
-    evaluate_runs(output.embeddings, tables, params.evaluations, params.runs, output.evaluations)
     write_spec(
         output.evaluations_spec,
         made_by=snakemake.rule,
         code=params.evaluation_code,
-        settings={"runs": params.runs, **settings},
-        inputs={**tables, "embeddings": output.embeddings_spec},
+        settings=settings,
+        inputs={file: file for file in [*snakemake.input.tables, output.embeddings_spec]},
         folders={"evaluations": output.evaluations},
     )

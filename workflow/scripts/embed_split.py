@@ -10,8 +10,14 @@ with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
     from clipfair.core.provenance import write_spec
     from clipfair.evaluate.embed.run import embed
 
-    settings = {name: snakemake.params[name] for name in ("models", "evaluations", "datasets")}
-    embed(**settings, out_dir=snakemake.output.folder, threads=snakemake.threads)
+    settings = {name: snakemake.params[name] for name in ("parts", "evaluations")}
+    for part in settings["parts"]:
+        embed(
+            **part,
+            evaluations=settings["evaluations"],
+            out_dir=snakemake.output.folder,
+            threads=snakemake.threads,
+        )
     write_spec(
         snakemake.output.spec,
         made_by=snakemake.rule,

@@ -9,20 +9,20 @@ with job_log(snakemake.log[0]):
     from clipfair.core.provenance import write_spec
     from clipfair.evaluate.run import evaluate_runs
 
-    settings = {name: snakemake.params[name] for name in ("runs", "evaluations", "datasets")}
-    tables = {name: places["table"] for name, places in settings["datasets"].items()}
-    evaluate_runs(
-        snakemake.input.embeddings,
-        tables,
-        settings["evaluations"],
-        settings["runs"],
-        snakemake.output.folder,
-    )
+    settings = {name: snakemake.params[name] for name in ("parts", "evaluations")}
+    for part in settings["parts"]:
+        evaluate_runs(
+            snakemake.input.embeddings,
+            {name: places["table"] for name, places in part["datasets"].items()},
+            settings["evaluations"],
+            [model["run"] for model in part["models"]],
+            snakemake.output.folder,
+        )
     write_spec(
         snakemake.output.spec,
         made_by=snakemake.rule,
         code=snakemake.params.code,
         settings=settings,
-        inputs={**tables, "embeddings": snakemake.input.spec},
+        inputs={file: file for file in [*snakemake.input.tables, snakemake.input.spec]},
         folders={"evaluations": snakemake.output.folder},
     )

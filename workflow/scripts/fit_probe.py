@@ -11,15 +11,16 @@ with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
     from clipfair.core.provenance import write_spec
     from clipfair.evaluate.probe.augmented import fit_probes
 
-    settings = {name: snakemake.params[name] for name in ("models", "evaluations")}
-    dataset = {"table": snakemake.input.table, "raw": snakemake.input.raw}
+    settings = {name: snakemake.params[name] for name in ("parts", "evaluations")}
     with atomic_folder(snakemake.output.folder) as folder:
-        fit_probes(settings["models"], dataset, settings["evaluations"], folder, threads=snakemake.threads)
+        for part in settings["parts"]:
+            [dataset] = part["datasets"].values()
+            fit_probes(part["models"], dataset, settings["evaluations"], folder, threads=snakemake.threads)
     write_spec(
         snakemake.output.spec,
         made_by=snakemake.rule,
         code=snakemake.params.code,
         settings=settings,
-        inputs={file: file for file in [*snakemake.input.models, snakemake.input.table]},
+        inputs={file: file for file in [*snakemake.input.models, *snakemake.input.tables]},
         folders={"probes": snakemake.output.folder},
     )

@@ -16,11 +16,7 @@ with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
     name = search_settings(
         partial(train, threads=snakemake.threads),
         snakemake.params.settings,
-        data={
-            "raw": str(snakemake.input.raw),
-            "table": str(snakemake.input.table),
-            "cache": snakemake.params.cache,
-        },
+        data=snakemake.params.data,
         weights=str(snakemake.input.weights) if snakemake.input.weights else None,
         storage=snakemake.params.journal,
         scratch=snakemake.params.scratch,

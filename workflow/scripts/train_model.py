@@ -9,18 +9,12 @@ with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
     use_numerics(snakemake.params.settings[0]["recipe"]["numerics"])
     from clipfair.train.launch import launch_each, requests_by_seed
 
-    data = {"raw": str(snakemake.input.raw), "cache": snakemake.params.cache}
-    if snakemake.input.table:
-        data["table"] = str(snakemake.input.table)
-    else:
-        data["keep"] = list(snakemake.input.keep)
-    if snakemake.input.vocabulary:
-        data["vocabulary"] = str(snakemake.input.vocabulary)
     requests = requests_by_seed(
         snakemake.params.settings,
+        data=snakemake.params.data,
         weights=snakemake.input.weights,
         outputs=dict(snakemake.output.items()),
         scratch=snakemake.params.scratch,
-        shared={"data": data, "code": snakemake.params.code, "threads": snakemake.threads},
+        shared={"code": snakemake.params.code, "threads": snakemake.threads},
     )
     launch_each(snakemake.resources.gpu, requests)

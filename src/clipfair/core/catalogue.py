@@ -247,7 +247,7 @@ def _make_dataset(dataset_id: str, entry: Mapping, *, where: str) -> Dataset:
 
 def _read_yaml(path: str | Path) -> object:
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return yaml.load(Path(path).read_text(encoding="utf-8"), yaml.CSafeLoader)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except yaml.YAMLError as error:

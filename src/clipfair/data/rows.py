@@ -7,7 +7,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from clipfair.core.errors import UserError
+from clipfair.core.keys import hash_keys
 
+# In a condition on rows, instead of a column: the rank of the key in the order of its hash.
+HASH_RANK = "hash_rank"
 # Columns that only code that opens the images needs.
 IMAGE_COLUMNS = ("image_bytes", "boxes")
 
@@ -22,7 +25,9 @@ def select_rows(settings: Mapping, table: pd.DataFrame) -> np.ndarray:
     """Select the rows that are evaluated, or trained on; (n,) bool.
 
     ``settings`` has ``dataset`` and ``split``; optional are ``where`` (column -> value or list of values) and
-    ``images``, a number of rows to draw with the generator of ``seed`` if there are more.
+    ``images``, a number of rows to draw with the generator of ``seed`` if there are more. In ``where``,
+    ``hash_rank`` is no column: {``below``: n} selects the first n of the rows that meet the other conditions,
+    in the order of a hash of their keys, and {``from``: n} the rest.
 
     Raises
     ------
@@ -59,15 +64,28 @@ def select_support(settings: Mapping, table: pd.DataFrame) -> np.ndarray:
 def _match(settings: Mapping, table: pd.DataFrame, where: Mapping) -> np.ndarray:
     chosen = np.ones(len(table), dtype=bool)
     for column, value in where.items():
+        if column == HASH_RANK:
+            continue
         if column not in table:
             raise UserError(
                 f"evaluation on {settings['dataset']}: no column {column!r}; "
                 f"known: {', '.join(table.columns)}"
             )
         chosen &= table[column].isin(value if isinstance(value, list | tuple) else [value]).to_numpy()
+    if HASH_RANK in where:
+        chosen &= _has_rank(table["key"].to_numpy(), chosen, where[HASH_RANK])
     if not chosen.any():
         condition = ", ".join(f"{column} {value}" for column, value in where.items())
         raise UserError(
             f"evaluation on {settings['dataset']}: no example with {condition}; check the configuration"
         )
     return chosen
+
+
+def _has_rank(keys: np.ndarray, chosen: np.ndarray, bound: Mapping[str, int]) -> np.ndarray:
+    """Select the rows whose rank among the chosen ones is ``below`` a number, or at least ``from``."""
+    rows = np.flatnonzero(chosen)
+    order = rows[np.argsort(hash_keys(keys[rows], seed=0), kind="stable")]
+    selected = np.zeros(len(keys), dtype=bool)
+    selected[order[bound.get("from", 0) : bound.get("below")]] = True
+    return selected

@@ -13,7 +13,7 @@ from clipfair.metrics.threshold_free import compare, corrected_intervals, sampli
 
 FLOOR = "_floor"
 SEPARATOR = " x "  # between the names of combined attributes, and of their groups
-PERMUTATIONS = 100
+PERMUTATIONS = 50
 UNDEFINED = "one group alone, or a group without examples of both labels"
 
 

@@ -24,6 +24,7 @@ from clipfair.plan.data_checks import (
     check_trained_data,
     check_words,
 )
+from clipfair.plan.draws import refuse_families
 from clipfair.plan.fairness import fairness_of
 from clipfair.plan.own_code import check_own_functions
 from clipfair.plan.questions import check_question
@@ -62,7 +63,7 @@ def check_plan(plan: StudyPlan) -> None:
         The first thing that is wrong.
     """
     configuration = plan.configuration
-    _check_known(("subset",), "dataset", configuration.subset, plan.datasets)
+    _check_datasets(("subset",), configuration.subset, plan)
     _check_stand_ins(plan)
     check_generated(configuration)
     _check_tabular(plan)
@@ -95,7 +96,7 @@ def check_plan(plan: StudyPlan) -> None:
 
 def _check_stand_ins(plan: StudyPlan) -> None:
     for name, used in plan.configuration.stand_ins.items():
-        _check_known(("stand_ins",), "dataset", [name, used], plan.datasets)
+        _check_datasets(("stand_ins",), [name, used], plan)
         kind = plan.datasets[name].kind
         if plan.datasets[used].kind != kind or used == name:
             same = [other for other, entry in plan.datasets.items() if entry.kind == kind and other != name]
@@ -109,7 +110,8 @@ def _check_tabular(plan: StudyPlan) -> None:
     seen: dict[tuple[str, str], str] = {}
     for name, task in plan.configuration.tasks.items():
         key = ("tasks", name)
-        _check_known((*key, "dataset"), "dataset", [task.dataset], plan.datasets)
+        _check_datasets((*key, "dataset"), [task.dataset], plan)
+        refuse_families((*key, "dataset"), [task.dataset], plan.configuration.generated)
         dataset = plan.datasets[task.dataset]
         _check_known((*key, "sensitive"), f"attribute of {dataset.id}", [task.sensitive], dataset.attributes)
         _check_known((*key, "label"), f"label of {dataset.id}", [task.label], dataset.labels)
@@ -126,7 +128,7 @@ def _check_tabular(plan: StudyPlan) -> None:
 def _check_data(plan: StudyPlan) -> None:
     configuration = plan.configuration
     for name, annotation in configuration.annotations.items():
-        _check_known(("annotations",), "dataset", [name], plan.datasets)
+        _check_datasets(("annotations",), [name], plan)
         if annotation.encoder is not None and annotation.encoder.kind == "clip":
             published = [model for model, entry in configuration.models.items() if entry.published]
             key = ("annotations", name, "encoder", "model")
@@ -165,7 +167,7 @@ def _check_models(plan: StudyPlan) -> None:
             key = ("models", name, "weights", "tower")
             _check_known(key, "model with published weights", [tower], published)
     for name, evaluation in configuration.evaluations.items():
-        _check_known(("evaluations", name, "dataset"), "dataset", [evaluation.dataset], plan.datasets)
+        _check_datasets(("evaluations", name, "dataset"), [evaluation.dataset], plan)
         check_evaluation(name, plan)
 
 
@@ -187,7 +189,9 @@ def _check_sources(name: str, table: Table, plan: StudyPlan) -> None:
     """Of a table of the study: with the roles put in."""
     key = ("tables", name)
     _check_known((*key, "annotations"), "annotation", table.annotations, plan.configuration.annotations)
-    _check_known((*key, "datasets"), "dataset", table.datasets, plan.datasets)
+    _check_datasets((*key, "datasets"), table.datasets, plan)
+    for entry in ("annotations", "datasets"):
+        refuse_families((*key, entry), getattr(table, entry), plan.configuration.generated)
     if table.published is not None:
         _check_known((*key, "published"), "published table", [table.published], plan.published)
         check_published(table.published, plan)
@@ -205,7 +209,8 @@ def _check_tabular_grid(name: str, grid: TabularGrid, configuration: Configurati
 
 def _check_grid(name: str, grid: Grid, plan: StudyPlan) -> None:
     configuration, key = plan.configuration, ("grids", name)
-    _check_known((*key, "dataset"), "dataset", [grid.dataset], {NONE, *plan.datasets})
+    if grid.dataset != NONE:
+        _check_datasets((*key, "dataset"), [grid.dataset], plan)
     _check_known((*key, "recipe"), "recipe", [grid.recipe], configuration.recipes)
     catalogues = {
         "balances": {NONE, *configuration.balances, *configuration.schedules},
@@ -263,8 +268,8 @@ def _check_batches(plan: StudyPlan) -> None:
 def _check_search(name: str, plan: StudyPlan) -> None:
     configuration, key = plan.configuration, ("searches", name)
     search = plan.searches[name]
+    _check_datasets((*key, "dataset"), [search.dataset], plan)
     catalogues = {
-        "dataset": plan.datasets,
         "model": configuration.models,
         "method": configuration.methods,
         "recipe": configuration.recipes,
@@ -299,6 +304,12 @@ def _table_modules(paper: str) -> tuple[list[str], list[str]]:
     builders = [path.stem for path in modules if "\ndef build(" in path.read_text(encoding="utf-8")]
     figures = [path.stem.removesuffix("_figure") for path in modules if path.stem.endswith("_figure")]
     return builders, figures
+
+
+def _check_datasets(key: tuple, names: Iterable[str], plan: StudyPlan) -> None:
+    for name in names:
+        if name not in plan.datasets:
+            raise Violation(key, unknown("dataset", name, plan.listed_datasets))
 
 
 def _check_known(key: tuple, what: str, values: Iterable[str], known: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ from clipfair.core.errors import unknown
 from clipfair.core.settings import Key, Violation, parse
 from clipfair.data.embedded.web_settings import WebSettings
 from clipfair.data.embedded.world import PART_SETTINGS
+from clipfair.data.rows import HASH_RANK
 from clipfair.plan.configuration.models import Model
 from clipfair.plan.configuration.root import Configuration
 from clipfair.plan.configuration.studies import Grid
@@ -158,6 +159,8 @@ class _Columns:
 
     def check_where(self, key: Key, where: Mapping | None) -> None:
         for column, value in (where or {}).items():
+            if column == HASH_RANK:
+                continue
             values = value if isinstance(value, list) else [value]
             if column == "split":
                 for split in values:
@@ -213,6 +216,10 @@ def check_trained_data(name: str, grid: Grid, plan: StudyPlan) -> None:
         columns = _Columns(grid.dataset, plan.datasets)
         columns.check_attributes(("recipes", grid.recipe, "attributes"), recipe.attributes)
         columns.check_label(("recipes", grid.recipe), recipe.label, recipe.positive)
+        if recipe.subsample is not None and recipe.subsample.shares is not None:
+            at, subsample = ("recipes", grid.recipe, "subsample"), recipe.subsample
+            columns.check_attributes((*at, "attribute"), [subsample.attribute])
+            columns.check_values((*at, "shares"), subsample.attribute, subsample.shares)
         for split, where in recipe.splits.model_dump(exclude_unset=True).items():
             columns.check_where(("recipes", grid.recipe, "splits", split), where)
 

@@ -186,7 +186,12 @@ def condition_job(plan: StudyPlan, dataset: str, balance: str) -> ConditionJob:
 
 def generated_settings(plan: StudyPlan, dataset: str) -> dict:
     """All that decides a synthetic dataset besides the code."""
-    return plan.configuration.generated[dataset].model_dump(exclude={"format"})
+    return plan.configuration.generated[dataset].model_dump(exclude={"format", "draws"})
+
+
+def generated_datasets(plan: StudyPlan) -> list[str]:
+    """The synthetic datasets that have files: all but the families, of which the draws have."""
+    return [name for name in plan.configuration.generated if not plan.is_family(name)]
 
 
 def fetched_datasets(plan: StudyPlan) -> list[str]:

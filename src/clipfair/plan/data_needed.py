@@ -1,7 +1,8 @@
 """The datasets that a study needs, and the study without some of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import product
 
 from clipfair.plan.configuration.studies import Grid, Table
 from clipfair.plan.configuration.types import NONE
@@ -13,33 +14,42 @@ LISTS_OF_DATASETS = ("datasets", "human_mentions", "conditions")
 
 
 def datasets_needed(plan: StudyPlan) -> dict[str, list[str]]:
-    """The datasets of a study -> the tables that are made from each."""
+    """The datasets of a study, draws of families among them -> the tables that are made from each."""
     needed: dict[str, list[str]] = {}
     for table in plan.tables:
-        for dataset in datasets_of(plan, table):
+        for dataset in dict.fromkeys(plan.draw_of(*read) for read in _read(plan, table)):
             needed.setdefault(dataset, []).append(table)
     return needed
 
 
 def datasets_of(plan: StudyPlan, table: str) -> list[str]:
-    """The datasets that a table is made from, each once."""
-    entry = plan.tables[table]
+    """The datasets that a table is made from, each once; families without their draws."""
+    return list(dict.fromkeys(dataset for dataset, _ in _read(plan, table)))
+
+
+def _read(plan: StudyPlan, table: str) -> Iterator[tuple[str, int]]:
+    """The datasets that a table is made from, each with the seeds of the runs that read it."""
+    entry, configuration = plan.tables[table], plan.configuration
     grids = [plan.grids[name] for name in entry.grids if name in plan.grids]
-    trained = [dataset for grid in grids for dataset in _trained_on(plan, grid)]
-    evaluations = plan.configuration.evaluations
-    evaluated = [evaluations[name].dataset for grid in grids for name in grid.evaluations]
+    for grid in grids:
+        yield from _trained_on(plan, grid)
+    for grid in grids:
+        evaluated = [configuration.evaluations[name].dataset for name in grid.evaluations]
+        yield from product(evaluated, grid.seeds)
     tabular = [plan.tabular_grids[name] for name in entry.grids if name in plan.tabular_grids]
-    tasks = [plan.configuration.tasks[task].dataset for grid in tabular for task in grid.tasks]
-    searched = [plan.configuration.searches[name].dataset for name in entry.searches]
-    found = [*trained, *evaluated, *tasks, *entry.annotations, *entry.datasets, *searched]
-    return list(dict.fromkeys(found))
+    tasks = [configuration.tasks[task].dataset for grid in tabular for task in grid.tasks]
+    yield from ((dataset, 0) for dataset in (*tasks, *entry.annotations, *entry.datasets))
+    searches = [configuration.searches[name] for name in entry.searches]
+    yield from ((search.dataset, search.run_seed) for search in searches)
 
 
-def _trained_on(plan: StudyPlan, grid: Grid) -> list[str]:
-    """The grid's dataset, if it has one, and those of the runs that its models start from."""
-    own = [] if grid.dataset == NONE else [grid.dataset]
-    starts = [plan.start_of(batch) for batch in grid.batches]
-    return [*own, *(start.dataset for start in starts if start is not None)]
+def _trained_on(plan: StudyPlan, grid: Grid) -> Iterator[tuple[str, int]]:
+    """The grid's dataset, if it has one, and those of the runs its models start from, with their seeds."""
+    if grid.dataset != NONE:
+        yield from product([grid.dataset], grid.seeds)
+    for batch in grid.batches:
+        starts = [plan.start_of(replace(batch, seed=seed)) for seed in grid.seeds]
+        yield from ((start.dataset, start.seed) for start in starts if start is not None)
 
 
 def without(plan: StudyPlan, datasets: Iterable[str]) -> StudyPlan:
@@ -52,7 +62,7 @@ def without(plan: StudyPlan, datasets: Iterable[str]) -> StudyPlan:
             update={"evaluations": [one for one in grid.evaluations if evaluations[one].dataset not in gone]}
         )
         for name, grid in plan.grids.items()
-        if not gone & set(_trained_on(plan, grid))
+        if not gone & {dataset for dataset, _ in _trained_on(plan, grid)}
     }
     tabular_grids = {
         name: grid.model_copy(

@@ -1,6 +1,6 @@
 """Jobs that embed, probe and evaluate: everything that their rules ask for, by batch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 
@@ -19,23 +19,22 @@ class EvaluationJob:
 
     Attributes
     ----------
-    runs : the levels of the key of each seed's run.
-    models : of each run: ``run``, ``settings`` of the model, and the files ``weights``,
-        ``snapshots`` and ``spec``, None where it has none.
+    parts : the runs that are evaluated on the same data, together: all of them, or where a dataset is a
+        family, those of the same draws. Each has ``models``, of each run ``run`` (the levels of its key),
+        ``settings`` of the model and the files ``weights``, ``snapshots`` and ``spec``, None where it has
+        none; and ``datasets``: id of each evaluated dataset -> ``table``, the prepared one, ``raw``, the
+        folder of files, and ``cache``, the folder of images that trainings have decoded.
     files : all files of the models, which must be made first.
     snapshots : the folders of their snapshots.
     evaluations : id -> settings.
-    datasets : id of each evaluated dataset -> ``table``, the prepared one, and ``raw``, the folder of files.
     threads, gpus : what a job that runs the models asks for.
     numerics : ``portable`` or ``native``, as of the training.
     """
 
-    runs: list[dict]
-    models: list[dict]
+    parts: list[dict]
     files: list[str]
     snapshots: list[str]
     evaluations: Mapping[str, Mapping]
-    datasets: Mapping[str, Mapping[str, str]]
     threads: int
     gpus: int
     numerics: str
@@ -55,12 +54,16 @@ class EvaluationJob:
     @property
     def tables(self) -> list[str]:
         """The prepared tables."""
-        return [places["table"] for places in self.datasets.values()]
+        return self._files("table")
 
     @property
     def raw(self) -> list[str]:
         """The folders of files."""
-        return [places["raw"] for places in self.datasets.values()]
+        return self._files("raw")
+
+    def _files(self, place: str) -> list[str]:
+        found = [places[place] for part in self.parts for places in part["datasets"].values()]
+        return list(dict.fromkeys(found))
 
 
 @cache
@@ -102,21 +105,40 @@ def evaluation_settings(evaluation: Evaluation) -> dict:
 
 
 def _make_job(plan: StudyPlan, batch: Run, chosen: Mapping[str, Evaluation]) -> EvaluationJob:
-    recipe, runs = plan.recipe_of(batch), plan.runs_of(batch)
-    models = [_model(plan, run) for run in runs]
-    datasets = dict.fromkeys(evaluation.dataset for evaluation in chosen.values())
+    recipe = plan.recipe_of(batch)
+    datasets = list(dict.fromkeys(evaluation.dataset for evaluation in chosen.values()))
+    parts = _parts(plan, plan.runs_of(batch), datasets)
+    models = [model for part in parts for model in part["models"]]
     files = [model[part] for model in models for part in ("weights", "spec") if model[part]]
     return EvaluationJob(
-        runs=[asdict(run) for run in runs],
-        models=models,
+        parts=parts,
         files=[*files, *vocabulary_file(plan, batch.model)],
         snapshots=[model["snapshots"] for model in models if model["snapshots"]],
         evaluations={name: evaluation_settings(evaluation) for name, evaluation in chosen.items()},
-        datasets={name: {"table": plan.prepared_of(name), "raw": plan.raw_of(name)} for name in datasets},
         threads=recipe.threads,
         gpus=min(1, recipe.gpus),
         numerics=recipe.chosen_numerics,
     )
+
+
+def _parts(plan: StudyPlan, runs: Sequence[Run], datasets: Sequence[str]) -> list[dict]:
+    parts: dict[tuple[str, ...], list[Run]] = {}
+    for run in runs:
+        parts.setdefault(tuple(plan.draw_of(name, run.seed) for name in datasets), []).append(run)
+    return [
+        {
+            "models": [_model(plan, run) for run in of_part],
+            "datasets": {
+                name: {
+                    "table": plan.prepared_of(read),
+                    "raw": plan.raw_of(read),
+                    "cache": plan.decoded_of(read),
+                }
+                for name, read in zip(datasets, draws, strict=True)
+            },
+        }
+        for draws, of_part in parts.items()
+    ]
 
 
 def _model(plan: StudyPlan, run: Run) -> dict:

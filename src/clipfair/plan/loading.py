@@ -23,6 +23,7 @@ from clipfair.plan.configuration_files import (
     read_configuration,
     value_at,
 )
+from clipfair.plan.draws import with_draws
 from clipfair.plan.numbers import read_numbers
 from clipfair.plan.published import read_published_tables
 from clipfair.plan.resolve import resolve
@@ -58,7 +59,7 @@ def load_plan(config: Mapping, files: Sequence[str | Path] = ()) -> StudyPlan:
 
 
 def _make_plan(config: Mapping) -> StudyPlan:
-    configuration = parse(Configuration, resolve(read_numbers(config)))
+    configuration = with_draws(parse(Configuration, resolve(read_numbers(config))))
     datasets = with_generated(load_catalogue(paths.CATALOGUE), configuration.generated)
     published = read_published_tables()
     tables = _chosen_tables(configuration)
@@ -142,7 +143,7 @@ def _origin(key: Key, config: Mapping) -> Key:
     if len(key) < 3:
         return key
     catalogue, name, *rest = key
-    own = ("studies", config.get("study"), "grids")
+    own = ("studies", _study_with_grids(config), "grids")
     for place in ((*own, name), (catalogue, name)) if catalogue == "grids" else ((catalogue, name),):
         entry = value_at(config, place)
         if isinstance(entry, Mapping):
@@ -151,6 +152,17 @@ def _origin(key: Key, config: Mapping) -> Key:
             if "like" in entry and rest[0] != "like":
                 return _origin((catalogue, entry["like"], *rest), config)
     return key
+
+
+def _study_with_grids(config: Mapping) -> object:
+    """The study whose grids the chosen one has: itself, or one that it is like."""
+    name = config.get("study")
+    for _ in config.get("studies", {}):  # no chain is longer
+        study = value_at(config, ("studies", name))
+        if not isinstance(study, Mapping) or "grids" in study or "like" not in study:
+            break
+        name = study["like"]
+    return name
 
 
 def _text_note(value: object) -> str:

@@ -36,6 +36,7 @@ def resolve(config: Mapping) -> dict:
     Violation
         If a catalogue, an entry or a part of the study is no mapping, or `like` or a role leads nowhere.
     """
+    config = {**config, "studies": _studies(config)}
     study = _study(config)
     _check_shape(config, study)
     resolved = {**config, "grids": _with_own_grids(config, study)}
@@ -79,17 +80,22 @@ def resolve_like(entries: Mapping[str, Any], catalogue: str) -> dict[str, Any]:
     return {name: follow(name, (name,)) for name in entries}
 
 
+def _studies(config: Mapping) -> dict[str, Any]:
+    """Every study with the parts of the one that it is like, where it has none."""
+    studies = config.get("studies", {})
+    _check_entries(studies, ("studies",))
+    return resolve_like(studies, "studies")
+
+
 def _study(config: Mapping) -> Mapping:
-    """The chosen study as it is written."""
-    studies, name = config.get("studies", {}), config.get("study")
-    _check_mapping(studies, ("studies",))
+    """The chosen study."""
+    studies, name = config["studies"], config.get("study")
     if name is None:
         raise Violation(("study",), f"no value; known: {', '.join(sorted(map(str, studies)))}")
     if not isinstance(name, str):
         raise Violation(("study",), wrong_type(name, "text"))
     if name not in studies:
         raise Violation(("study",), unknown("study", name, map(str, studies)))
-    _check_mapping(studies[name], ("studies", name))
     return studies[name]
 
 

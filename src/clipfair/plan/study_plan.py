@@ -13,6 +13,7 @@ from clipfair.plan.configuration.recipes import Recipe
 from clipfair.plan.configuration.root import Configuration
 from clipfair.plan.configuration.studies import Grid, Search, Table, TabularGrid
 from clipfair.plan.configuration.types import NONE
+from clipfair.plan.draws import draw_of, draws_of, family_message, is_family
 from clipfair.plan.published import PublishedTable
 
 
@@ -25,7 +26,7 @@ class StudyPlan:
     Attributes
     ----------
     configuration : checked, with the roles of the study put in.
-    datasets : by id: the catalogue, and the synthetic datasets.
+    datasets : by id: the catalogue, and the synthetic datasets, families and their draws included.
     published : table -> where our entries stand in the published table.
     tables : the tables of the study by id, in its order.
     grids, tabular_grids : the grids that the tables read, by id.
@@ -122,6 +123,26 @@ class StudyPlan:
             for method in chosen.mitigations
         ]
 
+    # --- datasets ---
+
+    def draw_of(self, dataset: str, seed: int) -> str:
+        """The dataset that a run with a seed reads; of a family the draw of the seed."""
+        return draw_of(self.configuration.generated, dataset, seed)
+
+    def dataset_of(self, run: Run) -> str:
+        """The dataset that a run is trained on; of a family the draw of its seed."""
+        return self.draw_of(run.dataset, run.seed)
+
+    def is_family(self, dataset: str) -> bool:
+        """Whether a dataset is a family of draws, which has no files of its own."""
+        return is_family(self.configuration.generated, dataset)
+
+    @cached_property
+    def listed_datasets(self) -> list[str]:
+        """The datasets for messages: families without their draws."""
+        draws = set(draws_of(self.configuration.generated))
+        return [name for name in self.datasets if name not in draws]
+
     # --- places ---
 
     def path_of(self, template: str, run: Run) -> str:
@@ -150,6 +171,8 @@ class StudyPlan:
         return "synthetic" if made_here else "real"
 
     def _versioned(self, template: str, dataset: str) -> str:
+        if self.is_family(dataset):
+            raise ValueError(family_message(dataset, self.configuration.generated))
         return template.format(dataset=dataset, version=self.datasets[dataset].version)
 
     def table_files(self, suffix: str, tables: Iterable[str]) -> list[str]:

@@ -13,6 +13,7 @@ from clipfair.data.prepare import find_loader
 from clipfair.plan.configuration.types import NONE
 from clipfair.plan.data_jobs import shards_of
 from clipfair.plan.data_targets import data_targets
+from clipfair.plan.draws import family_message
 from clipfair.plan.study_plan import StudyPlan
 from clipfair.plan.targets import PAPERS, model_cards, study_targets
 
@@ -85,7 +86,9 @@ def _check_data(plan: StudyPlan, target: str) -> None:
         return
     dataset, *version = (_SUFFIX.sub("", part) for part in rest.split("/"))
     if dataset not in plan.datasets:
-        raise UserError(f"{target}: {unknown('dataset', dataset, plan.datasets)}")
+        raise UserError(f"{target}: {unknown('dataset', dataset, plan.listed_datasets)}")
+    if plan.is_family(dataset):
+        raise UserError(f"{target}: {family_message(dataset, plan.configuration.generated)}")
     if folder == "prepared":
         find_loader(plan.datasets[dataset])
     if version and version[0] != plan.datasets[dataset].version:
@@ -106,7 +109,9 @@ def _levels_of(target: str) -> dict[str, str]:
 
 def _known_levels(plan: StudyPlan, target: str, levels: Mapping[str, str]) -> dict[str, Collection[str]]:
     configuration = plan.configuration
-    annotations = configuration.annotations
+    annotations = {
+        name: entry for name, entry in configuration.annotations.items() if not plan.is_family(name)
+    }
     known: dict[str, Collection[str]] = {
         "dataset": plan.datasets,
         "balance": [NONE, *configuration.balances, *configuration.schedules],

@@ -27,7 +27,7 @@ class TrainingJob:
         of the dataset, ``model``, ``recipe``, ``method`` (``kind`` and ``settings``; of a fine-tuning all
         switches), ``fairness`` (``lam`` and the ``weights`` of the attributes; None without a fairness loss),
         ``stages`` (``balance`` and ``share`` of each).
-    raw : the folder of the dataset.
+    raw : the folder of the dataset: of a family, that of the draw of its seed, as of all data.
     table : the prepared table, where no keep-list names the examples.
     keep : the keep-list of each stage.
     weights : the initial weights; empty for random ones.
@@ -46,6 +46,18 @@ class TrainingJob:
     cache: str
     scratch: str
     recipe: Recipe
+
+    @property
+    def data(self) -> dict:
+        """What the training reads, as :func:`clipfair.train.run.train` takes it."""
+        data = {"raw": self.raw, "cache": self.cache}
+        if self.keep:
+            data["keep"] = self.keep
+        else:
+            data["table"] = self.table[0]
+        if self.vocabulary:
+            data["vocabulary"] = self.vocabulary[0]
+        return data
 
     @property
     def kind(self) -> str:
@@ -123,19 +135,19 @@ def trained_runs(run: Run, seeds: tuple[str, ...]) -> list[Run]:
 
 def make_training_job(plan: StudyPlan, run: Run, recipe: Recipe, scratch: str) -> TrainingJob:
     """The job that trains ``run`` by a recipe; ``scratch`` is its folder within the setting of that name."""
-    settings = training_settings(plan, run, recipe)
+    settings, dataset = training_settings(plan, run, recipe), plan.dataset_of(run)
     keep = [
-        paths.KEEP.format(study=plan.study, dataset=run.dataset, balance=stage["balance"])
+        paths.KEEP.format(study=plan.study, dataset=dataset, balance=stage["balance"])
         for stage in settings["stages"]
     ]
     return TrainingJob(
         settings=settings,
-        raw=plan.raw_of(run.dataset),
-        table=[] if keep else [plan.prepared_of(run.dataset)],
+        raw=plan.raw_of(dataset),
+        table=[] if keep else [plan.prepared_of(dataset)],
         keep=keep,
         weights=start_weights(plan, run),
         vocabulary=vocabulary_file(plan, run.model),
-        cache=plan.decoded_of(run.dataset),
+        cache=plan.decoded_of(dataset),
         scratch=str(Path(plan.configuration.scratch, scratch)),
         recipe=recipe,
     )
@@ -147,7 +159,7 @@ def training_settings(plan: StudyPlan, run: Run, recipe: Recipe) -> dict:
     fairness = fairness_of(method, run, recipe) if isinstance(method, FinetuneMethod) else None
     return {
         "run": asdict(run),
-        "version": plan.datasets[run.dataset].version,
+        "version": plan.datasets[plan.dataset_of(run)].version,
         "model": model_settings(plan, run.model),
         "recipe": recipe.job_settings(),
         "method": {

@@ -59,6 +59,7 @@ def launch(processes: int, request: Mapping) -> None:
 def requests_by_seed(
     settings: Sequence[Mapping],
     *,
+    data: Sequence[Mapping],
     weights: Sequence[str],
     outputs: Mapping[str, Sequence[str]],
     scratch: Sequence[str],
@@ -68,7 +69,7 @@ def requests_by_seed(
 
     Parameters
     ----------
-    settings, scratch
+    settings, data, scratch
         Of each seed.
     weights
         Of each seed; empty for random ones.
@@ -79,6 +80,7 @@ def requests_by_seed(
     """
     of_seeds = zip(
         settings,
+        data,
         map(str, weights) if weights else [None] * len(settings),
         zip(*outputs.values(), strict=True),
         scratch,
@@ -88,11 +90,12 @@ def requests_by_seed(
         {
             **shared,
             "settings": own,
+            "data": read,
             "weights": start,
             "out": dict(zip(outputs, out, strict=True)),
             "scratch": folder,
         }
-        for own, start, out, folder in of_seeds
+        for own, read, start, out, folder in of_seeds
     ]
 
 

@@ -72,3 +72,34 @@ def test_columns_can_be_left_out(table, tmp_path):
     frame = read_table(str(tmp_path / "table.parquet"), exclude=("captions", "boxes"))
     assert list(frame.columns) == ["key", "split", "used", "few_shot", "label"]
     assert list(frame["label"].cat.categories) == ["y", "x", "z"]
+
+
+def test_the_first_examples_by_the_hash_of_their_keys_and_the_rest_are_a_partition():
+    table = pd.DataFrame(
+        {
+            "key": [f"val/{n}" for n in range(500)],
+            "split": ["val", "train"] * 250,
+            "used": [True] * 400 + [False] * 100,
+        }
+    )
+    parts = [
+        select_rows(entry(split="val", where={"used": True, "hash_rank": bound}), table)
+        for bound in ({"below": 60}, {"from": 60})
+    ]
+    assert [part.sum() for part in parts] == [60, 140]
+    assert not (parts[0] & parts[1]).any()
+    assert (parts[0] | parts[1]).tolist() == ((table["split"] == "val") & table["used"]).tolist()
+    smaller = select_rows(entry(split="val", where={"used": True, "hash_rank": {"below": 20}}), table)
+    assert not (smaller & ~parts[0]).any()
+    support = select_support(entry(support={"split": "val", "used": True, "hash_rank": {"below": 60}}), table)
+    assert (support == parts[0]).all()
+    reversed_table = table[::-1].reset_index(drop=True)
+    again = select_rows(entry(split="val", where={"used": True, "hash_rank": {"below": 60}}), reversed_table)
+    assert set(reversed_table["key"][again]) == set(table["key"][parts[0]])
+
+
+def test_more_first_examples_than_there_are_leave_no_rest(table):
+    everything = entry(split="val", where={"hash_rank": {"below": 5}})
+    assert chosen(select_rows(everything, table)) == "cd"
+    with pytest.raises(UserError, match="no example with split val, hash_rank"):
+        select_rows(entry(split="val", where={"hash_rank": {"from": 5}}), table)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from geomloss import SamplesLoss
 
 from clipfair.metrics.distances import group_distances, sinkhorn
 from clipfair.metrics.evaluated_distances import AS_RELEASED, EXACT
@@ -42,6 +43,21 @@ def test_stacked_problems_are_the_separate_ones(arguments, monkeypatch):
         value = group_distances({"kind": "sinkhorn", **arguments}, population, groups)
         found.append([value, *torch.autograd.grad(value.sum(), values)])
     torch.testing.assert_close(found[0], found[1])
+
+
+@pytest.mark.parametrize("arguments", SCHEDULES)
+@pytest.mark.parametrize(("mean", "deviation"), [(28162, 3176), (170, 30), (0, 1e-3)])
+@pytest.mark.parametrize("sizes", [(32, 32, 32), (32, 32, 32, 32, 32), (32, 32, 20)])
+def test_values_and_gradients_of_geomloss_are_the_librarys_to_the_last_bit(arguments, mean, deviation, sizes):
+    torch.manual_seed(0)
+    population = (mean + deviation * torch.randn(sizes[0])).requires_grad_()
+    groups = [mean * (k % 2) + deviation * (k + 1) * torch.randn(size) for k, size in enumerate(sizes[1:])]
+    loss = SamplesLoss("sinkhorn", backend="tensorized", **arguments)
+    expected = torch.stack([loss(population[:, None], group[:, None]) for group in groups])
+    found = group_distances({"kind": "geomloss", **arguments}, population, groups)
+    weights = torch.rand(len(groups))
+    assert torch.equal(found, expected)
+    assert torch.equal(*(torch.autograd.grad(value @ weights, population)[0] for value in (found, expected)))
 
 
 def test_the_gradient_is_right_where_that_of_geomloss_counts_ties():

@@ -123,6 +123,24 @@ def test_4_distances_within_labels_bound_deodds_and_the_auc_gap(seed):
     assert abs(auc_of(*a) - auc_of(*b)) <= largest * sum(of_labels) + 1e-4
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_4_the_metric_within_labels_is_at_most_the_integral_of_deodds_and_at_least_half(seed):
+    rng = np.random.default_rng(seed)
+    margin, codes = random_groups(rng, 2)
+    y = np.arange(len(codes)) % 2
+    groups = pd.Series(codes).astype("category")
+    rows = measure_group_distances(y, margin, None, sensitive_features={"group": groups})
+    metric = {row.metric: row.value for row in rows}["margin_w1_within_labels"]
+    points = np.sort(margin)
+    parts = [[np.sort(margin[(codes == code) & (y == label)]) for code in (0, 1)] for label in (0, 1)]
+    shares = [
+        [np.searchsorted(part, points[:-1], side="right") / len(part) for part in of_label]
+        for of_label in parts
+    ]
+    integral = np.sum(np.ptp(shares, axis=1).max(axis=0) * np.diff(points))
+    assert metric <= integral <= 2 * metric
+
+
 def test_5_margins_and_margins_within_labels_bound_different_metrics():
     y, codes = np.tile([0, 1], 100), np.repeat([0, 1], 100)
     reversed_order = np.where(codes == 0, 2 * y - 1, 1 - 2 * y).astype(float)

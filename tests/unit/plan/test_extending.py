@@ -147,7 +147,7 @@ def test_the_other_entries_are_valid(plan_with):
     configuration = plan_with("More entries").configuration
     assert configuration.annotations["cc3m"].shards == 332
     assert configuration.recipes["one-gpu"].optimiser == "adafactor"
-    assert configuration.methods["clip-ft-10"].switches.subsample == {"share": 0.1}
+    assert configuration.recipes["fundus-small-10"].subsample.share == 0.1
 
 
 def test_every_example_is_tested():

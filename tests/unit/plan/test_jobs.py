@@ -134,17 +134,18 @@ def test_probes_on_augmented_images_have_a_job_of_their_own(plan_of):
 def test_a_zero_shot_method_evaluates_the_model_that_it_starts_from(plan_of):
     batch = Run("embedded-fundus", "none", "small-baseline", "zero-shot")
     job = evaluation_job(plan_of(), batch)
-    assert [model["spec"] for model in job.models] == [None] * 3
+    [part] = job.parts
+    assert [model["spec"] for model in part["models"]] == [None] * 3
     assert job.snapshots == []
-    starts = [model["weights"] for model in job.models]
+    starts = [model["weights"] for model in part["models"]]
     assert all(file.startswith("results/train/embedded/dataset~embedded-web/") for file in starts)
     assert [file.split("/")[-2] for file in starts] == ["seed~0", "seed~1", "seed~2"]
 
 
 def test_published_weights_are_one_checkpoint_for_all_seeds(plan_of):
     batch = Run("harvard-fairvlmed", "none", "openai-b16", "zero-shot")
-    job = evaluation_job(plan_of("paper"), batch)
-    assert [model["weights"] for model in job.models] == ["data/weights/openai-b16.safetensors"] * 3
+    [part] = evaluation_job(plan_of("paper"), batch).parts
+    assert [model["weights"] for model in part["models"]] == ["data/weights/openai-b16.safetensors"] * 3
 
 
 def test_images_of_the_papers_classification_are_resized_to_256_and_cropped(plan_of):

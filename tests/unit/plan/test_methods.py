@@ -37,7 +37,6 @@ PLAIN = {
     "example_weights": "none",
     "sampler": "shuffled",
     "dro_step": None,
-    "subsample": None,
 }
 # Sections 1, 2 and 6 of docs/fairclip-protocol.md.
 RELEASED = {"precision": "fp16_roundtrip", "generators": "shared", "selection": "test"}

@@ -29,7 +29,7 @@ def parameters(plan):
         found[phase, *wildcards.values()] = [names[f"get_{name}"](levels) for name in asked]
 
     for batch in plan.batches:
-        record("evaluate", asdict(batch), "evaluations", "evaluation_code", "probes", "embedded_models")
+        record("evaluate", asdict(batch), "evaluations", "evaluation_code", "probes", "evaluated_parts")
         for run in filter(plan.is_trained, plan.runs_of(batch)):
             record("train", asdict(run), "train_settings", "train_code")
     for grid in plan.tabular_grids:
@@ -100,6 +100,7 @@ def test_a_new_module_reruns_nothing(plan_of, before, source, module):
         ("evaluations", {"like": "embedded-objects-zero-shot", "templates": ["a {}"]}),
         ("mitigations", {"kind": "rto", "gamma": 0.5}),
         ("generated", {"part": "web", "format": "cc12m", "seed": 7}),
+        ("generated", {"part": "web", "format": "cc12m", "draws": 3}),
     ],
 )
 def test_an_entry_that_nothing_uses_reruns_nothing(plan_of, before, catalogue, entry):

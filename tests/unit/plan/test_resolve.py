@@ -95,3 +95,16 @@ def test_a_role_that_the_study_does_not_bind():
 def test_a_study_that_is_not_there():
     with pytest.raises(Violation, match=r"unknown study 'min' \(did you mean 'mine'\?\); known: mine"):
         resolve({**CONFIG, "study": "min"})
+
+
+def test_a_study_has_each_part_of_the_one_that_it_is_like_where_it_has_none():
+    fuller = {"like": "mine", "grids": {"base": {"seeds": [7]}}}
+    found = resolve({**CONFIG, "study": "fuller", "studies": {**CONFIG["studies"], "fuller": fuller}})
+    assert found["studies"]["fuller"]["tables"] == ["m4/a"]
+    assert found["grids"]["base"] == CONFIG["grids"]["base"] | {
+        "dataset": "web",
+        "models": ["first", "second", "third"],
+        "lams": [0.07],
+        "seeds": [7],
+    }
+    assert "own" not in found["grids"]

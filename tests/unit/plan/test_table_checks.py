@@ -32,7 +32,7 @@ def test_a_place_in_a_published_table_that_does_not_exist_is_one_line(plan_of, p
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("study", ["embedded", "lab", "open", "paper"])
+@pytest.mark.parametrize("study", ["embedded", "embedded-full", "lab", "open", "paper"])
 def test_all_published_places_exist(plan_of, study):
     plan = plan_of(study)
     for table in plan.published:

@@ -2,11 +2,12 @@
 
 from clipfair.core import paths
 from clipfair.plan.data_targets import data_targets
+from clipfair.plan.evaluation_jobs import predicted_folders
 from clipfair.plan.targets import asked_tables, model_cards, paper_targets, study_targets, tables_of
 
 
 def test_the_papers_and_the_summaries_are_the_whole_study(plan_of):
-    for study in ("embedded", "lab", "open", "paper"):
+    for study in ("embedded", "embedded-full", "lab", "open", "paper"):
         plan = plan_of(study)
         parts = [*paper_targets(plan, "m4"), *paper_targets(plan, "fairclip")]
         summaries = set(study_targets(plan)) - set(parts)
@@ -48,3 +49,13 @@ def test_data_are_what_new_runs_need_and_no_results(plan_of):
     assert plan.prepared_of("adult") in targets
     assert "results/balance/embedded/dataset~embedded-web/balance~proxies/keep.parquet" in targets
     assert not [target for target in targets if target.startswith(("results/tables", "results/evaluate"))]
+
+
+def test_scores_of_evaluations_without_a_threshold_are_published(plan_of):
+    roles = {"eye-test": "embedded-fundus-threshold-free"}
+    plan = plan_of(overlay={"studies": {"embedded": {"roles": roles}}})
+    assert "results/tables/embedded/predictions" in study_targets(plan)
+    batches = [batch for name in ("fair-zero-shot", "fair-mmd") for batch in plan.grids[name].batches]
+    assert {plan.path_of(paths.EVALUATE, batch) for batch in batches} <= set(predicted_folders(plan))
+    assert not [folder for folder in predicted_folders(plan) if "dataset~embedded-web" in folder]
+    assert predicted_folders(plan_of()) == []

@@ -19,6 +19,7 @@ from clipfair.core.errors import progress
 from clipfair.core.io import read_json, sha256_of
 from clipfair.core.paths import Run
 from clipfair.core.provenance import weights_digest
+from clipfair.data.decoded import DecodedImages, decoded_folder, find_decoded
 from clipfair.data.images import image_records, open_image
 from clipfair.data.rows import read_table, select_rows, select_support
 from clipfair.evaluate.embed.files import Checkpoint, as_float16, write_checkpoint, write_images
@@ -26,7 +27,7 @@ from clipfair.evaluate.embed.towers import Sentences, encode_images, encode_text
 from clipfair.evaluate.prompts import expand
 from clipfair.evaluate.texts import AT_EVERY_CHECKPOINT, text_sets
 from clipfair.models.build import build, load_weights
-from clipfair.models.interface import pixels_of
+from clipfair.models.interface import BuiltModel, pixels_of
 from clipfair.models.resizing import make_resize
 from clipfair.models.tokenizers import report_unknown_words
 
@@ -87,7 +88,8 @@ def embed(
         ``<examples>.safetensors``, or None) and ``spec`` (the training's spec.json; None if it was not
         trained).
     datasets
-        id -> ``table`` (prepared parquet) and ``raw`` (the dataset's folder).
+        id -> ``table`` (prepared parquet), ``raw`` (the dataset's folder) and, optional, ``cache``: the
+        folder of the decoded images of trainings. If it has all images, none is opened.
     evaluations
         id -> entry of the configuration. Snapshots are embedded for those of
         :data:`clipfair.evaluate.texts.AT_EVERY_CHECKPOINT` only.
@@ -110,8 +112,10 @@ def embed(
     texts = TokenisedTexts(evaluations, tables, network.built.tokenizer)
     checkpoints = [_write_texts(source, network, texts, out_dir) for source in sources]
     for name, table in tables.items():
-        images = DatasetImages(table, datasets[name]["raw"], threads, what=name)
         digest = sha256_of(datasets[name]["table"])
+        images = DatasetImages(
+            table, datasets[name]["raw"], threads, what=name, cache=datasets[name].get("cache"), digest=digest
+        )
         for resize, alike in _by_resize(evaluations, name).items():
             requested = RequestedRows(
                 _find_rows(alike, table), _find_rows(filter(_needs_snapshots, alike), table)
@@ -234,15 +238,32 @@ class DatasetImages:
     folder : the dataset's raw folder.
     threads : how many images are opened at once.
     what : the name that the progress bar shows.
+    cache : the folder in which trainings keep decoded images, if there is one.
+    digest : of the prepared table.
     """
 
     table: pd.DataFrame
     folder: str
     threads: int
     what: str
+    cache: str | None
+    digest: str
 
-    def chunks(self, rows: np.ndarray, resize: Any) -> Iterator[tuple[np.ndarray, "Tensor"]]:
-        """The images of the chosen ``rows`` (positions): for each chunk positions and uint8 pixels."""
+    def chunks(
+        self, rows: np.ndarray, built: BuiltModel, resize: int | None
+    ) -> Iterator[tuple[np.ndarray, "Tensor"]]:
+        """The images of the chosen ``rows`` (positions): for each chunk positions and uint8 pixels.
+
+        Images are resized for the model or, with ``resize``, to that number of pixels and cropped.
+        """
+        prepare = make_resize(built.resizing, built.size, resize)
+        decoded = None
+        if self.cache is not None and resize is None:
+            folder = decoded_folder(self.cache, f"{built.resizing}-{built.size}", self.digest)
+            decoded = find_decoded(folder, rows)
+        return self._opened(rows, prepare) if decoded is None else _stored(rows, decoded)
+
+    def _opened(self, rows: np.ndarray, resize: Any) -> Iterator[tuple[np.ndarray, "Tensor"]]:
         import torch
 
         examples = image_records(self.table.iloc[rows])
@@ -257,6 +278,15 @@ class DatasetImages:
                 yield rows[start : start + size], torch.stack(opened)
 
 
+def _stored(rows: np.ndarray, decoded: DecodedImages) -> Iterator[tuple[np.ndarray, "Tensor"]]:
+    import torch
+
+    size = max(1, CHUNK_BYTES // decoded.pixels[0].size)
+    for start in range(0, len(rows), size):
+        chunk = slice(start, start + size)
+        yield rows[chunk], torch.from_numpy(decoded.pixels[decoded.places[chunk]])
+
+
 def _encode_dataset(
     sources: Sequence[CheckpointSource],
     network: Network,
@@ -267,8 +297,7 @@ def _encode_dataset(
     """``images`` and ``features`` (pre-logits) by each checkpoint, of the rows that it embeds."""
     parts: list[list] = [[] for _ in sources]
     built = network.built
-    prepare = make_resize(built.resizing, built.size, resize)
-    for rows, pixels in images.chunks(np.flatnonzero(requested.final), prepare):
+    for rows, pixels in images.chunks(np.flatnonzero(requested.final), built, resize):
         for source, part in zip(sources, parts, strict=True):
             chosen = requested.of(source)[rows]
             if chosen.any():

@@ -1,10 +1,21 @@
-"""The debiased Sinkhorn divergence by the library geomloss (:mod:`clipfair.metrics.distances.sinkhorn`)."""
+"""The debiased Sinkhorn divergence by the library geomloss (:mod:`clipfair.metrics.distances.sinkhorn`).
+
+In training, the library's time is that of its calls: each group has four small problems, and each of them a
+call for each step of the schedule. Groups of the population's size are therefore annealed in one stack of all
+problems, by the library's operations in its order. The last step, which alone is differentiated, is the
+library's own. Values and gradients are the library's to the last bit.
+"""
 
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
+
+# The four problems of a group: population and group, group and population, each against itself. The potential
+# of its partner enters each of them.
+PARTNERS = (1, 0, 2, 3)
 
 
 def distance(
@@ -21,29 +32,97 @@ def distance(
     Where ``diameter`` is None and the range of the scores is zero or not finite, geomloss has no first
     temperature and the value is NaN.
     """
-    from geomloss import SamplesLoss
-
-    loss = SamplesLoss(
-        "sinkhorn",
-        p=p,
-        blur=blur,
-        reach=None,
-        diameter=diameter,
-        scaling=scaling,
-        debias=True,
-        backend="tensorized",
-    )
-
-    def value(group: Tensor) -> Tensor:
-        if diameter is None and not 0 < _range(population, group) < math.inf:
-            return population.sum() * math.nan
-        return loss(population[:, None], group[:, None])
-
+    arguments = {"p": p, "blur": blur, "scaling": scaling, "diameter": diameter}
+    has_schedule = [diameter is not None or 0 < _range(population, group) < math.inf for group in groups]
     # geomloss switches gradients on and does not restore the mode.
     with torch.set_grad_enabled(torch.is_grad_enabled()):
-        return torch.stack([value(group) for group in groups])
+        if all(has_schedule) and {len(group) for group in groups} == {len(population)}:
+            return _of_equal_sizes(population, groups, **arguments)
+        values = [
+            _of_one_group(population, group, **arguments) if has else population.sum() * math.nan
+            for group, has in zip(groups, has_schedule, strict=True)
+        ]
+        return torch.stack(values)
 
 
 def _range(population: Tensor, group: Tensor) -> float:
     scores = torch.cat([population, group]).detach()
     return float(scores.max() - scores.min())
+
+
+def _of_one_group(population: Tensor, group: Tensor, **arguments: float | None) -> Tensor:
+    from geomloss import SamplesLoss
+
+    loss = SamplesLoss("sinkhorn", reach=None, debias=True, backend="tensorized", **arguments)
+    return loss(population[:, None], group[:, None])
+
+
+def _of_equal_sizes(
+    population: Tensor,
+    groups: Sequence[Tensor],
+    *,
+    p: int,
+    blur: float,
+    scaling: float,
+    diameter: float | None,
+) -> Tensor:
+    from geomloss._legacy.sinkhorn_divergence import log_weights, scaling_parameters, sinkhorn_cost
+    from geomloss._legacy.sinkhorn_samples import cost_routines, softmin_tensorized
+
+    n, eps = len(population), blur**p
+    weights = torch.ones(1, n).to(population) / n
+    log_weight = log_weights(weights)
+    costs, schedules = [], []
+    for group in groups:
+        x, y = population[:, None].unsqueeze(0), group[:, None].unsqueeze(0)
+        pairs = ((x, y), (y, x), (x, x), (y, y))
+        costs.append([cost_routines[p](one, other.detach()) for one, other in pairs])
+        schedules.append(scaling_parameters(x, y, p, blur, None, diameter, scaling)[2])
+    with torch.no_grad():
+        stacked = torch.cat([cost for of_group in costs for cost in of_group])
+        potentials = _anneal(stacked, log_weight, schedules)
+    values = []
+    for of_group, found in zip(costs, potentials.split(len(PARTNERS)), strict=True):
+        inputs = log_weight + found / eps
+        forth, back, within_population, within_group = (
+            softmin_tensorized(eps, cost, inputs[[partner]])
+            for cost, partner in zip(of_group, PARTNERS, strict=True)
+        )
+        parts = (within_population, within_group, back, forth)
+        values.append(sinkhorn_cost(eps, None, weights, weights, *parts, batch=True)[0])
+    return torch.stack(values)
+
+
+def _anneal(costs: Tensor, log_weight: Tensor, schedules: Sequence[Sequence[float]]) -> Tensor:
+    """The potentials of all problems after their schedules, (4 G, n).
+
+    A group with a shorter schedule waits at its first temperature.
+
+    Parameters
+    ----------
+    costs
+        (4 G, n, n), of each group in the order of :data:`PARTNERS`.
+    log_weight
+        (1, n).
+    schedules
+        The temperatures of each group.
+    """
+    count, length = len(schedules), max(map(len, schedules))
+    waiting = np.array([length - len(schedule) for schedule in schedules])
+    padded = [np.pad(schedule, (wait, 0), "edge") for schedule, wait in zip(schedules, waiting, strict=True)]
+    steps = torch.from_numpy(np.repeat(padded, len(PARTNERS), axis=0).T[:, :, None]).to(costs)
+    waits = torch.from_numpy(np.repeat(waiting, len(PARTNERS))[:, None]).to(costs.device)
+    partner = (
+        (torch.arange(count)[:, None] * len(PARTNERS) + torch.tensor(PARTNERS)).flatten().to(costs.device)
+    )
+    potentials = _soft_minimum(costs, log_weight.expand(len(costs), -1), steps[0])
+    for step, eps in enumerate(steps):
+        new = _soft_minimum(costs, log_weight + potentials[partner] / eps, eps)
+        moved = 0.5 * (potentials + new)
+        potentials = moved if step >= waiting.max() else torch.where(step >= waits, moved, potentials)
+    return potentials
+
+
+def _soft_minimum(costs: Tensor, inputs: Tensor, eps: Tensor) -> Tensor:
+    """As geomloss computes it, with a temperature (4 G, 1) for each problem."""
+    return -eps * (inputs.unsqueeze(1) - costs / eps.unsqueeze(2)).logsumexp(2)

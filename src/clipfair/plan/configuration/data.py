@@ -21,6 +21,9 @@ class GeneratedDataset(CatalogueEntry):
     """Id of the dataset whose file format and loader it has."""
     seed: Whole = 0
     """Of its random numbers."""
+    draws: Count | None = None
+    """A family: so many datasets `<id>-draw-<d>`, with the seeds `seed` + d. A run with seed s reads the draw
+    s modulo `draws`, wherever its dataset or that of an evaluation is the family."""
     settings: dict[str, Any] = {}
     """What differs from the part's defaults (src/clipfair/data/embedded/)."""
 

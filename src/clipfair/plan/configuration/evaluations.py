@@ -1,6 +1,6 @@
 """Evaluations: what a model is measured on."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,12 +14,12 @@ from clipfair.plan.configuration.types import (
     Share,
     SomeIds,
     Unique,
+    Where,
     Whole,
     word_or_own,
 )
 
 Template = Annotated[str, Field(pattern=r"\{\}")]
-Where = Annotated[dict[str, Any], Field(min_length=1)]
 Support = Where | Annotated[list[Where], Field(min_length=1)]
 GroupDistance = word_or_own(*(name.removeprefix(PREFIX) for name in EVALUATED))
 
@@ -32,7 +32,9 @@ class ModelEvaluation(CatalogueEntry):
     split: str
     """Value of the dataset's column `split`."""
     where: Where | None = None
-    """Further conditions on the examples, column: a value, or a list of values."""
+    """Further conditions on the examples, column: a value, or a list of values. `hash_rank: {below: n}`
+    selects the first n of the examples that meet the others, in the order of a hash of their keys,
+    `hash_rank: {from: n}` the rest."""
 
 
 class EmbeddedEvaluation(ModelEvaluation):
@@ -143,27 +145,25 @@ class GroupFairnessEvaluation(EmbeddedEvaluation):
         return settings | {"distances": named_distances(self.distances)} if self.distances else settings
 
 
-class ThresholdFreeEvaluation(EmbeddedEvaluation):
-    """Group metrics without a fixed threshold, next to those of group_fairness (docs/evaluation.md)."""
+class ValidatedEvaluation(EmbeddedEvaluation):
+    """What the kinds have that predict a binary label and choose something on validation."""
 
-    kind: Literal["threshold_free"]
     label: str
     """Column that is predicted."""
     positive: str | None = None
     """The label's value that is 1, unless it is 0 and 1."""
-    prompts: Prompts
-    """Prompts of label 0 and of label 1."""
     sensitive: SomeIds
     """Columns of the groups."""
     support: Support
     """The validation examples, to which threshold and recalibration are fitted; as in few-shot
     classification."""
+
+
+class MarginEvaluation(ValidatedEvaluation):
+    """What the kinds with the metrics of threshold_free have (docs/evaluation.md)."""
+
     intersections: Annotated[list[Annotated[list[str], Field(min_length=2), Unique]], Unique] | None = None
     """Attributes of `sensitive` whose groups are combined."""
-    captions: Literal["all"] | None = None
-    """Embed each example's own text, for the distances of the score of an image with it."""
-    max_characters: Count | None = None
-    """Where those texts are cut, back to the last space."""
     resamples: Count | None = None
     """Of the BCa intervals, which take one evaluation more for each example; none unless given."""
 
@@ -173,6 +173,40 @@ class ThresholdFreeEvaluation(EmbeddedEvaluation):
         for several in self.intersections or []:
             if not known.issuperset(several):
                 raise ValueError(f"intersections: {several} are not all among sensitive")
+        return self
+
+
+class ThresholdFreeEvaluation(MarginEvaluation):
+    """Group metrics without a fixed threshold, next to those of group_fairness (docs/evaluation.md)."""
+
+    kind: Literal["threshold_free"]
+    prompts: Prompts
+    """Prompts of label 0 and of label 1."""
+    captions: Literal["all"] | None = None
+    """Embed each example's own text, for the distances of the score of an image with it."""
+    max_characters: Count | None = None
+    """Where those texts are cut, back to the last space."""
+
+
+class GroupThresholdsEvaluation(ValidatedEvaluation):
+    """Thresholds of its own for each group, chosen on validation (docs/evaluation.md)."""
+
+    kind: Literal["group_thresholds"]
+    prompts: Prompts
+    """Prompts of label 0 and of label 1."""
+
+
+class DeepFeatureReweightingEvaluation(MarginEvaluation):
+    """A last layer that is fitted to group-balanced validation data (docs/evaluation.md)."""
+
+    kind: Literal["deep_feature_reweighting"]
+    balanced: str
+    """The attribute of `sensitive` whose cells with the label are balanced."""
+
+    @model_validator(mode="after")
+    def _balances_one_of_its_attributes(self) -> Self:
+        if self.balanced not in self.sensitive:
+            raise ValueError(f"balanced: {self.balanced!r} is not among sensitive")
         return self
 
 
@@ -262,6 +296,8 @@ Evaluation = Annotated[
     | RetrievalEvaluation
     | GroupFairnessEvaluation
     | ThresholdFreeEvaluation
+    | GroupThresholdsEvaluation
+    | DeepFeatureReweightingEvaluation
     | LinearProbeEvaluation,
     Field(discriminator="kind"),
 ]

@@ -18,8 +18,6 @@ from clipfair.plan.configuration.types import (
     CatalogueEntry,
     Number,
     Positive,
-    PositiveShare,
-    Share,
     is_own,
     word_or_own,
 )
@@ -110,23 +108,6 @@ Distance = Annotated[
 ]
 
 
-class Subsample(SettingsModel):
-    """A part of the training examples."""
-
-    share: PositiveShare
-    """Share of the examples that are kept."""
-    attribute: str | None = None
-    """The attribute whose groups get the shares `shares`."""
-    shares: dict[str, Share] | None = None
-    """Group: its share of the examples kept; sum 1."""
-
-    @model_validator(mode="after")
-    def _both_or_neither(self) -> Self:
-        if (self.attribute is None) != (self.shares is None):
-            raise ValueError("attribute and shares belong together; give both or neither")
-        return self
-
-
 def _check_weights(weights: dict[str, float]) -> dict[str, float]:
     for name, weight in weights.items():
         if weight < 0:
@@ -195,8 +176,6 @@ class Switches(SettingsModel):
     """group-balanced: each pass has every cell of attr and label equally often; its length stays."""
     dro_step: Positive | None = None
     """Group-DRO over the cells of attr and label: the step size of their weights; null: no group-DRO."""
-    subsample: Annotated[Subsample, *PLAIN] | None = None
-    """Train on a part of the examples; null: on all."""
 
     @property
     def uses_cells(self) -> bool:

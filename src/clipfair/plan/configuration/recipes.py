@@ -1,6 +1,7 @@
 """Recipes: how a model is trained, and what its job asks for."""
 
-from typing import Annotated, Any, Literal, Self
+import math
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +16,7 @@ from clipfair.plan.configuration.types import (
     Share,
     SomeIds,
     Unique,
+    Where,
     Whole,
     word_or_own,
 )
@@ -30,8 +32,34 @@ class SplitRows(SettingsModel):
 
     split: str
     """Value of the column `split`."""
-    where: dict[str, Any] | None = None
-    """Further columns and their values."""
+    where: Where | None = None
+    """Further columns and their values, as in an evaluation."""
+
+
+class Subsample(SettingsModel):
+    """A part of the training split, chosen by a hash of the keys: a share that the seed of the run draws, or
+    one of disjoint parts."""
+
+    share: PositiveShare | None = None
+    """Share of the examples that are kept. With the same seed a smaller share is a part of a larger one."""
+    attribute: str | None = None
+    """The attribute whose groups get the shares `shares`."""
+    shares: dict[str, Share] | None = None
+    """Group: its share of the examples kept; sum 1."""
+    disjoint: Count | None = None
+    """Instead of a share: disjoint parts of so many examples; the run with seed s is trained on part s."""
+
+    @model_validator(mode="after")
+    def _chooses_in_one_way(self) -> Self:
+        if (self.share is None) == (self.disjoint is None):
+            raise ValueError("expected either share or disjoint")
+        if (self.attribute is None) != (self.shares is None):
+            raise ValueError("attribute and shares belong together; give both or neither")
+        if self.shares is not None and self.disjoint is not None:
+            raise ValueError("shares of groups belong to a share; disjoint parts have none")
+        if self.shares is not None and not math.isclose(sum(self.shares.values()), 1, abs_tol=1e-9):
+            raise ValueError(f"the shares sum to {sum(self.shares.values()):g}; expected 1")
+        return self
 
 
 class RecipeSplits(SettingsModel):
@@ -118,6 +146,8 @@ class Recipe(CatalogueEntry):
     """Fine-tuning: where texts are cut, back to the last space; null: not cut."""
     splits: RecipeSplits | None = None
     """Fine-tuning: the rows of each split."""
+    subsample: Subsample | None = None
+    """Fine-tuning: the part of the training split that is trained on; null: all of it."""
     tracked: Annotated[list[TrackedDistance], Unique] = []
     """Fine-tuning: distances measured after each epoch; also your own, `module:function`."""
     numerics: Literal["portable", "native"] | None = None

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from clipfair.core.errors import unknown
 from clipfair.core.settings import SettingsModel
+from clipfair.data.rows import HASH_RANK
 from clipfair.plan.numbers import canonical_number
 
 NONE = "none"
@@ -86,6 +87,22 @@ SomeIds = Annotated[list[str], Field(min_length=1), Unique]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 UserPath = Annotated[str, Field(min_length=1), AfterValidator(_expand_home)]
 Url = Annotated[str, Field(pattern=r"^https?://")]
+
+
+def _check_where(where: dict[str, Any]) -> dict[str, Any]:
+    rank = where.get(HASH_RANK)
+    if rank is not None and not (
+        isinstance(rank, dict)
+        and len(rank) == 1
+        and rank.keys() <= {"below", "from"}
+        and all(type(bound) is int and bound >= 1 for bound in rank.values())
+    ):
+        raise ValueError(f"{HASH_RANK} is {rank!r}; expected {{below: n}} or {{from: n}} with n of 1 or more")
+    return where
+
+
+# Conditions on the rows of a table, column: a value, or a list of values.
+Where = Annotated[dict[str, Any], Field(min_length=1), AfterValidator(_check_where)]
 
 
 class CatalogueEntry(SettingsModel):

@@ -45,7 +45,7 @@ def publish_predictions(folders: Iterable[str], out_dir: str) -> None:
             file = f"{name}-{numbers[name]}.parquet"
             numbers[name] += 1
             columns, described = _encode_runs(runs)
-            columns.to_parquet(folder / file, index=False, compression="zstd")
+            _write(folder / file, columns)
             rows += [{"evaluation": name, **run, "file": file, **one} for run, one in described]
         pd.DataFrame(rows).to_csv(folder / RUNS, index=False)
 
@@ -94,6 +94,18 @@ def _encoded(scores: pd.DataFrame) -> Iterator[tuple[str, pd.Series, float, floa
         codes, low, high = encode(values[known].to_numpy(np.float64))
         column = pd.Series(codes, index=values.index[known], dtype="UInt16").reindex(values.index)
         yield name, column if not known.all() else column.astype(np.uint16), low, high
+
+
+def _write(path: Path, columns: pd.DataFrame) -> None:
+    """Write the file of some runs. With their two bytes apart, codes take half of the space."""
+    codes = [name for name in columns if name.startswith(tuple(f"{score}_" for score in SCORES))]
+    columns.to_parquet(
+        path,
+        index=False,
+        compression="zstd",
+        use_dictionary=[name for name in columns if name not in codes],
+        column_encoding=dict.fromkeys(codes, "BYTE_STREAM_SPLIT"),
+    )
 
 
 def encode(values: np.ndarray) -> tuple[np.ndarray, float, float]:

@@ -8,7 +8,6 @@ column of the table such as ``note``.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +16,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from clipfair.core.errors import UserError, progress, unknown
-from clipfair.core.io import atomic_path, reserve, sha256_of
+from clipfair.core.errors import UserError, unknown
+from clipfair.core.io import sha256_of
 from clipfair.data.captions import truncate
-from clipfair.data.images import image_records, open_image
+from clipfair.data.decoded import DecodedImages, decode_rows, decoded_folder
 from clipfair.data.rows import read_table, select_rows
 from clipfair.metrics.labels import binary_labels
 from clipfair.models.interface import BuiltModel, pixels_of
@@ -66,7 +65,6 @@ def read_splits(
     data: Mapping,
     built: BuiltModel,
     *,
-    subsample: Mapping | None,
     seed: int,
     cache: str | Path,
 ) -> dict[str, Examples]:
@@ -76,10 +74,8 @@ def read_splits(
     ----------
     data
         ``raw`` (the dataset's folder) and ``table`` (its prepared table).
-    subsample
-        The part of the training split to train on (:func:`choose_part`); None for all.
     seed
-        Of the run; it decides the part.
+        Of the run; it decides the part of the training split that the recipe's ``subsample`` asks for.
     cache
         The folder where the decoded images are stored for the next run.
 
@@ -96,17 +92,18 @@ def read_splits(
             raise UserError(f"recipes.yaml: {unknown('attribute', attribute, table.columns)}")
     rows = {name: _rows(recipe, name, table) for name in SPLITS}
     needed = np.unique(np.concatenate(list(rows.values())))
-    stored = _read_pixels(table.iloc[needed], data, built, Path(cache))
+    decoded = _decode(table, needed, data, built, cache)
+    stored, places = torch.from_numpy(decoded.pixels), torch.from_numpy(decoded.places)
     texts = cut_texts(with_texts(table.iloc[needed], labels[needed], recipe), recipe["max_characters"])
     report_unknown_words(built.tokenizer, texts)
     tokens = built.tokenizer(texts)
-    if subsample is not None:
-        rows["train"] = rows["train"][choose_part(subsample, table.iloc[rows["train"]], seed)]
+    if "subsample" in recipe:
+        rows["train"] = rows["train"][choose_part(recipe["subsample"], table.iloc[rows["train"]], seed)]
     found = {}
     for name, chosen in rows.items():
         positions = torch.from_numpy(np.searchsorted(needed, chosen))
         part = table.iloc[chosen].reset_index(drop=True)
-        found[name] = Examples(part, labels[chosen], tokens[positions], stored, positions)
+        found[name] = Examples(part, labels[chosen], tokens[positions], stored, places[positions])
     return found
 
 
@@ -156,35 +153,20 @@ def cut_texts(table: pd.DataFrame, max_characters: int | None) -> list[str]:
     return texts
 
 
-# --- decoded images ---------------------------------------------------------------------------
-
-
-def _read_pixels(table: pd.DataFrame, data: Mapping, built: BuiltModel, cache: Path) -> Tensor:
-    """Return the images of the rows, resized; (n, 3, size, size) uint8, memory-mapped."""
-    state = hashlib.sha256(sha256_of(data["table"]).encode())
-    state.update("\n".join(table["key"]).encode())
-    path = cache / "decoded" / f"{built.resizing}-{built.size}-{state.hexdigest()[:16]}.npy"
-    if not path.is_file():
-        with atomic_path(path) as temporary:
-            shape = (len(table), 3, built.size, built.size)
-            pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-            reserve(temporary)
-            _decode(table, data["raw"], built, pixels)
-            pixels.flush()
-    # Copy on write, because torch needs a writable array.
-    return torch.from_numpy(np.load(path, mmap_mode="c"))
-
-
-def _decode(table: pd.DataFrame, folder: str, built: BuiltModel, pixels: np.ndarray) -> None:
-    examples = image_records(table)
-
-    def decode(row: int) -> None:
-        pixels[row] = pixels_of(built.resize(open_image(examples[row], folder=folder))).numpy()
-
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        done = pool.map(decode, range(len(examples)))
-        for _ in progress(done, total=len(examples), unit="image", what="decoding"):
-            pass
+def _decode(
+    table: pd.DataFrame, needed: np.ndarray, data: Mapping, built: BuiltModel, cache: str | Path
+) -> DecodedImages:
+    """Return the images of some rows, resized for the model."""
+    preparation = f"{built.resizing}-{built.size}"
+    return decode_rows(
+        decoded_folder(cache, preparation, sha256_of(data["table"])),
+        table,
+        needed,
+        raw=data["raw"],
+        prepare=lambda image: pixels_of(built.resize(image)).numpy(),
+        size=built.size,
+        threads=torch.get_num_threads(),
+    )
 
 
 # --- a part of the examples -------------------------------------------------------------------
@@ -193,22 +175,25 @@ def _decode(table: pd.DataFrame, folder: str, built: BuiltModel, pixels: np.ndar
 def choose_part(subsample: Mapping, table: pd.DataFrame, seed: int) -> np.ndarray:
     """Return the positions of a part of the rows, ascending.
 
-    The part depends only on the keys and the seed. For one seed, a smaller part is a subset of a larger one.
+    The part depends only on the keys and the seed. For one seed, a smaller share is a subset of a larger one.
 
     Parameters
     ----------
     subsample
         ``share`` in (0, 1] of the rows, drawn uniformly. With ``attribute`` and ``shares`` (group -> share,
-        sum 1) the same number of rows, from the groups in these shares (forced imbalance).
+        sum 1) the same number of rows, from the groups in these shares (forced imbalance). Or ``disjoint``, a
+        number of rows: the part number ``seed`` of disjoint parts of that size.
 
     Raises
     ------
     UserError
-        If a share is out of range, or a group has too few rows for it.
+        If a share is out of range, a group has too few rows for it, or there is no such part.
     """
+    if "disjoint" in subsample:
+        return _disjoint_part(table["key"], seed, subsample["disjoint"])
     share = subsample["share"]
     if not 0 < share <= 1:
-        raise UserError(f"methods.yaml: subsample.share is {share}; expected more than 0, at most 1")
+        raise UserError(f"recipes.yaml: subsample.share is {share}; expected more than 0, at most 1")
     wanted = round(share * len(table))
     order = np.argsort([_draw(key, seed) for key in table["key"]], kind="stable")
     if "attribute" not in subsample:
@@ -221,23 +206,34 @@ def choose_part(subsample: Mapping, table: pd.DataFrame, seed: int) -> np.ndarra
         count = round(part * wanted)
         if count > len(members):
             raise UserError(
-                f"methods.yaml: subsample: {part:g} of {wanted:,} examples are {count:,} of {attribute} "
+                f"recipes.yaml: subsample: {part:g} of {wanted:,} examples are {count:,} of {attribute} "
                 f"{group}, which has {len(members):,}; choose a smaller share"
             )
         parts.append(members[:count])
     return np.sort(np.concatenate(parts))
 
 
+def _disjoint_part(keys: pd.Series, seed: int, size: int) -> np.ndarray:
+    order = np.argsort([_draw(key, 0) for key in keys], kind="stable")
+    part = order[seed * size : (seed + 1) * size]
+    if len(part) < size:
+        raise UserError(
+            f"recipes.yaml: subsample: part {seed} of {size:,} examples each needs {(seed + 1) * size:,}; "
+            f"the training split has {len(keys):,}; choose a smaller part, or a smaller seed"
+        )
+    return np.sort(part)
+
+
 def _check_shares(table: pd.DataFrame, attribute: str, shares: Mapping[str, float]) -> None:
     if attribute not in table:
-        raise UserError(f"methods.yaml: subsample: {unknown('attribute', attribute, table.columns)}")
+        raise UserError(f"recipes.yaml: subsample: {unknown('attribute', attribute, table.columns)}")
     groups = [str(name) for name in table[attribute].astype("category").cat.categories]
     for group in shares:
         if group not in groups:
-            raise UserError(f"methods.yaml: subsample.shares: {unknown('group', group, groups)}")
+            raise UserError(f"recipes.yaml: subsample.shares: {unknown('group', group, groups)}")
     total = sum(shares.values())
     if min(shares.values()) < 0 or abs(total - 1) > 1e-9:
-        raise UserError(f"methods.yaml: subsample.shares sum to {total:g}; expected 1, none negative")
+        raise UserError(f"recipes.yaml: subsample.shares sum to {total:g}; expected 1, none negative")
 
 
 def _draw(key: str, seed: int) -> bytes:

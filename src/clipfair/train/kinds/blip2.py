@@ -57,7 +57,7 @@ def make_parts(
             "recipes.yaml: blip2 draws wrong pairs from the batch of one process and step; set gpus to 1 or "
             "0, and accumulate to 1"
         )
-    splits = read_splits(recipe, data, built, subsample=None, seed=seed, cache=data.get("cache", scratch))
+    splits = read_splits(recipe, data, built, seed=seed, cache=data.get("cache", scratch))
     check_size("the train split", len(splits["train"]), recipe["batch_size"])
     source = GroupedBatches(
         splits["train"],

@@ -61,7 +61,7 @@ def make_parts(
     switches, fairness = settings["method"]["settings"], settings["fairness"]
     _check(recipe, switches, process)
     cache = data.get("cache", scratch)
-    splits = read_splits(recipe, data, built, subsample=switches["subsample"], seed=run["seed"], cache=cache)
+    splits = read_splits(recipe, data, built, seed=run["seed"], cache=cache)
     check_size("training split", len(splits["train"]), recipe["batch_size"])
     check_groups(splits, grouped_attributes(switches, fairness, run))
     groups = read_groups(splits["train"], switches, fairness, run)

@@ -11,11 +11,13 @@ from safetensors.torch import save_file
 from clipfair.core.errors import UserError
 from clipfair.core.io import sha256_of
 from clipfair.core.paths import Run
+from clipfair.data.decoded import decode_rows, decoded_folder
 from clipfair.evaluate.embed import run as run_module
 from clipfair.evaluate.embed.files import read_checkpoints, read_images, read_texts
 from clipfair.evaluate.embed.run import embed
 from clipfair.evaluate.texts import text_sets
 from clipfair.models.build import build
+from clipfair.models.interface import pixels_of
 from clipfair.models.tokenizers import WordListTokenizer
 
 MODEL = {"kind": "small", "width": 8, "dim": 16, "words": "embedded", "length": 16, "size": 32}
@@ -234,3 +236,44 @@ def test_a_model_that_diverged_is_an_error(data, models, tmp_path):
 
     with pytest.raises(UserError, match="1 of 20 tensors are not finite"):
         embed(models, data, EVALUATIONS, str(tmp_path / "out"))
+
+
+def decode_all(data, cache):
+    """The datasets, with all their images decoded in a cache."""
+    built = build(MODEL, None, 0)
+    found = {}
+    for name, places in data.items():
+        table = pd.read_parquet(places["table"])
+        decode_rows(
+            decoded_folder(cache, f"{built.resizing}-{built.size}", sha256_of(places["table"])),
+            table,
+            np.arange(len(table)),
+            raw=places["raw"],
+            prepare=lambda image: pixels_of(built.resize(image)).numpy(),
+            size=built.size,
+            threads=1,
+        )
+        found[name] = {**places, "cache": str(cache)}
+    return found
+
+
+def test_images_that_a_training_has_decoded_are_not_opened_and_give_the_same_bytes(
+    data, models, tmp_path, monkeypatch
+):
+    embed(models, data, EVALUATIONS, str(tmp_path / "opened"))
+    decoded = decode_all(data, tmp_path / "cache")
+    monkeypatch.setattr(run_module, "open_image", lambda *_, **__: pytest.fail("opened"))
+    embed(models, decoded, EVALUATIONS, str(tmp_path / "decoded"))
+    monkeypatch.setattr(run_module, "CHUNK_BYTES", 2 * 3 * 32 * 32)
+    embed(models, decoded, EVALUATIONS, str(tmp_path / "chunks"))
+
+    assert files_below(tmp_path / "opened") == files_below(tmp_path / "decoded")
+    assert files_below(tmp_path / "opened") == files_below(tmp_path / "chunks")
+
+
+def test_images_that_are_resized_otherwise_are_opened(data, models, tmp_path):
+    few_shot = {"objects-few-shot": EVALUATIONS["objects-few-shot"] | {"resize": 40}}
+    embed(models, data, few_shot, str(tmp_path / "opened"))
+    embed(models, decode_all(data, tmp_path / "cache"), few_shot, str(tmp_path / "decoded"))
+
+    assert files_below(tmp_path / "opened") == files_below(tmp_path / "decoded")

@@ -144,3 +144,18 @@ def test_missing_scores_are_reported(results, tmp_path):
     with pytest.raises(UserError, match=r"scores\.parquet: not there"):
         publish_predictions([str(tmp_path)], str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_takes_little_more_than_two_bytes_for_each_score(results, tmp_path):
+    scores = pd.read_parquet(results / "clip-ft/seed~0/on~worlds/scores.parquet")
+    scores = pd.concat([scores] * 20, ignore_index=True)
+    for number in range(20):
+        folder = tmp_path / f"runs/seed~{number}/on~worlds"
+        folder.mkdir(parents=True)
+        rng = np.random.default_rng(number)
+        drawn = scores["score"].where(scores["score"].isna(), rng.normal(size=len(scores)))
+        scores.assign(margin=rng.normal(size=len(scores)), score=drawn).to_parquet(folder / "scores.parquet")
+        (folder / "metrics.json").write_text((results / "clip-ft/seed~0/on~worlds/metrics.json").read_text())
+    publish_predictions([str(tmp_path / "runs")], str(tmp_path / "out"))
+    size = sum(path.stat().st_size for path in (tmp_path / "out").iterdir())
+    assert size / 20 < 2.5 * scores[["margin", "score"]].count().sum()

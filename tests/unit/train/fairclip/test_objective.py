@@ -50,7 +50,7 @@ def built():
 def batch(tmp_path_factory, built):
     """A batch of 16 with one of 8 of each group of race and gender."""
     data = write_data(tmp_path_factory.mktemp("world"), make_table())
-    train = read_splits(RECIPE, data, built, subsample=None, seed=0, cache=data["cache"])["train"]
+    train = read_splits(RECIPE, data, built, seed=0, cache=data["cache"])["train"]
     groups = [places for name in GROUPS for places in train.members(name).values()]
     source = GroupedBatches(train, built, groups, batch_size=16, group_batch_size=8, seed=0)
     return next(iter(islice(source, 1)))

@@ -27,7 +27,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def train(data, built):
-    return read_splits(RECIPE, data, built, subsample=None, seed=0, cache=data["cache"])["train"]
+    return read_splits(RECIPE, data, built, seed=0, cache=data["cache"])["train"]
 
 
 def source(train, built, augmented):

@@ -26,7 +26,7 @@ def built():
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory, built):
     data = write_data(tmp_path_factory.mktemp("world"), make_table())
-    return read_splits(RECIPE, data, built, subsample=None, seed=0, cache=data["cache"])["train"]
+    return read_splits(RECIPE, data, built, seed=0, cache=data["cache"])["train"]
 
 
 @pytest.fixture

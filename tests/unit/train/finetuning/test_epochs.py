@@ -27,7 +27,7 @@ def built():
 @pytest.fixture(scope="module")
 def splits(tmp_path_factory, built):
     data = write_data(tmp_path_factory.mktemp("world"), make_table())
-    return read_splits(RECIPE, data, built, subsample=None, seed=0, cache=data["cache"])
+    return read_splits(RECIPE, data, built, seed=0, cache=data["cache"])
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from clipfair.core.errors import UserError
+from clipfair.data import decoded
 from clipfair.data.images import open_image
-from clipfair.train.finetuning import examples
 from clipfair.train.finetuning.examples import check_groups, choose_part, cut_texts, read_splits, with_texts
 from tests.unit.train.finetuning_data import RECIPE, SIZES, make_model, make_table, write_data
 
@@ -17,10 +17,9 @@ def built():
     return make_model()
 
 
-def read(tmp_path, table, built, *, subsample=None, seed=0, **recipe):
+def read(tmp_path, table, built, *, seed=0, **recipe):
     data = write_data(tmp_path, table)
-    how = {"subsample": subsample, "seed": seed, "cache": data["cache"]}
-    return read_splits({**RECIPE, **recipe}, data, built, **how)
+    return read_splits({**RECIPE, **recipe}, data, built, seed=seed, cache=data["cache"])
 
 
 # --- texts ------------------------------------------------------------------------------------
@@ -81,7 +80,7 @@ def test_no_image_is_decoded_twice(tmp_path, built, monkeypatch):
         opened.append(example["key"])
         return open_image(example, **where)
 
-    monkeypatch.setattr(examples, "open_image", count)
+    monkeypatch.setattr(decoded, "open_image", count)
     table = make_table()
     first = read(tmp_path, table, built)
     again = read(tmp_path, table, built, subsample={"share": 0.5})
@@ -163,6 +162,19 @@ def test_forced_parts_have_the_requested_shares():
     assert len(set(part)) == len(part)
 
 
+def test_disjoint_parts_are_a_partition_and_depend_on_keys_and_seed_alone():
+    table = make_table()
+    count = len(table) // 20
+    parts = [choose_part({"disjoint": 20}, table, seed=seed) for seed in range(count)]
+    assert [len(part) for part in parts] == [20] * count
+    assert len(set(np.concatenate(parts))) == 20 * count
+    shuffled = table.sample(frac=1, random_state=0)
+    again = choose_part({"disjoint": 20}, shuffled, seed=1)
+    assert set(shuffled["key"].iloc[again]) == set(table["key"].iloc[parts[1]])
+    with pytest.raises(UserError, match=f"part {count} of 20 examples each needs {20 * (count + 1)}"):
+        choose_part({"disjoint": 20}, table, seed=count)
+
+
 @pytest.mark.parametrize(
     ("subsample", "message"),
     [
@@ -175,6 +187,7 @@ def test_forced_parts_have_the_requested_shares():
         ({"share": 0.1, "attribute": "race", "shares": {"asian": 0.5}}, "sum to 0.5; expected 1"),
         ({"share": 0.1, "attribute": "race", "shares": {"azian": 1}}, "unknown group 'azian'"),
         ({"share": 0.1, "attribute": "rase", "shares": {"asian": 1}}, "unknown attribute 'rase'"),
+        ({"disjoint": 200}, "part 0 of 200 examples each needs 200; the training split has "),
     ],
 )
 def test_an_impossible_part_is_refused(subsample, message):

@@ -367,7 +367,7 @@ def has_other_texts(batch, source):
 
 
 def test_a_subsample_trains_on_a_part(finetune):
-    out = finetune("part", {"variant": "clip-ft", "subsample": {"share": 0.5}})
+    out = finetune("part", {"variant": "clip-ft"}, recipe={"subsample": {"share": 0.5}})
     assert read_json(out["spec"])["data"]["splits"]["train"] == 35
 
 
