@@ -133,6 +133,8 @@ class AnalysisPlan(SettingsModel):
     rules: list[NamedRule]
     metrics: dict[str, PlannedMetric]
     common_settings: dict[str, Any]
+    web_settings: dict[str, Any]
+    """Of the synthetic pairs of the world web."""
     worlds: dict[str, PlannedWorld]
     pilot: Pilot
     questions: dict[str, PlannedQuestion] = Field(min_length=1)

@@ -88,12 +88,13 @@ def _worlds(plan: AnalysisPlan) -> Iterator[str]:
     yield ""
     yield from _wrapped(
         "`fairface` and `web` are not listed: real faces, and the synthetic pairs of CLIP the Bias. Settings "
-        "of the fundus images (src/clipfair/data/embedded/fundus_settings.py) in all worlds, and what "
-        "differs:"
+        "of the fundus images (src/clipfair/data/embedded/fundus_settings.py) in all worlds, what differs, "
+        "and the settings of the pairs (web_settings.py there):"
     )
     yield from ("", "```yaml")
     settings = {"common": plan.common_settings}
     settings |= {name: world.settings for name, world in plan.worlds.items() if world.settings}
+    settings["web"] = plan.web_settings
     yield from yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=WIDTH).splitlines()
     yield from ("```", "")
 

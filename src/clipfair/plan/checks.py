@@ -190,8 +190,7 @@ def _check_sources(name: str, table: Table, plan: StudyPlan) -> None:
     key = ("tables", name)
     _check_known((*key, "annotations"), "annotation", table.annotations, plan.configuration.annotations)
     _check_datasets((*key, "datasets"), table.datasets, plan)
-    for entry in ("annotations", "datasets"):
-        refuse_families((*key, entry), getattr(table, entry), plan.configuration.generated)
+    refuse_families((*key, "annotations"), table.annotations, plan.configuration.generated)
     if table.published is not None:
         _check_known((*key, "published"), "published table", [table.published], plan.published)
         check_published(table.published, plan)

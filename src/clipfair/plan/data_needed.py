@@ -38,7 +38,9 @@ def _read(plan: StudyPlan, table: str) -> Iterator[tuple[str, int]]:
         yield from product(evaluated, grid.seeds)
     tabular = [plan.tabular_grids[name] for name in entry.grids if name in plan.tabular_grids]
     tasks = [configuration.tasks[task].dataset for grid in tabular for task in grid.tasks]
-    yield from ((dataset, 0) for dataset in (*tasks, *entry.annotations, *entry.datasets))
+    yield from ((dataset, 0) for dataset in (*tasks, *entry.annotations))
+    for dataset in entry.datasets:
+        yield from ((dataset, number) for number in range(len(plan.members_of(dataset))))
     searches = [configuration.searches[name] for name in entry.searches]
     yield from ((search.dataset, search.run_seed) for search in searches)
 

@@ -28,9 +28,14 @@ def is_family(generated: Mapping[str, GeneratedDataset], dataset: str) -> bool:
 
 def draws_of(generated: Mapping[str, GeneratedDataset]) -> list[str]:
     """The ids of the draws of all families."""
-    return [
-        _draw_id(family, number) for family, entry in generated.items() for number in range(entry.draws or 0)
-    ]
+    return [draw for name in generated if is_family(generated, name) for draw in members_of(generated, name)]
+
+
+def members_of(generated: Mapping[str, GeneratedDataset], dataset: str) -> list[str]:
+    """The datasets with the files of a dataset: of a family all of its draws, else the dataset."""
+    if not is_family(generated, dataset):
+        return [dataset]
+    return [_draw_id(dataset, number) for number in range(generated[dataset].draws)]
 
 
 def with_draws(configuration: Configuration) -> Configuration:

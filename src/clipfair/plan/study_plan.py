@@ -13,7 +13,7 @@ from clipfair.plan.configuration.recipes import Recipe
 from clipfair.plan.configuration.root import Configuration
 from clipfair.plan.configuration.studies import Grid, Search, Table, TabularGrid
 from clipfair.plan.configuration.types import NONE
-from clipfair.plan.draws import draw_of, draws_of, family_message, is_family
+from clipfair.plan.draws import draw_of, draws_of, family_message, is_family, members_of
 from clipfair.plan.published import PublishedTable
 
 
@@ -132,6 +132,10 @@ class StudyPlan:
     def dataset_of(self, run: Run) -> str:
         """The dataset that a run is trained on; of a family the draw of its seed."""
         return self.draw_of(run.dataset, run.seed)
+
+    def members_of(self, dataset: str) -> list[str]:
+        """The datasets with the files of a dataset: of a family all of its draws, else the dataset."""
+        return members_of(self.configuration.generated, dataset)
 
     def is_family(self, dataset: str) -> bool:
         """Whether a dataset is a family of draws, which has no files of its own."""

@@ -260,9 +260,14 @@ def _names(evaluations: list[str], plan: StudyPlan) -> dict[str, str]:
 def _arguments(plan: StudyPlan, table: Table) -> dict[str, object]:
     if table.searches:
         return {"searches": {name: search_file(plan, paths.SEARCH_TRIALS, name) for name in table.searches}}
-    if table.datasets:
-        return {"tables": {name: plan.prepared_of(name) for name in table.datasets}}
-    return _ARGUMENTS[table.builder](plan, table)
+    if table.builder in _ARGUMENTS:
+        return _ARGUMENTS[table.builder](plan, table)
+    return {"tables": {name: plan.prepared_of(name) for name in _draws(plan, table)}}
+
+
+def _draws(plan: StudyPlan, table: Table) -> list[str]:
+    """The datasets of a table about datasets, each draw of a family."""
+    return [draw for name in table.datasets for draw in plan.members_of(name)]
 
 
 def _of_conditions(plan: StudyPlan, table: Table, template: str) -> list[str]:
@@ -296,13 +301,17 @@ _ARGUMENTS = {
         "keep_lists": _of_conditions(plan, table, paths.KEEP),
     },
     "proxies": lambda plan, table: {"annotations": _annotations(plan, table)},
+    "worlds": lambda plan, table: {
+        "tables": {name: plan.prepared_of(name) for name in _draws(plan, table)},
+        "raw": {name: plan.raw_of(name) for name in _draws(plan, table)},
+    },
 }
 
 
 def _inputs(arguments: Mapping[str, object]) -> list[str]:
     files: list[str] = []
     for name, value in arguments.items():
-        if name == "shards":
+        if name in ("shards", "raw"):
             files += map(paths.contents_of, _raw(arguments))
         elif isinstance(value, str):
             files.append(value)
@@ -312,9 +321,10 @@ def _inputs(arguments: Mapping[str, object]) -> list[str]:
 
 
 def _raw(arguments: Mapping[str, object]) -> list[str]:
-    """The folder of the shards, if there are some."""
+    """The folders of raw data: those that are given, and that of the shards, if there are some."""
     shards = arguments.get("shards", [])[:1]
-    return [shard.partition(f"/{paths.SHARDS}/")[0] for shard in shards]
+    of_shards = [shard.partition(f"/{paths.SHARDS}/")[0] for shard in shards]
+    return [*arguments.get("raw", {}).values(), *of_shards]
 
 
 # --- what a table says of its data ---

@@ -7,6 +7,7 @@ from clipfair.data.embedded.fundus_settings import FundusSettings
 from clipfair.metrics.statistics import CONFIDENCE
 from clipfair.plan.analysis_plan import AnalysisPlan, family_size, read_analysis_plan
 from clipfair.plan.analysis_plan_page import PAGE, render, unit_deviation
+from clipfair.plan.loading import load_study
 from clipfair.tables.m4.finding_claims import CONTRASTS
 
 PLAN = read_analysis_plan()
@@ -50,6 +51,19 @@ def test_the_deviation_of_a_unit_is_that_of_the_pilots_interval():
     """
     found = unit_deviation(PLAN.pilot.differences["placebo-1"], PLAN)
     assert found == pytest.approx(2.3 * 5**0.5 / 2.776 * 2**0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize("world", PLAN.worlds)
+def test_the_configuration_has_the_settings_of_the_plan(world):
+    entry = load_study("embedded").configuration.generated[f"world-{world}"]
+    assert entry.settings == PLAN.common_settings | PLAN.worlds[world].settings
+    assert entry.draws == max(question.units for question in PLAN.questions.values())
+
+
+def test_the_configuration_has_the_pairs_of_the_plan():
+    entry = load_study("embedded").configuration.generated["web-associated"]
+    assert entry.settings == PLAN.web_settings
+    assert entry.draws >= PLAN.questions["Q7"].units
 
 
 @pytest.mark.parametrize("world", PLAN.worlds)

@@ -2,7 +2,7 @@
 
 ``Training/``, ``Validation/`` and ``Test/`` with data_NNNNN.npz and slo_fundus_NNNNN.jpg; next to them
 data_summary.csv, original_notes.csv and gpt-4_summarized_notes.csv. In the image, glaucoma is visible in the
-cup-to-disc ratio alone; the noise of the image depends on race, the content of the note on language.
+cup-to-disc ratio alone; noise and background may depend on race, the content of the note on language.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from scipy.special import expit, logit
 
 from clipfair.core.io import write_csv
 from clipfair.data.embedded.draw import grid, jpeg
-from clipfair.data.embedded.fundus_settings import FUNDUS_ATTRIBUTES, FUNDUS_CODES, FundusSettings
+from clipfair.data.embedded.fundus_settings import CUP_RANGE, FUNDUS_ATTRIBUTES, FUNDUS_CODES, FundusSettings
 
 # Not published; nothing depends on it.
 MARITAL_STATUS = {
@@ -47,7 +47,11 @@ def generate_fundus(folder: Path, settings: FundusSettings, rng: np.random.Gener
         people["use"] = use
         people["number"] = np.arange(first, first + n)
         images = draw_fundus(
-            people["cup"].to_numpy(), _of(people["race"], settings.noise), settings.size, rng
+            people["cup"].to_numpy(),
+            _of(people["race"], settings.noise),
+            _shifts_of(people["race"], settings.background_shift),
+            settings.size,
+            rng,
         )
         for row, image in zip(people.itertuples(index=False), images, strict=True):
             _write_person(folder / name, row, image, rng)
@@ -70,7 +74,8 @@ def _choose_people(n: int, settings: FundusSettings, rng: np.random.Generator) -
     people["glaucoma"] = glaucoma.astype(int)
     people["age"] = np.clip(rng.normal(AGE_MEAN, AGE_SPREAD, n), *AGE_RANGE).round().astype(int)
     mean = np.where(glaucoma, settings.cup_glaucoma, settings.cup_healthy)
-    people["cup"] = np.clip(rng.normal(mean, settings.cup_spread), 0.15, 0.95)
+    mean = mean + _shifts_of(people["race"], settings.cup_shift)
+    people["cup"] = np.clip(rng.normal(mean, settings.cup_spread), *CUP_RANGE)
     # The label's definition: below -3 dB with glaucoma, at least -1 dB without.
     people["md"] = np.where(glaucoma, -3 - rng.exponential(5, n), rng.uniform(-1, 2, n)).round(2)
     unknown = (people["language"] == "unknown") & (rng.random(n) < settings.unknown_language_as_other)
@@ -95,6 +100,11 @@ def _apportion(shares: Mapping[str, float], n: int, rng: np.random.Generator) ->
 
 def _of(groups: pd.Series, values: Mapping[str, float]) -> np.ndarray:
     return groups.map(dict(values)).to_numpy()
+
+
+def _shifts_of(groups: pd.Series, shifts: Mapping[str, float]) -> np.ndarray:
+    """The shift of each one's group, (n,) float; 0 for a group without one."""
+    return groups.map(dict(shifts)).astype(float).fillna(0.0).to_numpy()
 
 
 def _summary(row: tuple, has_findings: bool, has_diagnosis: bool, rng: np.random.Generator) -> str:
@@ -123,18 +133,25 @@ def _note(row: tuple, rng: np.random.Generator) -> str:
     return f"{note} Intraocular pressure reviewed. {plan}"
 
 
-def draw_fundus(cup: np.ndarray, noise: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+def draw_fundus(
+    cup: np.ndarray, noise: np.ndarray, background_shift: np.ndarray, size: int, rng: np.random.Generator
+) -> np.ndarray:
     """Grey fundus images with a disc in the middle, whose bright cup is ``cup`` (n,) of its height.
 
     Returns
     -------
-    uint8 (n, size, size); ``noise`` (n,) is the standard deviation of each image's noise (pixels in [0, 1]).
+    uint8 (n, size, size); ``noise`` (n,) is the standard deviation of each image's noise,
+    ``background_shift`` (n,) what is added to the brightness of its background (pixels in [0, 1]).
     """
     blocks = [slice(start, start + BLOCK) for start in range(0, len(cup), BLOCK)]
-    return np.concatenate([_draw_block(cup[block], noise[block], size, rng) for block in blocks])
+    return np.concatenate(
+        [_draw_block(cup[block], noise[block], background_shift[block], size, rng) for block in blocks]
+    )
 
 
-def _draw_block(cup: np.ndarray, noise: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_block(
+    cup: np.ndarray, noise: np.ndarray, background_shift: np.ndarray, size: int, rng: np.random.Generator
+) -> np.ndarray:
     def uniform(low: float, high: float) -> np.ndarray:
         return rng.uniform(low, high, (len(cup), 1, 1)).astype(np.float32)
 
@@ -142,7 +159,8 @@ def _draw_block(cup: np.ndarray, noise: np.ndarray, size: int, rng: np.random.Ge
     x, y = uniform(0.42, 0.58), uniform(0.42, 0.58)
     radius = uniform(0.24, 0.30)
     distance = np.hypot(across - x, (down - y) / 1.1)
-    pixels = uniform(0.30, 0.40) - 0.2 * distance
+    background = uniform(0.30, 0.40) + background_shift[:, None, None].astype(np.float32)
+    pixels = background - 0.2 * distance
     for _ in range(VESSELS):
         # A dark curve from the disc's centre outwards.
         angle, bend = uniform(0, 2 * np.pi), uniform(-1.5, 1.5)

@@ -1,4 +1,4 @@
-"""Settings of the fundus images: shares of the groups, rates of glaucoma, noise and notes by group."""
+"""Settings of the fundus images: shares of the groups, rates of glaucoma, images and notes by group."""
 
 import math
 from collections.abc import Mapping
@@ -26,10 +26,14 @@ FUNDUS_CODES: dict[str, dict[str, int]] = {
 }
 # The attributes whose shares are settings.
 FUNDUS_ATTRIBUTES = ("race", "gender", "ethnicity", "language")
+# Cup-to-disc ratios beyond are set to the nearer end.
+CUP_RANGE = (0.15, 0.95)
 
 Shares = Mapping[str, Share]
 # Rates have log-odds.
 Rate = Annotated[float, Field(gt=0, lt=1)]
+# The background has a brightness of 0.30 to 0.40.
+BackgroundShift = Annotated[float, Field(ge=-0.2, le=0.2)]
 
 
 class FundusSettings(SettingsModel):
@@ -82,6 +86,12 @@ class FundusSettings(SettingsModel):
     """Standard deviation of the vertical cup-to-disc ratio."""
     noise: Shares = Field(default={"asian": 0.10, "black": 0.30, "white": 0.10})
     """Standard deviation of the image's noise, by race: image quality depends on the group."""
+    cup_shift: Mapping[str, float] = {}
+    """What is added to the mean cup-to-disc ratio, with and without glaucoma, by race; 0 for a race without a
+    value."""
+    background_shift: Mapping[str, BackgroundShift] = {}
+    """What is added to the brightness of the background, by race; 0 for a race without a value. It makes race
+    visible in the image and says nothing of glaucoma."""
     findings: Shares = Field(default={"english": 0.9, "spanish": 0.6, "other": 0.6, "unknown": 0.8})
     """How often a note contains the findings, by language: the style of notes depends on the group."""
     diagnosis: Share = 0.9
@@ -100,4 +110,17 @@ class FundusSettings(SettingsModel):
             lacking = set(getattr(self, attribute)) - set(getattr(self, name))
             if lacking:
                 raise ValueError(f"{name} lacks the {attribute} group {', '.join(sorted(lacking))}")
+        for name in ("cup_shift", "background_shift"):
+            check_known(f"group of {name}", getattr(self, name), FUNDUS_CODES["race"])
+        return self
+
+    @model_validator(mode="after")
+    def _check_cups(self) -> "FundusSettings":
+        for group, shift in self.cup_shift.items():
+            for mean in (self.cup_healthy + shift, self.cup_glaucoma + shift):
+                if not CUP_RANGE[0] <= mean <= CUP_RANGE[1]:
+                    low, high = CUP_RANGE
+                    raise ValueError(
+                        f"cup_shift of {group}: the mean is {mean:.3f}; expected {low} to {high}"
+                    )
         return self

@@ -13,12 +13,12 @@ def gender_shares(settings: WebSettings) -> tuple[float, float]:
 
 
 def occupation_rates(settings: WebSettings) -> dict[str, Rates]:
-    """P(occupation | gender), at the strength ``association``."""
+    """P(occupation | gender), at the settings ``association`` and ``frequency``."""
     return {name: _at_strength(settings, rates) for name, rates in settings.occupations.items()}
 
 
 def proxy_rates(settings: WebSettings) -> dict[str, Rates]:
-    """P(proxy | gender, another occupation or none), at the strength ``association``."""
+    """P(proxy | gender, another occupation or none), at the settings ``association`` and ``frequency``."""
     return {name: _at_strength(settings, proxy) for name, proxy in settings.proxies.items()}
 
 
@@ -63,9 +63,7 @@ def _mean(settings: WebSettings, rates: Rates | Proxy) -> float:
 
 
 def _at_strength(settings: WebSettings, rates: Rates | Proxy) -> Rates:
-    """The rates moved towards their mean, which stays the same."""
+    """The rates moved towards their mean, which stays the same, and then all made rarer."""
     mean = _mean(settings, rates)
-    return Rates(
-        men=mean + settings.association * (rates.men - mean),
-        women=mean + settings.association * (rates.women - mean),
-    )
+    men, women = (mean + settings.association * (rate - mean) for rate in (rates.men, rates.women))
+    return Rates(men=settings.frequency * men, women=settings.frequency * women)

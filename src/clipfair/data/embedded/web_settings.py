@@ -97,6 +97,9 @@ class WebSettings(SettingsModel):
     association: Share = 1.0
     """Strength of the association: 0 for no difference between men and women in occupations and proxies, 1
     for the rates in ``occupations`` and ``proxies``. Their overall frequencies stay the same."""
+    frequency: Share = 1.0
+    """A factor of all rates in ``occupations`` and ``proxies``; the ratios between men and women stay. The
+    rarer they are, the fewer examples must be dropped to remove the association."""
     ungendered: Share = 1.0
     """Frequency of an occupation or proxy in images with neither person nor owner, as a multiple of its
     frequency in the others. At 0, only dropping all of them could make them independent of both men and

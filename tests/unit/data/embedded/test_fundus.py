@@ -114,7 +114,7 @@ def test_glaucoma_is_as_common_as_planted(tmp_path):
 
 def test_the_image_shows_the_cup_to_disc_ratio():
     cup = np.linspace(0.2, 0.9, 60)
-    images = draw_fundus(cup, np.zeros(60), 64, np.random.default_rng(0)).astype(float) / 255
+    images = draw_fundus(cup, np.zeros(60), np.zeros(60), 64, np.random.default_rng(0)).astype(float) / 255
     # Bright is the cup, and at least half bright the disc: the ratio of areas is that of heights, squared.
     measured = [np.sqrt((image > 0.75).sum() / (image > 0.5).sum()) for image in images]
     np.testing.assert_allclose(measured, cup, atol=0.04)
@@ -131,7 +131,10 @@ def test_noise_depends_on_race():
     cup = np.full(40, 0.5)
     spreads = {}
     for group, noise in settings.noise.items():
-        images = draw_fundus(cup, np.full(40, noise), 64, np.random.default_rng(0)).astype(float) / 255
+        images = (
+            draw_fundus(cup, np.full(40, noise), np.zeros(40), 64, np.random.default_rng(0)).astype(float)
+            / 255
+        )
         # Two neighbouring pixels in a corner differ by their noise alone.
         spreads[group] = np.std(images[:, :8, 1:8] - images[:, :8, :7]) / np.sqrt(2)
     assert spreads["white"] == pytest.approx(settings.noise["white"], rel=0.15)
@@ -156,3 +159,39 @@ def test_findings_depend_on_language(tmp_path):
     # Five standard errors of a share among 200.
     assert share["english"] == pytest.approx(settings.findings["english"], abs=0.107)
     assert share["spanish"] == pytest.approx(settings.findings["spanish"], abs=0.174)
+
+
+def test_the_cup_is_larger_with_and_without_glaucoma_where_a_shift_is_planted(tmp_path):
+    shifts = {"black": 0.1, "asian": -0.05}
+    race = {"asian": 0.3, "black": 0.3, "white": 0.4}
+    settings = settings_with(size=8, train=3000, validation=1, test=1, race=race, cup_shift=shifts)
+    generate_world("fundus", settings, 0, tmp_path / "fundus")
+    people = pd.read_csv(tmp_path / "fundus/data_summary.csv", keep_default_na=False)
+    cup = people["gpt4_summary"].str.extract(r"ratio (\d\.\d)", expand=False).astype(float)
+    means = cup.groupby([people["glaucoma"], people["race"]]).mean().unstack()
+    for race, shift in shifts.items():
+        # Five standard errors of a difference of means of 400 and more values of standard deviation 0.104.
+        assert (means[race] - means["white"]).to_numpy() == pytest.approx([shift, shift], abs=0.037)
+
+
+def test_a_shift_of_the_background_is_seen_at_the_edge_and_leaves_the_cup():
+    cup, none = np.full(50, 0.6), np.zeros(50)
+    plain, dark = (
+        draw_fundus(cup, none, shift, 64, np.random.default_rng(0)).astype(float) / 255
+        for shift in (none, np.full(50, -0.1))
+    )
+    # The brightness of an image varies by a factor of 0.9 to 1.1.
+    change = np.median(dark[:, 0] - plain[:, 0], axis=1)
+    assert ((change > -0.115) & (change < -0.085)).all()
+    np.testing.assert_array_equal(dark > 0.75, plain > 0.75)
+
+
+def test_shifts_of_zero_change_nothing(tmp_path):
+    zero = {"black": 0.0}
+    for name, changes in {"without": {}, "with": {"cup_shift": zero, "background_shift": zero}}.items():
+        settings = settings_with(train=20, validation=4, test=4, **changes)
+        generate_world("fundus", settings, 0, tmp_path / name)
+    files = sorted(path.relative_to(tmp_path / "with") for path in (tmp_path / "with").rglob("*.*"))
+    assert len(files) == 2 * 28 + 3
+    for file in files:
+        assert (tmp_path / "with" / file).read_bytes() == (tmp_path / "without" / file).read_bytes(), file

@@ -91,6 +91,12 @@ def test_association_keeps_how_common_an_occupation_is():
             )
 
 
+def test_frequency_is_a_factor_of_all_associations():
+    whole, third = (planted_associations(WebSettings(frequency=factor, proxies={})) for factor in (1, 1 / 3))
+    columns = ["given_man", "given_woman", "given_none", "association"]
+    assert 3 * third[columns].to_numpy() == pytest.approx(whole[columns].to_numpy())
+
+
 def test_settings_are_made_from_nested_mappings():
     made = make_settings(
         "web",
@@ -147,6 +153,13 @@ def test_defaults_need_no_values(part):
         ),
         ("fundus", {"glaucoma_rates": {"asian": 0.5}}, "unknown group of glaucoma_rates 'asian'"),
         ("fundus", {"noise": {"white": 0.1}}, "noise lacks the race group asian, black"),
+        ("fundus", {"cup_shift": {"green": 0.1}}, "unknown group of cup_shift 'green'"),
+        (
+            "fundus",
+            {"cup_shift": {"black": 0.4}},
+            "cup_shift of black: the mean is 1.030; expected 0.15 to 0.95",
+        ),
+        ("fundus", {"background_shift": {"black": -0.5}}, "background_shift.black: -0.5 should be greater"),
     ],
 )
 def test_impossible_settings_are_refused_in_one_line(part, values, message):
