@@ -51,7 +51,10 @@ def publish_predictions(folders: Iterable[str], out_dir: str) -> None:
 
 
 def _group_by_examples(folders: Iterable[str]) -> dict[tuple[str, str], list[tuple[dict, Path]]]:
-    """Evaluation and digest of its data -> its runs, each with the file of its scores."""
+    """Evaluation and digest of its data -> its runs, each with the file of its scores, by their first seeds.
+
+    The draws of a family of datasets are therefore in their order.
+    """
     found: dict[tuple[str, str], list[tuple[dict, Path]]] = {}
     for folder in folders:
         for path in sorted(Path(folder).glob("seed~*/on~*/metrics.json")):
@@ -59,7 +62,7 @@ def _group_by_examples(folders: Iterable[str]) -> dict[tuple[str, str], list[tup
             if record["kind"] == KIND:
                 examples = record["evaluation"], record["data_digest"]
                 found.setdefault(examples, []).append((record["run"], _scores_of(path)))
-    return found
+    return dict(sorted(found.items(), key=lambda item: min(run["seed"] for run, _ in item[1])))
 
 
 def _scores_of(record: Path) -> Path:
