@@ -3,6 +3,8 @@
 scipy is imported inside functions because importing it takes a second.
 """
 
+from math import ceil, log2
+
 import numpy as np
 
 
@@ -65,3 +67,11 @@ def needed_units(sd: float, effect: float, level: float, power: float) -> int:
         middle = (low + high) // 2
         low, high = (middle, high) if difference_power(effect, sd, middle, level) < power else (low, middle)
     return high
+
+
+def fewest_units(claims: int, level: float) -> int:
+    """The fewest units with which the exact sign-flip test can be significant at Holm's first step.
+
+    With n units its smallest two-sided p-value is 2^(1 - n).
+    """
+    return 1 + ceil(log2(claims / level))

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from clipfair.metrics.power import needed_units
+from clipfair.metrics.power import fewest_units, needed_units
 from clipfair.metrics.statistics import DECIMALS, equivalence_test, holm, mean_interval, sign_flip_test
 
 EQUIVALENT = "equivalent within the margin"
@@ -70,14 +70,15 @@ def judge_family(claims: Sequence[ClaimedDifference], *, level: float, power: fl
     tests = [equivalence_test(claim.differences, claim.margin).p for claim in claims]
     equivalent = holm(np.nan_to_num(tests, nan=1.0))
     return [
-        _judge(claim, p_difference, p_equivalence, level, power)
+        _judge(claim, p_difference, p_equivalence, level, _missing(claim, len(claims), level, power))
         for claim, p_difference, p_equivalence in zip(claims, different, equivalent, strict=True)
     ]
 
 
 def _judge(
-    claim: ClaimedDifference, p_difference: float, p_equivalence: float, level: float, power: float
+    claim: ClaimedDifference, p_difference: float, p_equivalence: float, level: float, missing: str
 ) -> Verdict:
+    """The verdict on a claim, by its corrected p-values; ``missing`` is the reason for an undecided one."""
     found = mean_interval(claim.differences)
     middle = len(claim.differences) // 2
     halves = tuple(float(np.mean(part)) for part in np.split(claim.differences, [middle]))
@@ -92,7 +93,7 @@ def _judge(
     if _disagree(text, halves, claim.margin):
         text = f"{UNDECIDED} (the halves disagree)"
     elif text == UNDECIDED:
-        text = f"{UNDECIDED} ({_needed(claim, level, power)})"
+        text = f"{UNDECIDED} ({missing})"
     return Verdict(text, found.mean, found.low, found.high, p_difference, p_equivalence, halves)
 
 
@@ -103,11 +104,13 @@ def _disagree(text: str, halves: tuple[float, float], margin: float) -> bool:
     return text in (HOLDS, DOES_NOT_HOLD) and halves[0] * halves[1] <= 0
 
 
-def _needed(claim: ClaimedDifference, level: float, power: float) -> str:
+def _missing(claim: ClaimedDifference, claims: int, level: float, power: float) -> str:
+    """The units that would decide: enough for the power and for the sign-flip test, at Holm's first step."""
     if not _vary(claim.differences):
         return "no variation between units"
     deviation = float(np.std(claim.differences, ddof=1))
-    return f"would need {needed_units(deviation, claim.margin, level, power)} units"
+    needed = needed_units(deviation, claim.margin, level / claims, power)
+    return f"would need {max(needed, fewest_units(claims, level))} units"
 
 
 def _p_difference(differences: np.ndarray) -> float:

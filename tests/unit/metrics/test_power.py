@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from clipfair.metrics.power import difference_power, equivalence_power, needed_units, smallest_effect
+from clipfair.metrics.power import (
+    difference_power,
+    equivalence_power,
+    fewest_units,
+    needed_units,
+    smallest_effect,
+)
+from clipfair.metrics.statistics import sign_flip_test
 
 
 @pytest.mark.parametrize(("effect", "units"), [(0.2, 199), (0.5, 34), (0.8, 15)])
@@ -39,3 +46,10 @@ def test_a_margin_within_the_noise_is_never_reached():
 def test_an_effect_of_zero_needs_no_number():
     with pytest.raises(ValueError, match="effect of zero"):
         needed_units(1, 0, 0.05, 0.8)
+
+
+@pytest.mark.parametrize("claims", [1, 6, 28, 66])
+def test_the_fewest_units_are_the_first_whose_smallest_p_value_survives_holm(claims):
+    n = fewest_units(claims, 0.05)
+    smallest = [sign_flip_test(np.arange(1, units + 1)).p_value for units in (n - 1, n)]
+    assert claims * smallest[0] > 0.05 >= claims * smallest[1]

@@ -48,6 +48,15 @@ def test_an_undecided_claim_names_the_units_that_find_the_margin():
     assert n > UNITS
 
 
+def test_the_units_that_are_missing_are_those_of_the_corrected_tests():
+    """A small deviation needs few units for the power, but the sign-flip test of four claims needs eight."""
+    found = judge(*[(np.array([2.0, 2.1, 2.2]), "lower", 2)] * 4)
+    assert {verdict.text for verdict in found} == {"undecided (would need 8 units)"}
+    [wide, *_] = judge(*[(differences(-2, 8), "lower", 3)] * 4)
+    n = int(wide.text.removeprefix("undecided (would need ").removesuffix(" units)"))
+    assert difference_power(3, 8, n, 0.05 / 4) >= 0.8 > difference_power(3, 8, n - 1, 0.05 / 4)
+
+
 def test_an_interval_that_touches_the_margin_leaves_a_claim_of_equivalence_undecided():
     assert judge((differences(3.2, 2), "equivalent", 3))[0].text.startswith("undecided (would need")
 

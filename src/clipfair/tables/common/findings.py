@@ -6,12 +6,12 @@ one family.
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from math import ceil, log2
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from clipfair.metrics.power import fewest_units
 from clipfair.metrics.verdicts import (
     DOES_NOT_HOLD,
     EQUIVALENT,
@@ -131,7 +131,7 @@ def describe_power(table: pd.DataFrame) -> str:
     if not claims:
         return "No claim has two units, so none is tested."
     level = read_analysis_plan().level
-    needed = 1 + ceil(log2(claims / level))
+    needed = fewest_units(claims, level)
     return (
         f"With {n} units no p-value of the sign-flip test is below {2.0 ** (1 - n):.2g}; after Holm's "
         f"correction over {claims} claims the first can be significant at {level:g} with {needed} units."

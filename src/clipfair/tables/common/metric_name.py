@@ -31,13 +31,14 @@ class MetricName:
 
     @property
     def axis(self) -> str:
-        """The name with its unit in brackets, as an axis label."""
-        return f"{self.text} ({self.unit})" if self.unit else self.text
+        """The name with its unit in brackets, as an axis label; a pure number has no unit."""
+        return f"{self.text} ({self.unit})" if self.unit not in ("", "1") else self.text
 
     @property
     def directed(self) -> str:
-        """The axis label with an arrow in the direction of better values."""
-        return f"{self.axis} {ARROWS[self.better]}" if self.better else self.axis
+        """The axis label of a figure, with an arrow in the direction of better values."""
+        label = self.axis.replace("^2", "²")
+        return f"{label} {ARROWS[self.better]}" if self.better else label
 
     @property
     def bounds(self) -> tuple[float | None, float | None]:

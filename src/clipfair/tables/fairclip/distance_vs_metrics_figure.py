@@ -44,10 +44,10 @@ def draw(table: pd.DataFrame) -> Figure:
             chosen = curves[(curves["attribute"] == attribute) & (curves["measure"] == measure)]
             _draw_curves(axis, chosen, measure, style)
             if measure.startswith("distance"):
-                axis.set_yscale("log", nonpositive="clip")
+                axis.set_yscale("log", nonpositive="mask")
                 limit_log_ticks(axis.yaxis)
             if column == 0:
-                axis.set_ylabel(MEASURES[measure].directed, fontsize=SMALL)
+                axis.set_ylabel(MEASURES[measure].directed.replace(" (score", "\n(score"), fontsize=SMALL)
         axes[0][column].set_title(attribute, fontsize="small")
         axes[len(measures) - 1][column].set_xlabel("epoch", fontsize=SMALL)
         if not ranks.empty:

@@ -84,5 +84,5 @@ def _draw_panel(axis: Axes, cells: pd.DataFrame, measure: str, attribute: str, s
         axis.set_yscale("log", nonpositive="clip")
         limit_log_ticks(axis.yaxis)
     axis.set_xlabel("λ", fontsize=SMALL)
-    axis.set_ylabel(name.directed, fontsize=SMALL)
+    axis.set_ylabel(name.directed.replace(" (score", "\n(score"), fontsize=SMALL)
     tidy_axis(axis, along="both")

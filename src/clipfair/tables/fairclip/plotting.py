@@ -73,6 +73,7 @@ def draw_grid(table: pd.DataFrame, columns: Sequence[Column]) -> Figure:
             labels = rows[attribute] if place == 0 else []
             axis.set_yticks(range(len(labels)), labels, fontsize=SMALL)
             axis.set_ylim(len(rows[attribute]) - 0.4, -0.6)
+        row[0].set_ylabel(attribute, fontsize="medium")
     marks = {"filled": "ours", "hollow": "published"} if has_published(shown) else {}
     add_legend(figure, list(dict.fromkeys(shown["encoder"])), **marks)
     arrows = explain_arrows(MEASURES[column.measure] for column in columns)
@@ -152,7 +153,7 @@ def _draw_panel(
         axis.set_xscale("log", nonpositive="clip")
         limit_log_ticks(axis.xaxis)
     arrow = ARROWS[MEASURES[column.measure].better]
-    axis.set_title(f"{attribute}: {column.title} {arrow}" + _group_key(groups, room=room), fontsize=SMALL)
+    axis.set_title(f"{column.title} {arrow}" + _group_key(groups, room=room), fontsize=SMALL)
     tidy_axis(axis, along="x")
 
 

@@ -27,7 +27,7 @@ def draw(compared: pd.DataFrame) -> Figure:
     """
     tasks = list(compared["task"].unique())
     rows = list(compared["row"].unique())
-    figure = Figure(figsize=(3.5 * len(tasks), 4.2), layout="constrained")
+    figure = Figure(figsize=(3.5 * len(tasks), 4.8), layout="constrained")
     axes = figure.subplots(1, len(tasks), squeeze=False)
     for axis, task in zip(axes[0], tasks, strict=True):
         panel = compared[compared["task"] == task]
@@ -41,7 +41,7 @@ def draw(compared: pd.DataFrame) -> Figure:
     hollow = Line2D([], [], color="grey", marker="o", markerfacecolor="none", linestyle=":")
     hollow.set_label("published (hollow)")
     figure.legend(
-        handles=[*handles, hollow], loc="outside lower center", ncols=3, fontsize="small", frameon=False
+        handles=[*handles, hollow], loc="outside upper center", ncols=3, fontsize="small", frameon=False
     )
     add_note(
         figure,

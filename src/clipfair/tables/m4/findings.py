@@ -78,7 +78,7 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
 
 
 def _name(contrast: Contrast) -> dict:
-    planned, measure = contrast.planned, contrast.measure.replace("_", " ")
+    planned, measure = contrast.planned, contrast.measure.removeprefix("siglip_")
     return {
         "finding": contrast.finding,
         "title": TITLES[contrast.finding],
@@ -128,7 +128,7 @@ def _sentence(row) -> str:
         f"{p_value_text(row.p_equivalence)} for equivalence"
     )
     return (
-        f"- *{row.claim}*: **{row.verdict}**. {row.statistic.capitalize()} = {number(row.estimate, sign='+')}"
+        f"- *{row.claim}*: **{row.verdict}**. {row.statistic}: {number(row.estimate, sign='+')}"
         f"{interval}; expected {row.expected}, margin {row.margin:g}, "
         f"{row.units} seed{'s' * (row.units != 1)}."
     )

@@ -72,7 +72,7 @@ def make_rows(
     sizes: Sequence[int], *, height: float, width: float = PAGE, sharey: bool | str = False
 ) -> tuple[Figure, list[Axes]]:
     """A figure with a row of so many panels for each of ``sizes``; ``height`` inches a row."""
-    figure = Figure(figsize=(width, height * len(sizes) + 0.35), layout="constrained")
+    figure = Figure(figsize=(width, height * len(sizes) + 0.6), layout="constrained")
     grid = figure.subplots(len(sizes), max(sizes), squeeze=False, sharey=sharey)
     for row, size in zip(grid, sizes, strict=True):
         for spare in row[size:]:

@@ -197,7 +197,7 @@ def test_the_figures_show_every_method_and_are_the_same_every_time(records, tmp_
         "fairclip-plus": ROWS["fairclip-plus"],
     }
     _, compared, _ = zero_shot.build(records, read_published(PUBLISHED, "zero-shot"), settings(rows=rows))
-    labels = ["FairCLIP+ (race-gender)", "ViT-B/16", "published", "race: DPD (%)", "hispanic"]
+    labels = ["FairCLIP+ (race-gender)", "ViT-B/16", "published", "DPD (%) ↓", "hispanic"]
     text = svg_of(tmp_path, compared, metrics_figure.draw)
     assert all(label in text for label in labels)
     rows = {"clip": ROWS["clip"], "fairclip-plus": ROWS["fairclip-plus"]}
