@@ -19,7 +19,8 @@ from clipfair.evaluate.margins import join_parts, prompt_margins
 from clipfair.evaluate.protocol import Embedded, Result
 from clipfair.metrics.decisions import compare_decisions
 from clipfair.metrics.measure import Measure, make_measure
-from clipfair.metrics.threshold_free_measures import group_codes, measure_auc
+from clipfair.metrics.threshold_free import HALF, compare_within_labels
+from clipfair.metrics.threshold_free_measures import UNDEFINED, group_codes, measure_auc
 
 # fairlearn's constraint -> the metric that its thresholds give, the name of that metric among those of any
 # decisions, and the prefix of the other metrics of these thresholds.
@@ -44,6 +45,7 @@ def evaluate(embedded: Embedded, settings: Mapping, rng: np.random.Generator) ->
     validation, test = prompt_margins(embedded, settings)
     measures = [measure_auc("auc", test["label"].to_numpy(), test["margin"].to_numpy(np.float64))]
     for attribute in settings["sensitive"]:
+        measures += _measure_aucs(test, attribute)
         for constraint in CONSTRAINTS:
             selected = select(validation, test, attribute, constraint)
             measures += _measure(test, selected, attribute, constraint)
@@ -109,6 +111,21 @@ class PassedScores(BaseEstimator):
     def predict(self, scores: np.ndarray) -> np.ndarray:
         """The feature of (n, 1) scores; (n,)."""
         return scores[:, 0]
+
+
+def _measure_aucs(test: pd.DataFrame, attribute: str) -> list[Measure]:
+    """``auc_gap`` and ``worst_auc`` of the margins, which no threshold changes."""
+    known = test[test[attribute].notna()]
+    y, margin = known["label"].to_numpy(), known["margin"].to_numpy(np.float64)
+    codes = group_codes(known[attribute])
+    found = compare_within_labels(y, margin, codes, threshold=HALF) if codes.max(initial=0) else {}
+    values = {name: found.get(name, np.full(1, np.nan))[0] for name in ("auc_gap", "worst_auc")}
+    return [
+        make_measure(
+            name, value, n=len(known), label=attribute, reason=UNDEFINED if np.isnan(value) else None
+        )
+        for name, value in values.items()
+    ]
 
 
 def _measure(test: pd.DataFrame, selected: np.ndarray, attribute: str, constraint: str) -> list[Measure]:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fairlearn.postprocessing import ThresholdOptimizer
+from sklearn.metrics import roc_auc_score
 
 from clipfair.core.errors import UserError
 from clipfair.evaluate.kinds.group_thresholds import CONSTRAINTS, PassedScores, evaluate, select
@@ -100,7 +101,10 @@ def test_a_group_that_validation_does_not_have_leaves_the_metrics_undefined(embe
     few = made()
     few.support.table.loc[few.support.table["race"] == "black", "glaucoma"] = 1
     measures = evaluate(few, SETTINGS, np.random.default_rng(0)).measures
-    assert {row.reason is None for row in measures if row.label == "race"} == {False}
+    undefined = {row.metric for row in measures if row.label == "race" and row.reason}
+    defined = {row.metric for row in measures if row.label == "race" and not row.reason}
+    assert {"matched_dpd", "matched_deodds", "parity_selection_rate"} <= undefined
+    assert defined == {"auc_gap", "worst_auc"}
 
 
 def test_examples_of_unknown_group_are_left_out(embedded):
@@ -117,3 +121,23 @@ def test_examples_of_unknown_group_are_left_out(embedded):
 def test_wrong_prompts_are_reported():
     with pytest.raises(UserError, match="expected two prompts"):
         evaluate(made(prompts=3, test=50, validation=50), SETTINGS, np.random.default_rng(0))
+
+
+def test_thresholds_keep_the_aucs_of_the_margins(embedded):
+    result = evaluate(embedded, SETTINGS, np.random.default_rng(0))
+    test = result.scores[result.scores["part"] == "test"]
+    aucs = [roc_auc_score(part["label"], part["margin"]) for _, part in test.groupby("race", observed=True)]
+    values = {(row.metric, row.label): row.value for row in result.measures}
+    assert values["auc", None] == pytest.approx(roc_auc_score(test["label"], test["margin"]))
+    assert values["worst_auc", "race"] == pytest.approx(min(aucs))
+    assert values["auc_gap", "race"] == pytest.approx(max(aucs) - min(aucs))
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+def test_the_constraint_holds_on_the_examples_that_the_thresholds_are_chosen_on(embedded, constraint):
+    scores = evaluate(embedded, SETTINGS, np.random.default_rng(0)).scores
+    validation = scores[scores["part"] == "validation"].reset_index(drop=True)
+    selected = select(validation, validation, "race", constraint)
+    codes = validation["race"].cat.codes.to_numpy()
+    found = compare_decisions(validation["label"].to_numpy(), selected, codes)
+    assert found[CONSTRAINTS[constraint][1]] < 1e-9
