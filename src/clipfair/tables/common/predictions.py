@@ -6,7 +6,7 @@ The codes have the order and the ties of the scores, so whatever depends on the 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,52 +17,70 @@ from clipfair.core.io import atomic_folder, read_json
 
 KIND = "threshold_free"
 RUNS = "runs.csv"
+METRICS = "metrics.parquet"
 SCORES = ("margin", "score")
 LEVELS = 2**16
 
 
 def publish_predictions(folders: Iterable[str], out_dir: str) -> None:
-    """Write the predictions of all evaluations of the kind threshold_free, and the table ``runs.csv``.
+    """Write the predictions and metrics of all evaluations of the kind threshold_free.
 
     Parameters
     ----------
     folders
-        Folders of evaluations, one per batch, with ``seed~<s>/on~<evaluation>/scores.parquet``.
+        Folders of evaluations, one per batch, with ``metrics.json`` and ``scores.parquet`` in
+        ``seed~<s>/on~<evaluation>``.
     out_dir
-        The folder that is written. ``runs.csv`` has a row for each run and evaluation: the levels of the run,
-        ``file``, the columns ``margin`` and ``score`` of that file, ``half``, the smallest code of a margin
-        that predicts 1 at a probability of one half, and the range of either score, for :func:`decode`.
+        The folder that is written: one file for each set of examples, ``runs.csv`` and ``metrics.parquet``.
+        ``runs.csv`` has a row for each run and evaluation: the levels of the run, ``file``, the columns
+        ``margin`` and ``score`` of that file, ``half``, the smallest code of a margin that predicts 1 at a
+        probability of one half, and the range of either score, for :func:`decode`. ``metrics.parquet`` has
+        every row of ``metrics.json``; its column ``run`` is the number of the row of ``runs.csv``, from 0.
 
     Raises
     ------
     UserError
         If the scores of an evaluation are not there.
     """
-    rows, numbers = [], Counter()
+    rows, metrics, numbers = [], [], Counter()
     with atomic_folder(out_dir) as folder:
         for evaluation, runs in _group_by_examples(folders).items():
             name = evaluation[0]
             file = f"{name}-{numbers[name]}.parquet"
             numbers[name] += 1
-            columns, described = _encode_runs(runs)
+            columns, described = _encode_runs([path for _, path in runs])
             _write(folder / file, columns)
-            rows += [{"evaluation": name, **run, "file": file, **one} for run, one in described]
+            for (record, _), about in zip(runs, described, strict=True):
+                metrics += [{"run": len(rows), **row} for row in record["rows"]]
+                rows.append({"evaluation": name, **record["run"], "file": file, **about})
         pd.DataFrame(rows).to_csv(folder / RUNS, index=False)
+        _as_columns(metrics).to_parquet(folder / METRICS, index=False, compression="zstd")
 
 
-def _group_by_examples(folders: Iterable[str]) -> dict[tuple[str, str], list[tuple[dict, Path]]]:
-    """Evaluation and digest of its data -> its runs, each with the file of its scores, by their first seeds.
+def _group_by_examples(folders: Iterable[str]) -> dict[tuple[str, str], list[tuple[Mapping, Path]]]:
+    """Evaluation and digest of its data -> the record of each run, with the file of its scores.
 
-    The draws of a family of datasets are therefore in their order.
+    They are in the order of their first seeds, so the draws of a family of datasets are in their order.
     """
-    found: dict[tuple[str, str], list[tuple[dict, Path]]] = {}
+    found: dict[tuple[str, str], list[tuple[Mapping, Path]]] = {}
     for folder in folders:
         for path in sorted(Path(folder).glob("seed~*/on~*/metrics.json")):
             record = read_json(path)
             if record["kind"] == KIND:
                 examples = record["evaluation"], record["data_digest"]
-                found.setdefault(examples, []).append((record["run"], _scores_of(path)))
-    return dict(sorted(found.items(), key=lambda item: min(run["seed"] for run, _ in item[1])))
+                found.setdefault(examples, []).append((record, _scores_of(path)))
+    return dict(sorted(found.items(), key=lambda item: min(one["run"]["seed"] for one, _ in item[1])))
+
+
+def _as_columns(metrics: list[Mapping]) -> pd.DataFrame:
+    """Rows of metrics.json as columns of few bytes."""
+    words = dict.fromkeys(("metric", "label", "group", "reason"), "category")
+    numbers = dict.fromkeys(("value", "low", "high"), "float64")
+    return (
+        pd.DataFrame(metrics)
+        .drop(columns="examples")
+        .astype(words | numbers | {"run": "int32", "n": "int32"})
+    )
 
 
 def _scores_of(record: Path) -> Path:
@@ -74,19 +92,19 @@ def _scores_of(record: Path) -> Path:
     return path
 
 
-def _encode_runs(runs: list[tuple[dict, Path]]) -> tuple[pd.DataFrame, list[tuple[dict, dict]]]:
-    """The file of the runs, and each run with its columns and ranges."""
-    first = pd.read_parquet(runs[0][1])
+def _encode_runs(files: list[Path]) -> tuple[pd.DataFrame, list[dict]]:
+    """The examples with the codes of all runs, and the columns and ranges of each run."""
+    first = pd.read_parquet(files[0])
     columns = {name: first[name] for name in first.columns if name not in (*SCORES, "examples")}
     described = []
-    for number, (run, path) in enumerate(runs):
+    for number, path in enumerate(files):
         scores = pd.read_parquet(path, columns=[name for name in SCORES if name in first])
         about = {}
         for name, codes, low, high in _encoded(scores):
             about |= {name: f"{name}_{number}", f"{name}_low": low, f"{name}_high": high}
             columns[about[name]] = codes
         selected = columns[about["margin"]][scores["margin"] >= 0]
-        described.append((run, {**about, "half": selected.min() if len(selected) else LEVELS}))
+        described.append({**about, "half": selected.min() if len(selected) else LEVELS})
     return pd.DataFrame(columns), described
 
 

@@ -129,6 +129,7 @@ def test_runs_on_the_same_examples_share_a_file(results):
         10: "worlds-2.parquet",
     }
     assert sorted(path.name for path in (results / "predictions").iterdir()) == [
+        "metrics.parquet",
         "runs.csv",
         "worlds-0.parquet",
         "worlds-1.parquet",
@@ -138,6 +139,19 @@ def test_runs_on_the_same_examples_share_a_file(results):
         "clip-ft": "margin_0",
         "a-fairclip": "margin_1",
     }
+
+
+def test_the_metrics_of_all_runs_are_those_of_their_records(results):
+    runs = pd.read_csv(results / "predictions/runs.csv")
+    published = pd.read_parquet(results / "predictions/metrics.parquet")
+    assert set(published["run"]) == set(runs.index)
+    for number, run in runs.iterrows():
+        of_run = published[(published["run"] == number) & published["group"].isna()]
+        found = {
+            (metric, None if pd.isna(label) else label): value
+            for metric, label, value in zip(of_run["metric"], of_run["label"], of_run["value"], strict=True)
+        }
+        assert found == metrics_of(results, run["method"], run["seed"])
 
 
 def test_missing_scores_are_reported(results, tmp_path):
@@ -161,5 +175,5 @@ def test_a_run_takes_little_more_than_two_bytes_for_each_score(results, tmp_path
         scores.assign(margin=rng.normal(size=len(scores)), score=drawn).to_parquet(folder / "scores.parquet")
         (folder / "metrics.json").write_text((results / "clip-ft/seed~0/on~worlds/metrics.json").read_text())
     publish_predictions([str(tmp_path / "runs")], str(tmp_path / "out"))
-    size = sum(path.stat().st_size for path in (tmp_path / "out").iterdir())
+    size = (tmp_path / "out/worlds-0.parquet").stat().st_size
     assert size / 20 < 2.5 * scores[["margin", "score"]].count().sum()
