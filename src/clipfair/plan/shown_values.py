@@ -104,13 +104,20 @@ def check_one_method(name: str, table: Table, plan: StudyPlan) -> None:
 
 
 def check_tracked(name: str, table: Table, plan: StudyPlan) -> None:
-    """Check that the trainings of a table of epochs track the distances that its settings name.
+    """Check that the trainings of a table of epochs measure them, and track the distances that it names.
 
     Raises
     ------
     Violation
-        The first that none tracks.
+        The first recipe without measures of the test split, or distance that none tracks.
     """
+    for grid in table.grids if "epochs" in table.needs else ():
+        if plan.configuration.recipes[plan.grids[grid].recipe].measure_test is False:
+            raise Violation(
+                ("tables", name, "needs"),
+                f"epochs of grid {grid!r}, whose recipe {plan.grids[grid].recipe!r} has measure_test: false; "
+                "set it to true",
+            )
     if table.builder != "distance_vs_metrics" or "distances" not in table.settings:
         return
     recipes = [plan.configuration.recipes[plan.grids[grid].recipe] for grid in table.grids]

@@ -148,8 +148,12 @@ class Recipe(CatalogueEntry):
     """Fine-tuning: the rows of each split."""
     subsample: Subsample | None = None
     """Fine-tuning: the part of the training split that is trained on; null: all of it."""
+    measure_test: bool | None = None
+    """Fine-tuning: measure the test split after each epoch, too; true unless given. A method that selects the
+    epoch on it does so in any case."""
     tracked: Annotated[list[TrackedDistance], Unique] = []
-    """Fine-tuning: distances measured after each epoch; also your own, `module:function`."""
+    """Fine-tuning: distances measured where the test split is, after each epoch; also your own,
+    `module:function`."""
     numerics: Literal["portable", "native"] | None = None
     """Of training, embedding and evaluation. portable: kernels that give the same bytes on x86-64 processors
     with AVX2; native: the fastest; null: portable without GPUs, native with."""

@@ -162,6 +162,7 @@ class EpochTracker:
     tracked : metric -> settings of a distance (:mod:`clipfair.metrics.distances`).
     steps_per_epoch, step_size : the steps of an epoch, the examples of a step.
     batch_size : the examples of a batch.
+    measures_test : measure the test split, too; otherwise the validation split alone.
     selection : ``validation`` or ``test``, the split on which the AUC of the selected epoch is the largest
         (ties: the later epoch), or ``last``.
     unit_length, drop_last : for the AUC that selects the epoch: normalise embeddings, leave out the last
@@ -180,6 +181,7 @@ class EpochTracker:
     steps_per_epoch: int
     step_size: int
     batch_size: int
+    measures_test: bool
     selection: str
     unit_length: bool
     drop_last: bool
@@ -211,15 +213,15 @@ class EpochTracker:
         UserError
             If a probability is not finite.
         """
-        test = self._predict(epoch, model, "test", with_score=True)
-        predictions = {"test": test, "validation": self._predict(epoch, model, "validation")}
+        predictions, rows = {}, {}
+        if self.measures_test:
+            predictions["test"] = self._predict(epoch, model, "test", with_score=True)
+            rows["test"] = measure_groups(
+                self.splits["test"], predictions["test"], attributes=self.attributes, tracked=self.tracked
+            )
+        predictions["validation"] = self._predict(epoch, model, "validation")
         y, p = self.splits["validation"].labels, predictions["validation"].probability
-        rows = {
-            "test": measure_groups(
-                self.splits["test"], test, attributes=self.attributes, tracked=self.tracked
-            ),
-            "validation": [_row("auc", auc(y, p), len(y), reason=_one_label(y))],
-        }
+        rows["validation"] = [_row("auc", auc(y, p), len(y), reason=_one_label(y))]
         columns = {"epoch": epoch, "examples": epoch * self.steps_per_epoch * self.step_size}
         self.rows += [{**columns, "split": name, **row} for name, part in rows.items() for row in part]
         if self.selection == "last":

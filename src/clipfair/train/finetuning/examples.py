@@ -95,7 +95,6 @@ def read_splits(
     decoded = _decode(table, needed, data, built, cache)
     stored, places = torch.from_numpy(decoded.pixels), torch.from_numpy(decoded.places)
     texts = cut_texts(with_texts(table.iloc[needed], labels[needed], recipe), recipe["max_characters"])
-    report_unknown_words(built.tokenizer, texts)
     tokens = built.tokenizer(texts)
     if "subsample" in recipe:
         rows["train"] = rows["train"][choose_part(recipe["subsample"], table.iloc[rows["train"]], seed)]
@@ -103,6 +102,8 @@ def read_splits(
     for name, chosen in rows.items():
         positions = torch.from_numpy(np.searchsorted(needed, chosen))
         part = table.iloc[chosen].reset_index(drop=True)
+        if name == "train":
+            report_unknown_words(built.tokenizer, [texts[position] for position in positions])
         found[name] = Examples(part, labels[chosen], tokens[positions], stored, places[positions])
     return found
 

@@ -166,6 +166,7 @@ def _make_tracker(
         steps_per_epoch=source.steps_per_epoch,
         step_size=source.step_size,
         batch_size=recipe["batch_size"],
+        measures_test=recipe.get("measure_test", True) or switches["selection"] == "test",
         selection=switches["selection"],
         unit_length=switches["selection_scores"] == "cosine",
         drop_last=switches["drop_last_validation"],

@@ -44,6 +44,7 @@ def make(splits, built, tmp_path):
             "steps_per_epoch": 2,
             "step_size": 16,
             "batch_size": 16,
+            "measures_test": True,
             "selection": "validation",
             "unit_length": True,
             "drop_last": False,
@@ -201,6 +202,13 @@ def test_epochs_are_written_as_they_end(make, built):
     expected = {"auc", "accuracy", "selection_rate", "dpd", "deodds", "es_auc", *TRACKED}
     assert set(test["metric"]) == expected
     assert len(test) == 3 + 2 * 3 + len(TRACKED) * (3 + 2)
+
+
+def test_without_the_test_split_epochs_have_the_same_validation(make, built, monkeypatch):
+    whole, part = make(), make(measures_test=False)
+    assert part.measure_epoch(1, built.model) == whole.measure_epoch(1, built.model)
+    assert part.rows == [row for row in whole.rows if row["split"] == "validation"]
+    assert [row["metric"] for row in part.rows] == ["auc"]
 
 
 def test_a_restored_tracker_continues(make, built):

@@ -66,6 +66,18 @@ def test_the_same_run_gives_the_same_bytes(finetune):
     assert content(other)["model"] != content(first)["model"]
 
 
+@pytest.mark.parametrize("selection", ["validation", "test"])
+def test_models_do_not_depend_on_the_measures_of_the_test_split(finetune, selection):
+    entry = {"variant": "clip-ft", "selection": selection}
+    whole, part = (
+        finetune(f"measured-{measured}", entry, recipe={"measure_test": measured})
+        for measured in (True, False)
+    )
+    assert content(whole, "model") == content(part, "model")
+    splits = set(pd.read_csv(part["epochs"])["split"])
+    assert splits == ({"validation", "test"} if selection == "test" else {"validation"})
+
+
 @pytest.mark.parametrize("variant", ["fairclip-released", "a-fairclip"])
 def test_an_interrupted_run_ends_with_the_same_bytes(finetune, variant, monkeypatch):
     entry = {"variant": variant, "distance": EXACT}
