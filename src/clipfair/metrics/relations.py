@@ -13,8 +13,7 @@ from scipy import stats
 
 from clipfair.metrics.statistics import CONFIDENCE
 
-# With fewer values the coefficient has few possible values, and extreme ones by chance.
-FEWEST = 5
+FEWEST = 3
 
 
 def rank_correlation(frame: pd.DataFrame, x: str, y: str) -> float:
@@ -22,7 +21,7 @@ def rank_correlation(frame: pd.DataFrame, x: str, y: str) -> float:
 
     Returns
     -------
-    A value in [-1, 1]; NaN for fewer than five such rows, or if one of the columns does not vary.
+    A value in [-1, 1]; NaN for fewer than three such rows, or if one of the columns does not vary.
     """
     pairs = frame[[x, y]].dropna()
     if len(pairs) < FEWEST or (pairs.nunique() < 2).any():

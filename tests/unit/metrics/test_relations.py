@@ -29,11 +29,9 @@ def test_the_rank_correlation_is_scipys_and_does_not_depend_on_scales():
     assert rank_correlation(frame.assign(x=-frame["x"]), "x", "y") == pytest.approx(-expected)
 
 
-def test_without_five_pairs_or_variation_there_is_no_rank_correlation():
-    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0, 5.0, np.nan], "z": 1.0})
-    frame["y"] = [1.0, np.nan, 2.0, 3.0, 4.0, 5.0]
+def test_without_three_pairs_or_variation_there_is_no_rank_correlation():
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0, np.nan], "y": [1.0, np.nan, 2.0, 3.0], "z": 1.0})
     assert np.isnan(rank_correlation(frame, "x", "y"))
-    assert rank_correlation(frame.fillna({"x": 6.0}), "x", "y") == pytest.approx(1)
     assert np.isnan(rank_correlation(frame, "x", "z"))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from clipfair.core.errors import UserError
@@ -10,6 +11,8 @@ from clipfair.metrics.relations import rank_correlation
 from clipfair.tables.fairclip.selection import trained_attributes
 
 BEFORE = 0  # the epoch number of the model before it is fine-tuned
+# With fewer epochs the rank correlation has few possible values, and extreme ones by chance.
+FEWEST = 5
 
 
 def read_epochs(settings: Mapping) -> pd.DataFrame:
@@ -65,7 +68,7 @@ def make_series(epochs: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
 
 
 def correlation_over_epochs(run: pd.DataFrame, x: str, y: str) -> float:
-    """The rank correlation of two measures over the epochs of one run, NaN if undefined.
+    """The rank correlation of two measures over the epochs of one run, NaN if undefined or over fewer than five.
 
     The model before training is left out, since training itself changes both measures.
 
@@ -74,4 +77,5 @@ def correlation_over_epochs(run: pd.DataFrame, x: str, y: str) -> float:
     run
         One column per measure; ``epoch`` is a level of the index.
     """
-    return rank_correlation(run[run.index.get_level_values("epoch") != BEFORE], x, y)
+    trained = run[run.index.get_level_values("epoch") != BEFORE].dropna(subset=[x, y])
+    return rank_correlation(trained, x, y) if len(trained) >= FEWEST else np.nan
