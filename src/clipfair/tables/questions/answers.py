@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 import pandas as pd
 
 from clipfair.metrics.verdicts import DOES_NOT_HOLD, EQUIVALENT, HOLDS, UNDECIDED
+from clipfair.tables.common.findings import IDENTICAL, combine_conclusions, conclude
 
 REFUTED = (EQUIVALENT, DOES_NOT_HOLD)
 FINDINGS = ("I", "II", "III", "IV", "V", "VI")
@@ -35,6 +36,8 @@ def answer(question: str, claims: pd.DataFrame) -> str:
 
 
 def _decided(verdict: str) -> str:
+    if verdict == IDENTICAL:
+        return EQUIVALENT
     return verdict if verdict in (HOLDS, *REFUTED) else UNDECIDED
 
 
@@ -154,7 +157,7 @@ def _selection(verdicts: Mapping[str, str], claims: pd.DataFrame) -> str:
     excludes_zero = (switches["low"] > 0) | (switches["high"] < 0)
     effective = switches[excludes_zero & (switches["verdict"].map(_decided) != EQUIVALENT)]
     named = [f"{row.of} ({row.metric})" for row in effective.itertuples()]
-    equivalent = int((switches["verdict"] == EQUIVALENT).sum())
+    equivalent = int((switches["verdict"].map(_decided) == EQUIVALENT).sum())
     rest = f"{equivalent} of {len(switches)} comparisons of a switch are equivalent within the margin"
     part = f"A part is made by {_and(named)}" if named else "No switch is seen to make a part"
     return f"{text} {part}; {rest}."
@@ -199,12 +202,13 @@ def _small_data(verdicts: Mapping[str, str], _: pd.DataFrame) -> str:
 
 def finding_verdict(finding: str, verdicts: Mapping[str, str]) -> str:
     """The verdict on a finding of CLIP the Bias from those on its claims, such as ``VI.1``."""
-    found = {verdict for claim, verdict in verdicts.items() if claim.startswith(f"{finding}.")}
     # That balancing costs nothing supports VI.
-    supporting = {HOLDS, EQUIVALENT} if finding == "VI" else {HOLDS}
-    if found & (set(REFUTED) - supporting):
-        return DOES_NOT_HOLD
-    return HOLDS if found <= supporting else UNDECIDED
+    conclusions = [
+        conclude(verdict, "higher", or_equivalent=finding == "VI")
+        for claim, verdict in verdicts.items()
+        if claim.startswith(f"{finding}.")
+    ]
+    return combine_conclusions(conclusions)
 
 
 def _findings(verdicts: Mapping[str, str], _: pd.DataFrame) -> str:

@@ -14,7 +14,7 @@ from clipfair.core.io import write_text
 from clipfair.core.paths import ROOT
 from clipfair.core.settings import SettingsModel, parse
 from clipfair.plan.analysis_plan import PlannedQuestion, family_size, read_analysis_plan
-from clipfair.tables.common.markdown import markdown_table
+from clipfair.tables.common.markdown import estimate_with_interval, markdown_table
 from clipfair.tables.common.table_files import DATA
 from clipfair.tables.questions.answers import answer
 from clipfair.tables.questions.measures import show_interval
@@ -132,9 +132,17 @@ def _paper(paper: PaperText, recorded: Path) -> Iterator[str]:
     if table is None:
         yield f"**Not recorded yet.** Target `results/tables/embedded/{paper.table}.md`."
         return
-    rows = [[row.finding, row.claim, f"{row.n:.0f}", f"**{row.verdict}**"] for row in table.itertuples()]
-    yield f"{table[DATA].iloc[0].capitalize()} data of the study `embedded`."
-    yield from ("", *markdown_table(["finding", "claim", "n", "verdict"], rows))
+    rows = [
+        [
+            *(row.finding, row.claim, row.statistic, f"{row.units:.0f}"),
+            estimate_with_interval(row.estimate, row.low, row.high),
+            *(row.expected, f"{row.margin:g}", f"**{row.verdict}**"),
+        ]
+        for row in table.itertuples()
+    ]
+    yield f"{table[DATA].iloc[0].capitalize()} data of the study `embedded`; a unit is a seed."
+    head = ["finding", "claim", "statistic", "n", "mean [95%]", "expected", "margin", "verdict"]
+    yield from ("", *markdown_table(head, rows))
 
 
 if __name__ == "__main__":

@@ -7,15 +7,14 @@ import numpy as np
 import pandas as pd
 
 from clipfair.metrics.statistics import MeanInterval, mean_interval
-from clipfair.metrics.verdicts import HOLDS, UNDECIDED, ClaimedDifference, Verdict, judge_family
+from clipfair.metrics.verdicts import HOLDS, UNDECIDED
 from clipfair.plan.questions import worlds_of
+from clipfair.tables.common.findings import Check, Claim, judge_checks
 from clipfair.tables.questions.contrasts import has_groups, side_values
 from clipfair.tables.questions.measures import FLOOR, measure_of
 from clipfair.tables.questions.values import select
 
 NO_HEADROOM = f"{UNDECIDED} (no headroom)"
-TOO_FEW = f"{UNDECIDED} (fewer than two units)"
-FEWEST_UNITS = 2
 
 
 @dataclass(frozen=True)
@@ -144,12 +143,11 @@ def judge(claims: list[ClaimData], checks: pd.DataFrame, settings: Mapping) -> p
     for family in dict.fromkeys(claim.family for claim in claims):
         members = [claim for claim in claims if claim.family == family]
         judged = [claim for claim in members if not _reason(claim, failing, settings)]
-        verdicts = _verdicts(judged, settings)
+        verdicts = judge_checks([_check(claim) for claim in judged]).to_dict("records")
         found = {claim.name: verdict for claim, verdict in zip(judged, verdicts, strict=True)}
-        rows += [
-            _row(claim, found.get(claim.name), _reason(claim, failing, settings), settings)
-            for claim in members
-        ]
+        for claim in members:
+            unjudged = {"verdict": _reason(claim, failing, settings)}
+            rows.append(_row(claim, found.get(claim.name, unjudged), settings))
     return pd.DataFrame(rows)
 
 
@@ -157,28 +155,20 @@ def _reason(claim: ClaimData, failing: set[str], settings: Mapping) -> str:
     """Why a claim is not judged; empty if it is."""
     if settings["trial_units"] is not None:
         return f"not judged ({settings['trial_units']} of {settings['planned']['units']} units)"
-    if failing & set(claim.worlds):
-        return NO_HEADROOM
-    return TOO_FEW if len(claim.differences) < FEWEST_UNITS else ""
+    return NO_HEADROOM if failing & set(claim.worlds) else ""
 
 
-def _verdicts(claims: list[ClaimData], settings: Mapping) -> list[Verdict]:
-    if not claims:
-        return []
-    family = [
-        ClaimedDifference(claim.differences.to_numpy(), claim.planned["expected"], claim.planned["margin"])
-        for claim in claims
-    ]
-    return judge_family(family, level=settings["rules"]["level"], power=settings["rules"]["power"])
+def _check(claim: ClaimData) -> Check:
+    planned = claim.planned
+    words = Claim(claim.name, claim.of, planned["metric"], planned["expected"], planned["margin"])
+    return Check(words, claim.differences)
 
 
-def _row(claim: ClaimData, verdict: Verdict | None, reason: str, settings: Mapping) -> dict:
-    planned, interval = claim.planned, mean_interval(claim.differences)
-    halves = (np.nan, np.nan) if verdict is None else verdict.halves
-    text = reason if verdict is None else verdict.text
-    complete = claim.sides.dropna()
-    closes = text == HOLDS and planned["expected"] == "lower"
+def _row(claim: ClaimData, verdict: Mapping, settings: Mapping) -> dict:
+    planned, interval, complete = claim.planned, mean_interval(claim.differences), claim.sides.dropna()
+    closes = verdict["verdict"] == HOLDS and planned["expected"] == "lower"
     gain = settings["published_gains"].get(planned["id"])
+    tested = ("first_half", "second_half", "p_difference", "p_equivalence")
     return {
         "claim": claim.name,
         "family": claim.family,
@@ -196,13 +186,10 @@ def _row(claim: ClaimData, verdict: Verdict | None, reason: str, settings: Mappi
         "mean": interval.mean,
         "low": interval.low,
         "high": interval.high,
-        "first_half": halves[0],
-        "second_half": halves[1],
-        "p_difference": np.nan if verdict is None else verdict.p_difference,
-        "p_equivalence": np.nan if verdict is None else verdict.p_equivalence,
+        **{name: verdict.get(name, np.nan) for name in tested},
         "worst_auc": claim.worst,
         "levelling_down": bool(closes and claim.worst < -settings["rules"]["levelling_down"]),
-        "verdict": text,
+        "verdict": verdict["verdict"],
         **({} if gain is None else _share(interval, gain)),
     }
 

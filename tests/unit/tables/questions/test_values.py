@@ -11,7 +11,7 @@ from clipfair.tables.questions.values import choose_lams, select, unit_values
 from tests.unit.tables.questions.synthetic_units import grid, make_records, noise, run_value
 
 UNITS = list(range(6))
-LAMS = ["0.1", "1", "3"]
+LAMS = ["0.1", "1", "3", "5", "7"]
 PLAIN = run_value(method="plain")
 LOSS = run_value(method="loss", lam="chosen")
 SETTINGS = {
@@ -64,7 +64,7 @@ def test_no_lam_is_chosen_that_costs_more_auc_than_the_plan_allows():
     def value(run, kind, metric):
         lam = float(run.lam)
         if metric == "validation_auc":
-            return 0.9 - (0.05 if lam == 3 else 0.01 if lam == 1 else 0)
+            return 0.9 - (0.05 if lam >= 3 else 0.01 if lam == 1 else 0)
         return 0.3 - 0.05 * lam if metric == "validation_matched_dpd" else 0.5
 
     assert set(choose_lams(values_of(value), LOSS, SETTINGS, UNITS)) == {"1"}
