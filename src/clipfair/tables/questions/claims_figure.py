@@ -10,12 +10,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from clipfair.metrics.verdicts import DOES_NOT_HOLD, EQUIVALENT, HOLDS
+from clipfair.tables.common.findings import IDENTICAL
 from clipfair.tables.common.palette import COLOURS
 from clipfair.tables.fairclip.plotting import SMALL, WIDTH, tidy_axis
 from clipfair.tables.questions.measures import MEASURES, POINTS
 
 VERDICT_COLOURS = {HOLDS: COLOURS[3], EQUIVALENT: COLOURS[4], DOES_NOT_HOLD: COLOURS[5]}
-UNDECIDED_COLOUR = "0.4"
 UNDECIDED_COLOUR = "0.4"
 BAND = "0.88"
 ROW, PANEL, LEGEND = 0.3, 0.65, 0.5  # inches
@@ -60,7 +60,8 @@ def _panels(claims: pd.DataFrame) -> list[pd.DataFrame]:
 
 def _draw_panel(axis: Axes, panel: pd.DataFrame, units: pd.DataFrame) -> None:
     for place, claim in enumerate(panel.itertuples()):
-        colour = VERDICT_COLOURS.get(claim.verdict, UNDECIDED_COLOUR)
+        shown = EQUIVALENT if claim.verdict == IDENTICAL else claim.verdict
+        colour = VERDICT_COLOURS.get(shown, UNDECIDED_COLOUR)
         band = {"color": BAND, "linewidth": 0, "zorder": 0}
         axis.fill_betweenx([place - 0.5, place + 0.5], -claim.margin, claim.margin, **band)
         found = units.loc[units["claim"] == claim.claim, "mean"].to_numpy()
