@@ -20,7 +20,9 @@ STUDIES = sorted(read_configuration(configuration_files(ROOT))["studies"])
 def test_every_study_of_the_repository_is_valid(study):
     plan = load_study(study)
     assert plan.study == study
-    assert {"adult", "credit-default"} <= set(datasets_needed(plan))
+    needed = set(datasets_needed(plan))
+    assert needed <= set(plan.datasets)
+    assert ({"adult", "credit-default"} <= needed) == ("m4/table5" in plan.tables)
 
 
 def test_planning_does_not_import_torch():

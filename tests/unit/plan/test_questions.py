@@ -89,7 +89,14 @@ def test_a_claim_without_a_contrast_is_an_error(plan_of):
 
 
 def test_a_trial_run_needs_only_its_units(plan_of):
-    grids = ("world-rates-plain", "world-rates-loss", "world-rates-placebo", "world-score-plain", "world-score-loss", "world-score-placebo")
+    grids = (
+        "world-rates-plain",
+        "world-rates-loss",
+        "world-rates-placebo",
+        "world-score-plain",
+        "world-score-loss",
+        "world-score-placebo",
+    )
     trial = overlay(trial_units=2) | {"grids": {name: {"seeds": [0, 1]} for name in grids}}
     trial |= {"studies": {"questions": {"tables": [Q2]}}}
     assert table_job(plan_of("questions", overlay=trial), Q2).settings["trial_units"] == 2
