@@ -68,7 +68,7 @@ def make_series(epochs: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
 
 
 def correlation_over_epochs(run: pd.DataFrame, x: str, y: str) -> float:
-    """The rank correlation of two measures over the epochs of one run, NaN if undefined or over fewer than five.
+    """The rank correlation of two measures over the epochs of a run; NaN if undefined or of fewer than five.
 
     The model before training is left out, since training itself changes both measures.
 
