@@ -29,6 +29,11 @@ def either(names):
     return "|".join(names) or "(?!)"
 
 
+def temp_unless(keep, file):
+    # An output that Snakemake removes once no job needs it, unless it is to be kept.
+    return file if keep else temp(file)
+
+
 # --- Data ---
 
 
@@ -312,8 +317,8 @@ def get_scratch_of(seeds):
 # --- Evaluations ---
 
 
-def get_batches_of_one_job():
-    return batches_of_one_job(PLAN)
+def get_batches_of_one_job(keep_embeddings):
+    return batches_of_one_job(PLAN, keep_embeddings=keep_embeddings)
 
 
 def get_batches_of_two_jobs():

@@ -80,9 +80,17 @@ def probe_job(plan: StudyPlan, batch: Run) -> EvaluationJob:
     return _make_job(plan, batch, {name: one for name, one in _evaluations_of(plan, batch) if _augments(one)})
 
 
-def batches_of_one_job(plan: StudyPlan) -> list[Run]:
-    """The batches that one job embeds and evaluates: small models, several seeds of which share a process."""
-    return [batch for batch in plan.batches if plan.recipe_of(batch).seeds_per_process > 1]
+def batches_of_one_job(plan: StudyPlan, *, keep_embeddings: bool) -> list[Run]:
+    """The batches that one job embeds and evaluates: small models, several seeds of which share a process.
+
+    Those whose recipe keeps the embeddings, or the others.
+    """
+    return [
+        batch
+        for batch in plan.batches
+        if plan.recipe_of(batch).seeds_per_process > 1
+        and plan.recipe_of(batch).keep_embeddings == keep_embeddings
+    ]
 
 
 def batches_of_two_jobs(plan: StudyPlan) -> list[Run]:

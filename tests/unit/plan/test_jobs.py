@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -91,11 +92,22 @@ def test_a_rule_of_training_matches_the_paths_of_its_batches_alone(plan_of):
 
 
 def test_small_models_are_embedded_and_evaluated_by_one_job_others_by_two(plan_of):
-    plan = plan_of(overlay={"recipes": {"small": {"seeds_per_process": 1}}})
-    one, two = set(batches_of_one_job(plan)), set(batches_of_two_jobs(plan))
-    assert one | two == set(plan.batches)
+    recipes = {"small": {"seeds_per_process": 1}, "faces-small": {"keep_embeddings": False}}
+    plan = plan_of(overlay={"recipes": recipes})
+    kept, removed = (set(batches_of_one_job(plan, keep_embeddings=keep)) for keep in (True, False))
+    two = set(batches_of_two_jobs(plan))
+    assert kept | removed | two == set(plan.batches)
+    assert len(kept) + len(removed) + len(two) == len(plan.batches)
     assert {batch.dataset for batch in two} == {"embedded-web", "embedded-web-fair"}
-    assert {batch.dataset for batch in one} == {"embedded-fundus", "embedded-faces"}
+    assert {batch.dataset for batch in kept} == {"embedded-fundus"}
+    assert {batch.dataset for batch in removed} == {"embedded-faces"}
+
+
+def test_what_is_kept_changes_no_model_and_no_evaluation(plan_of):
+    other = plan_of(overlay={"recipes": {"fundus-small": {"keep_embeddings": False}}})
+    assert training_job(other, FAIR).settings == training_job(plan_of(), FAIR).settings
+    batch = replace(FAIR, seed=0)
+    assert evaluation_job(other, batch) == evaluation_job(plan_of(), batch)
 
 
 def test_a_display_name_changes_no_job(plan_of):

@@ -163,6 +163,9 @@ class Recipe(CatalogueEntry):
     """Seeds that one job trains one after another, which saves the imports of small models; with 3 these are
     seeds 0 to 2, 3 to 5, and so on. With more than one, one job also embeds and evaluates. It changes no
     result."""
+    keep_embeddings: bool = True
+    """With several seeds_per_process: keep results/embed, which nothing reads after the evaluation in the
+    same job. It changes no other result."""
     threads: Count
     """CPU cores of the job."""
     mem_mb: Count
@@ -194,7 +197,7 @@ class Recipe(CatalogueEntry):
 
     def job_settings(self) -> dict:
         """All that decides the trained model, defaults included; None only where it says something."""
-        settings = self.model_dump(exclude_none=True, exclude={"seeds_per_process"})
+        settings = self.model_dump(exclude_none=True, exclude={"seeds_per_process", "keep_embeddings"})
         settings["numerics"] = self.chosen_numerics
         settings["tracked"] = named_distances(self.tracked)
         if self.fine_tunes:
