@@ -68,8 +68,8 @@ def judge_checks(checks: Sequence[Check]) -> pd.DataFrame:
 
     Returns
     -------
-    One row per claim, in their order: ``expected`` and ``margin``; ``estimate``, the mean over units, with
-    ``low`` and ``high``, its 95% t interval; ``units``; ``p_difference`` (sign-flip test) and
+    One row per claim, in their order: ``expected`` and ``margin``; ``mean``, over units, with ``low``
+    and ``high``, its 95% t interval; ``n``, the units; ``p_difference`` (sign-flip test) and
     ``p_equivalence`` (TOST), both after Holm's correction over the claims with two units or more;
     ``first_half`` and ``second_half``, the means over the halves of the units; ``verdict``, one of the
     analysis plan, or :data:`IDENTICAL`. What is undefined is NaN.
@@ -88,33 +88,35 @@ def judge_checks(checks: Sequence[Check]) -> pd.DataFrame:
         row |= _untested(differences) if place not in judged else _row(asdict(judged[place]))
         if check.claim.expected == "equivalent" and len(differences) > 1 and not differences.any():
             row["verdict"] = IDENTICAL
-        rows.append(row | {"units": len(differences)})
-    columns = ["expected", "margin", "estimate", "low", "high", "units", "p_difference", "p_equivalence"]
+        rows.append(row | {"n": len(differences)})
+    columns = ["expected", "margin", "mean", "low", "high", "n", "p_difference", "p_equivalence"]
     return pd.DataFrame(rows, columns=[*columns, "first_half", "second_half", "verdict"])
 
 
 def _row(found: dict) -> dict:
     first, second = found.pop("halves")
-    text, mean = found.pop("text"), found.pop("mean")
-    return {**found, "estimate": mean, "first_half": first, "second_half": second, "verdict": text}
+    return {**found, "first_half": first, "second_half": second, "verdict": found.pop("text")}
 
 
 def _untested(differences: np.ndarray) -> dict:
     if not len(differences):
         return {"verdict": f"{UNDECIDED} (no units)"}
-    return {"estimate": float(differences[0]), "verdict": f"{UNDECIDED} (one unit)"}
+    return {"mean": float(differences[0]), "verdict": f"{UNDECIDED} (one unit)"}
 
 
-def conclude(verdict: str, expected: str, *, or_equivalent: bool = False) -> str:
+def conclude(verdict: str, *, or_equivalent: bool = False) -> str:
     """The conclusion that a verdict gives: the claim holds, does not hold or is undecided.
 
-    A difference within the margin is no difference in the claimed direction, unless ``or_equivalent``; it is
-    what a claim of equivalence says.
+    Parameters
+    ----------
+    or_equivalent
+        The claim holds also within the margin, as a claim of equivalence does; otherwise a difference within
+        the margin is none in the claimed direction.
     """
     if verdict.startswith(UNDECIDED):
         return UNDECIDED
     if verdict in (EQUIVALENT, IDENTICAL):
-        return HOLDS if or_equivalent or expected == "equivalent" else DOES_NOT_HOLD
+        return HOLDS if or_equivalent else DOES_NOT_HOLD
     return verdict
 
 
@@ -127,7 +129,7 @@ def combine_conclusions(conclusions: Collection[str]) -> str:
 
 def describe_power(table: pd.DataFrame) -> str:
     """Sentences on the smallest p-value that the units of a table of :func:`judge_checks` can give."""
-    n, claims = int(table["units"].max()), int((table["units"] > 1).sum())
+    n, claims = int(table["n"].max()), int((table["n"] > 1).sum())
     if not claims:
         return "No claim has two units, so none is tested."
     level = read_analysis_plan().level

@@ -88,7 +88,7 @@ def _name(check: Check, encoder: str) -> dict:
 
 
 def _agrees(finding: str, verdict: str, expected: str) -> str:
-    found = conclude(verdict, expected)
+    found = conclude(verdict, or_equivalent=expected == "equivalent")
     if found == UNDECIDED:
         return UNDECIDED
     return "yes" if (found == HOLDS) == (finding not in REJECTED) else "no"
@@ -105,7 +105,7 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
         rows = [
             [
                 *(row.finding, row.claim, row.methods, row.statistic),
-                *(estimate_with_interval(row.estimate, row.low, row.high), str(row.units)),
+                *(estimate_with_interval(row.mean, row.low, row.high), str(row.n)),
                 f"{row.expected}, margin {row.margin:.3g}",
                 *(number(row.p_difference), number(row.p_equivalence)),
                 *(f"**{row.verdict}**", row.agrees),

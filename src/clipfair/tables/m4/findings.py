@@ -69,7 +69,7 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
     ]
     table = pd.concat([rows, judge_checks(checks)], axis=1)
     conclusions = [
-        conclude(row.verdict, row.expected, or_equivalent=contrast.or_equivalent)
+        conclude(row.verdict, or_equivalent=contrast.or_equivalent)
         for contrast, row in zip(CONTRASTS, table.itertuples(), strict=True)
     ]
     by_finding = pd.Series(conclusions).groupby(table["finding"]).agg(list).map(combine_conclusions)
@@ -118,7 +118,7 @@ def _page(table: pd.DataFrame, settings: Mapping) -> str:
 
 
 def _sentence(row) -> str:
-    if row.units == 0:
+    if row.n == 0:
         return f"- *{row.claim}*: {UNDECIDED}, since this study has no such runs."
     interval = (
         ""
@@ -128,7 +128,7 @@ def _sentence(row) -> str:
         f"{p_value_text(row.p_equivalence)} for equivalence"
     )
     return (
-        f"- *{row.claim}*: **{row.verdict}**. {row.statistic}: {number(row.estimate, sign='+')}"
+        f"- *{row.claim}*: **{row.verdict}**. {row.statistic}: {number(row.mean, sign='+')}"
         f"{interval}; expected {row.expected}, margin {row.margin:g}, "
-        f"{row.units} seed{'s' * (row.units != 1)}."
+        f"{row.n} seed{'s' * (row.n != 1)}."
     )

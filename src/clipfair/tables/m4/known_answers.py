@@ -110,8 +110,8 @@ def _runs(name: str, measure: pd.DataFrame) -> pd.DataFrame:
 def _page(answers: pd.DataFrame) -> str:
     rows = [
         [
-            *(r.statistic, r.claim, number(r.estimate, sign="+"), f"{number(r.low)} to {number(r.high)}"),
-            *(str(r.units), f"{r.margin:g}", p_value_text(r.p_difference), p_value_text(r.p_equivalence)),
+            *(r.statistic, r.claim, number(r.mean, sign="+"), f"{number(r.low)} to {number(r.high)}"),
+            *(str(r.n), f"{r.margin:g}", p_value_text(r.p_difference), p_value_text(r.p_equivalence)),
             f"**{r.verdict}**",
         ]
         for r in answers.itertuples()

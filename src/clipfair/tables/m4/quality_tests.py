@@ -23,7 +23,7 @@ from clipfair.tables.m4.metric_names import metric_name
 from clipfair.tables.m4.selection import BASELINE, final_of_conditions
 
 COLUMNS = ["section", "quantity", "condition", "against", "mean_difference", "median_difference"]
-COLUMNS += ["statistic", "p_value", "n", "pairs", "paper", "agrees"]
+COLUMNS += ["statistic", "p_value", "differing", "pairs", "paper", "agrees"]
 
 # Pairs are matched on these at the last checkpoint, so the examples seen are equal, too.
 MATCHED = ["panel", "metric", "group", "model", "seed"]
@@ -48,7 +48,7 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
     -------
     The table, None, the page. One row per claim and condition but the baseline: section, quantity,
     condition, against (the baseline), mean_difference and median_difference (condition minus against); the
-    paper's test: statistic, p_value (Wilcoxon's signed-rank test over runs, two-sided), n (pairs that
+    paper's test: statistic, p_value (Wilcoxon's signed-rank test over runs, two-sided), differing (pairs that
     differ), pairs, paper (its statement), agrees (yes, no, or ``not comparable: <reason>``), where a
     significant difference in the other direction does not agree; ours: the columns of
     :func:`~clipfair.tables.common.findings.judge_checks`, with the mean difference of a seed as its value, in
@@ -85,7 +85,7 @@ def _papers_tests(paired: pd.DataFrame, claim: Mapping, settings: Mapping) -> pd
     tests = compare_conditions(paired)
     tests = tests[tests["against"] == BASELINE]
     differences = [paired[row.condition] - paired[row.against] for row in tests.itertuples()]
-    return tests.assign(
+    return tests.rename(columns={"n": "differing"}).assign(
         section=str(claim["section"]),
         quantity=claim["quantity"],
         mean_difference=[difference.mean() for difference in differences],
@@ -134,13 +134,13 @@ def _page(table: pd.DataFrame, claims: Sequence[Mapping]) -> str:
     papers = [
         [
             number(row.mean_difference, decimals=4, sign="+"),
-            *(p_value_text(row.p_value), f"{row.n} of {row.pairs}", row.paper, row.agrees),
+            *(p_value_text(row.p_value), f"{row.differing} of {row.pairs}", row.paper, row.agrees),
         ]
         for row in table.itertuples()
     ]
     ours = [
         [
-            *(estimate_with_interval(row.estimate, row.low, row.high), str(row.units)),
+            *(estimate_with_interval(row.mean, row.low, row.high), str(row.n)),
             f"{row.expected}, margin {row.margin:g}",
             *(p_value_text(row.p_difference), p_value_text(row.p_equivalence), f"**{row.verdict}**"),
         ]

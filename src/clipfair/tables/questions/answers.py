@@ -202,13 +202,9 @@ def _small_data(verdicts: Mapping[str, str], _: pd.DataFrame) -> str:
 
 def finding_verdict(finding: str, verdicts: Mapping[str, str]) -> str:
     """The verdict on a finding of CLIP the Bias from those on its claims, such as ``VI.1``."""
+    found = [verdict for claim, verdict in verdicts.items() if claim.startswith(f"{finding}.")]
     # That balancing costs nothing supports VI.
-    conclusions = [
-        conclude(verdict, "higher", or_equivalent=finding == "VI")
-        for claim, verdict in verdicts.items()
-        if claim.startswith(f"{finding}.")
-    ]
-    return combine_conclusions(conclusions)
+    return combine_conclusions([conclude(verdict, or_equivalent=finding == "VI") for verdict in found])
 
 
 def _findings(verdicts: Mapping[str, str], _: pd.DataFrame) -> str:

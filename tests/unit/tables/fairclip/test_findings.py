@@ -67,7 +67,7 @@ def test_all_findings_are_judged_and_three_seeds_show_no_difference(records):
     assert "holds" not in set(directed["verdict"])
     assert (table["p_difference"] >= 0.25).all()
     assert set(table["agrees"]) <= {"yes", "no", "undecided"}
-    assert table[["claim", "methods", "statistic", "estimate", "units", "margin"]].notna().all(axis=None)
+    assert table[["claim", "methods", "statistic", "mean", "n", "margin"]].notna().all(axis=None)
     assert "These findings are about synthetic data, not the papers' models" in page
     assert "With 3 units no p-value of the sign-flip test is below 0.25" in page
     assert page.count("\n| F") == len(table) + 9
@@ -87,9 +87,9 @@ def test_a_score_that_only_shrinks_drops_raw_but_not_free_of_scale(tmp_path):
     assert first[falls]["verdict"].tolist() == ["holds"] * 6
     assert first[~falls]["verdict"].tolist() == [EQUIVALENT] * 4
     assert set(first["agrees"]) == {"yes"}
-    assert first[falls]["estimate"].tolist() == pytest.approx([-2] * 6, abs=0.01)
+    assert first[falls]["mean"].tolist() == pytest.approx([-2] * 6, abs=0.01)
     [shrunk] = table[table["finding"] == "F3"].itertuples()
-    assert shrunk.estimate == pytest.approx(-1, abs=0.01)
+    assert shrunk.mean == pytest.approx(-1, abs=0.01)
     assert (shrunk.verdict, shrunk.agrees) == ("holds", "yes")
 
 
@@ -101,7 +101,7 @@ def test_gains_are_positive_when_better_and_agree_with_the_reproduction_when_the
 
     table = check_planted(tmp_path, change, {"fine_tuned": "clip-ft", "aligned": "a-fairclip"})
     gains = table[table["finding"] == "F2"].set_index("claim")
-    assert gains["estimate"].to_dict() == pytest.approx(
+    assert gains["mean"].to_dict() == pytest.approx(
         {"a gain in AUC": 5, "a gain in DPD": 10, "a gain in DEOdds": -10}, abs=0.2
     )
     assert gains["verdict"].tolist() == ["holds", "holds", "does not hold"]
@@ -139,7 +139,7 @@ def test_the_spread_is_the_mean_over_runs_of_its_logarithm(tmp_path):
 
     table = check_planted(tmp_path, change, {"fine_tuned": "clip-ft", "released": "fairclip-released"}, grids)
     [entry] = table[table["finding"] == "F3"].itertuples()
-    assert entry.estimate == pytest.approx((np.log10(1 / 100) + np.log10(400 / 100)) / 4, abs=0.01)
+    assert entry.mean == pytest.approx((np.log10(1 / 100) + np.log10(400 / 100)) / 4, abs=0.01)
     assert entry.verdict == "holds"
 
 
@@ -152,7 +152,7 @@ def test_a_role_is_compared_with_its_own_baseline(tmp_path):
     table = check_planted(tmp_path, change, roles, baselines={"a-fairclip": "fairclip-corrected"})
     gain = table[table["claim"] == "a gain in AUC"]
     assert gain["methods"].item() == "a-fairclip against fairclip-corrected"
-    assert gain["estimate"].item() == pytest.approx(10, abs=1)
+    assert gain["mean"].item() == pytest.approx(10, abs=1)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_mmd_as_released_must_equal_the_baseline_in_every_run(tmp_path, shift, v
     roles = {"fine_tuned": "clip-ft", "mmd_gaussian": "mmd-gaussian-released"}
     table = check_planted(tmp_path, change, roles, grids)
     [entry] = table[table["finding"] == "F4"].itertuples()
-    assert entry.estimate == pytest.approx(100 * shift * 1.055)
+    assert entry.mean == pytest.approx(100 * shift * 1.055)
     assert (entry.verdict, entry.agrees) == (verdict, agrees)
 
 
@@ -188,12 +188,12 @@ def test_several_attributes_are_compared_on_their_own_and_selection_in_pairs(tmp
 
     roles = {key: ROLES[key] for key in ("fine_tuned", "aligned", "several", "selection")}
     table = check_planted(tmp_path, change, roles)
-    plus = table[table["finding"] == "F6"].set_index("claim")["estimate"]
+    plus = table[table["finding"] == "F6"].set_index("claim")["mean"]
     assert plus["FairCLIP+ is better than FairCLIP for one attribute in AUC"] == pytest.approx(2, abs=0.2)
     assert plus["FairCLIP+ is better than FairCLIP for one attribute in DPD"] == pytest.approx(20, abs=0.2)
     assert plus["FairCLIP+ is below CLIP-FT in AUC"] == pytest.approx(-3, abs=0.2)
     [selected] = table[table["finding"] == "F7"].itertuples()
-    assert selected.estimate == pytest.approx(3, abs=0.2)
+    assert selected.mean == pytest.approx(3, abs=0.2)
     assert selected.verdict == "holds"
 
 
@@ -210,7 +210,7 @@ def test_only_runs_that_both_have_are_paired(tmp_path):
     roles = {"fine_tuned": "fairclip-corrected", "selection": {"fairclip-released": "fairclip-corrected"}}
     table = check_planted(tmp_path, change, roles, grids)
     [selected] = table[table["finding"] == "F7"].itertuples()
-    assert selected.estimate == pytest.approx(-0.55, abs=1e-9)
+    assert selected.mean == pytest.approx(-0.55, abs=1e-9)
     rows = {name: ROWS[name] for name in ("fairclip-released", "fairclip-corrected")}
     given = settings("fairclip/switches", grids=grids, rows=rows, base="fairclip-released")
     switched, _, _ = switches.build(read_runs(tmp_path / "again", grids, planted(change)), None, given)
@@ -234,7 +234,7 @@ def test_an_effect_must_exceed_the_noise_and_identical_methods_have_none(
     table = check_planted(tmp_path, change, {"fine_tuned": "clip-ft", "aligned": "a-fairclip"}, grids)
     [entry] = table[table["claim"].str.contains("AUC more than another seed")].itertuples()
     deviations = [noise * (1 + seed / 50) for seed in SEEDS]
-    assert entry.estimate == pytest.approx(100 * (effect - np.mean(deviations)), abs=0.05)
+    assert entry.mean == pytest.approx(100 * (effect - np.mean(deviations)), abs=0.05)
     assert (entry.verdict, entry.agrees) == (verdict, agrees)
 
 
@@ -253,7 +253,7 @@ def test_a_distance_that_is_far_off_the_exact_one_is_not_converged(tmp_path, err
 
     table = check_planted(tmp_path, change, {"fine_tuned": "clip-ft"})
     [entry] = table[table["finding"] == "F9"].itertuples()
-    assert entry.estimate == pytest.approx(error * 1.055)
+    assert entry.mean == pytest.approx(error * 1.055)
     assert (entry.verdict, entry.agrees) == (verdict, agrees)
 
 
@@ -264,7 +264,7 @@ def test_a_published_model_that_serves_every_seed_decides_nothing(tmp_path):
 
     table = check_planted(tmp_path, change, {"zero_shot": "clip"})
     [entry] = table[table["finding"] == "F9"].itertuples()
-    assert entry.estimate == -0.5
+    assert entry.mean == -0.5
     assert (entry.verdict, entry.p_difference) == ("undecided (no variation between units)", 1)
 
 
@@ -282,7 +282,7 @@ def test_metrics_that_follow_the_distance_of_the_models_of_a_seed(tmp_path, sign
     table = check_planted(tmp_path, change, {key: ROLES[key] for key in ROLES if key != "selection"})
     chosen = table[(table["finding"] == "F5") & table["claim"].str.contains("smaller DPD")]
     assert len(chosen) == 2
-    assert (sign * chosen["estimate"] > 0.9).all()
+    assert (sign * chosen["mean"] > 0.9).all()
     assert set(chosen["verdict"]) == {verdict}
     assert set(chosen["agrees"]) == {agrees}
     assert "clip" not in chosen["methods"].iloc[0].split(", ")
@@ -293,7 +293,7 @@ def test_an_untrained_model_is_paired_with_every_seed(tmp_path):
     roles = {"zero_shot": "clip", "released": "fairclip-released"}
     given = settings("fairclip/findings", grids=grids, roles=roles)
     table, _, _ = findings.build(read_runs(tmp_path, grids), None, given)
-    assert set(table[table["finding"] == "F1"]["units"]) == {3}
+    assert set(table[table["finding"] == "F1"]["n"]) == {3}
 
 
 def test_a_finding_needs_its_runs(records):

@@ -51,8 +51,8 @@ def test_a_claim_is_the_test_of_matched_runs_with_seeds_as_units(records, found)
     own = last[last["method"] == "clip"].groupby(["balance", "model", "seed"])["value"].mean()
     differences = (own["proxies"] - own["balanced"]).groupby("seed").mean()
     interval = mean_interval(differences)
-    assert (check["estimate"], check["low"], check["high"]) == pytest.approx(interval[:3])
-    assert check["units"] == len(differences) == 10
+    assert (check["mean"], check["low"], check["high"]) == pytest.approx(interval[:3])
+    assert check["n"] == len(differences) == 10
     # Every claim of this table has the smallest p-value, so Holm's factor is their number.
     assert check["p_difference"] == pytest.approx(len(table) * sign_flip_test(differences).p_value)
     assert (check["expected"], check["margin"]) == ("higher", 0.01)
@@ -60,7 +60,7 @@ def test_a_claim_is_the_test_of_matched_runs_with_seeds_as_units(records, found)
 
 def test_classification_and_retrieval_are_in_points(found):
     table, _ = found
-    estimates = table.set_index("id")["estimate"]
+    estimates = table.set_index("id")["mean"]
     assert estimates[["V.1", "V.2", "VI.1", "VI.2"]].tolist() == pytest.approx([2, -2, 2, -2], abs=0.3)
 
 
@@ -69,7 +69,7 @@ def test_the_last_tenth_is_compared_with_the_longer_distribution(records, found)
     last = records[(records["metric"] == "parity_mean") & (records["examples"] == 1000)]
     own = last.groupby(["balance", "model", "seed"])["value"].mean().abs()
     expected = (own["proxies-90-baseline"] - own["baseline-90-proxies"]).mean()
-    assert table.set_index("id").loc["III.2", "estimate"] == pytest.approx(expected)
+    assert table.set_index("id").loc["III.2", "mean"] == pytest.approx(expected)
 
 
 def test_a_contradicted_finding_does_not_hold(records):
@@ -101,7 +101,7 @@ def test_an_evaluation_that_only_some_conditions_have_does_not_mix_in(records):
     kept = records[~(records["balance"].isin(SCHEDULES) & (records["evaluation"] == "scenes"))]
     raised = kept.assign(value=kept["value"].where(kept["evaluation"] != "scenes", kept["value"] + 5))
     table, _, _ = build(raised, None, settings(grids))
-    estimates = table.loc[table["finding"] == "IV", "estimate"]
+    estimates = table.loc[table["finding"] == "IV", "mean"]
     assert estimates.abs().max() < 1
 
 
@@ -110,7 +110,7 @@ def test_an_undefined_value_leaves_its_seed_out(records):
     at = (damaged["metric"] == "parity_mean") & (damaged["seed"] == 0)
     damaged.loc[at, "value"] = np.nan
     table, _, _ = build(damaged, None, settings(GRIDS))
-    assert table[table["finding"] == "I"]["units"].tolist() == [9, 9]
+    assert table[table["finding"] == "I"]["n"].tolist() == [9, 9]
 
 
 def test_a_missing_run_is_named(records):

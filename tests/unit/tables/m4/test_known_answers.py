@@ -71,8 +71,8 @@ def test_runs_are_matched_and_the_models_of_a_seed_averaged(records):
     by = runs.pivot(index=["model", "seed"], columns="condition", values="value")
     cell = answers.loc[(STATISTICS["representation"], "baseline above balanced")]
     differences = (by["baseline"] - by["balanced"]).groupby("seed").mean()
-    assert (cell["estimate"], cell["low"], cell["high"]) == pytest.approx(mean_interval(differences)[:3])
-    assert cell["units"] == 10
+    assert (cell["mean"], cell["low"], cell["high"]) == pytest.approx(mean_interval(differences)[:3])
+    assert cell["n"] == 10
     assert (answers["p_difference"] >= 2.0**-9).all()
 
 
@@ -117,8 +117,8 @@ def test_an_undefined_association_leaves_its_run_out(records):
     at = (damaged["metric"] == "association") & (damaged["label"] == "nurse") & (damaged["seed"] == 0)
     damaged.loc[at, "value"] = np.nan
     answers = answers_of(build(damaged, None, settings())[0])
-    assert set(answers.loc[STATISTICS["association"], "units"]) == {9}
-    assert set(answers.loc[STATISTICS["representation"], "units"]) == {10}
+    assert set(answers.loc[STATISTICS["association"], "n"]) == {9}
+    assert set(answers.loc[STATISTICS["representation"], "n"]) == {10}
 
 
 def test_the_figure_shows_every_condition(records):

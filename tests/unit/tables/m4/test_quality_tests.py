@@ -91,8 +91,8 @@ def test_our_test_has_seeds_as_units(sweep):
     own = sweep[sweep["metric"].isin(CLAIMS[1]["metrics"]) & sweep["label"].isna()]
     own = own.groupby(["balance", "seed"])["value"].mean()
     differences = 100 * (own["proxies"] - own["baseline"])
-    assert (cell["estimate"], cell["low"], cell["high"]) == pytest.approx(mean_interval(differences)[:3])
-    assert (cell["units"], cell["margin"], cell["expected"]) == (3, 0.5, "higher")
+    assert (cell["mean"], cell["low"], cell["high"]) == pytest.approx(mean_interval(differences)[:3])
+    assert (cell["n"], cell["margin"], cell["expected"]) == (3, 0.5, "higher")
     # The paper's test has 18 pairs of three seeds; ours cannot have a p-value below 0.25.
     assert cell["p_value"] < 0.01 < 0.25 <= cell["p_difference"]
     assert "count as independent" in page
