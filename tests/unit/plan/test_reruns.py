@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from clipfair.core import code_digest, functions, paths
-from clipfair.core.paths import ROOT
+from clipfair.core.paths import ROOT, Run
 from clipfair.plan import own_code
-from clipfair.plan.training_jobs import training_job
+from clipfair.plan.training_jobs import make_training_job, training_job
 
 INPUTS = compile((ROOT / "workflow/rules/inputs.smk").read_text("utf-8"), "inputs.smk", "exec")
 
@@ -75,6 +75,7 @@ def changed(before, after):
     "module",
     [
         "train/losses/mine",
+        "train/example_weights/mine",
         "metrics/distances/mine",
         "data/datasets/mine",
         "train/kinds/mine",
@@ -129,6 +130,15 @@ def test_an_edit_of_a_loss_or_distance_reruns_the_trainings_that_use_it(
     found = changed(before, parameters(plan_of()))
     assert {job for job in found if job[0] == "train"} == {("train", *asdict(run).values()) for run in users}
     assert {job[0] for job in found} == {"train"}
+
+
+@pytest.mark.parametrize(("method", "uses_m4"), [("clip-ft-m4", True), ("clip-ft-reweighed", False)])
+def test_the_code_of_m4_is_that_of_trainings_with_its_weights_alone(plan_of, method, uses_m4):
+    plan = plan_of()
+    run = Run("embedded-fundus", "none", "small-baseline", method, "race", "0", 0)
+    job = make_training_job(plan, run, plan.configuration.recipes["fundus-small"], "scratch")
+    code = code_digest.code_closure("clipfair.train.run", *job.modules)
+    assert ("clipfair.m4.exact" in code) == uses_m4
 
 
 def test_an_edit_of_a_helper_reruns_what_calls_it(plan_of, before, source):

@@ -146,7 +146,7 @@ class GroupFairnessEvaluation(EmbeddedEvaluation):
 
 
 class ValidatedEvaluation(EmbeddedEvaluation):
-    """What the kinds have that predict a binary label and choose something on validation."""
+    """Settings of kinds that predict a binary label and choose something on validation."""
 
     label: str
     """Column that is predicted."""
@@ -160,7 +160,7 @@ class ValidatedEvaluation(EmbeddedEvaluation):
 
 
 class MarginEvaluation(ValidatedEvaluation):
-    """What the kinds with the metrics of threshold_free have (docs/evaluation.md)."""
+    """Settings of kinds with the metrics of threshold_free (docs/evaluation.md)."""
 
     intersections: Annotated[list[Annotated[list[str], Field(min_length=2), Unique]], Unique] | None = None
     """Attributes of `sensitive` whose groups are combined."""

@@ -13,6 +13,7 @@ from clipfair.train.finetuning.batches import (
     GROUP_SIZES,
     GROUP_TEXTS,
     GroupedBatches,
+    draw_equally,
 )
 from clipfair.train.finetuning.examples import read_splits
 from tests.unit.train.finetuning_data import RECIPE, make_model, make_table, write_data
@@ -185,3 +186,14 @@ def test_a_batch_has_the_columns_of_its_examples(make, groups):
     batches = make(groups=groups, columns={"weights": values})
     (main, _), batch = positions(batches, 1)[0], next(iter(make(groups=groups, columns={"weights": values})))
     assert torch.equal(batch.extra["weights"], values[torch.from_numpy(main)])
+
+
+def test_a_gap_between_base_rates_is_not_in_a_balanced_pass():
+    """Groups of 64, 43 and 93 examples, of which 14, 40 and 72 have label 1."""
+    ends = np.cumsum([0, 50, 14, 3, 40, 21, 72])
+    cells = [np.arange(start, end) for start, end in zip(ends, ends[1:], strict=False)]
+    cell_of = np.repeat(np.arange(6), np.diff(ends))
+    drawn = cell_of[draw_equally(cells, 200, np.random.default_rng(0))]
+    rates = [(drawn[drawn // 2 == group] % 2).mean() for group in range(3)]
+    assert np.ptp([14 / 64, 40 / 43, 72 / 93]) > 0.7
+    np.testing.assert_allclose(rates, 0.5, atol=0.01)
