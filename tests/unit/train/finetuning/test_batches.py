@@ -1,6 +1,6 @@
 """Batches: passes over all examples, group batches, the same batches from any step on."""
 
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
@@ -191,7 +191,7 @@ def test_a_batch_has_the_columns_of_its_examples(make, groups):
 def test_a_gap_between_base_rates_is_not_in_a_balanced_pass():
     """Groups of 64, 43 and 93 examples, of which 14, 40 and 72 have label 1."""
     ends = np.cumsum([0, 50, 14, 3, 40, 21, 72])
-    cells = [np.arange(start, end) for start, end in zip(ends, ends[1:], strict=False)]
+    cells = [np.arange(start, end) for start, end in pairwise(ends)]
     cell_of = np.repeat(np.arange(6), np.diff(ends))
     drawn = cell_of[draw_equally(cells, 200, np.random.default_rng(0))]
     rates = [(drawn[drawn // 2 == group] % 2).mean() for group in range(3)]
