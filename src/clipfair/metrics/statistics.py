@@ -7,14 +7,12 @@ and the test of equivalence (docs/analysis-plan.md).
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
-
-Alternative = Literal["two-sided", "greater", "less"]
 
 CONFIDENCE = 0.95
 
@@ -153,8 +151,8 @@ class PairedTest:
     n: int
 
 
-def signed_rank(differences: ArrayLike, *, alternative: Alternative = "two-sided") -> PairedTest:
-    """Wilcoxon's signed-rank test that differences are symmetric about zero.
+def signed_rank(differences: ArrayLike) -> PairedTest:
+    """Wilcoxon's two-sided signed-rank test that differences are symmetric about zero.
 
     Zeros and NaN are dropped (Wilcoxon's own procedure); equal absolute values share their mean rank. Up to
     200 differences the p-value is exact, with or without ties: it counts all 2^n assignments of signs. Above,
@@ -165,8 +163,6 @@ def signed_rank(differences: ArrayLike, *, alternative: Alternative = "two-sided
     ----------
     differences
         (n,), one per pair.
-    alternative
-        ``greater``: the differences tend to be positive.
 
     Returns
     -------
@@ -176,17 +172,15 @@ def signed_rank(differences: ArrayLike, *, alternative: Alternative = "two-sided
     # Twice the mean ranks, which are whole numbers also for ties.
     ranks = (2 * stats.rankdata(np.abs(kept))).astype(int)
     positive = int(ranks[kept > 0].sum())
-    at_least, at_most = _tails(ranks, positive)
-    tails = {"greater": at_least, "less": at_most, "two-sided": 2 * min(at_least, at_most)}
-    return PairedTest(positive / 2, min(1.0, tails[alternative]), len(kept))
+    return PairedTest(positive / 2, min(1.0, 2 * min(_tails(ranks, positive))), len(kept))
 
 
-def sign_flip_test(differences: ArrayLike, *, alternative: Alternative = "two-sided") -> PairedTest:
-    """The sign-flip test that differences are symmetric about zero, by their mean.
+def sign_flip_test(differences: ArrayLike) -> PairedTest:
+    """The two-sided sign-flip test that differences are symmetric about zero, by their mean.
 
     There is one difference per independent unit (a seed, a draw of the data). NaN values are dropped, zeros
     stay. Up to 20 differences the p-value is exact: the share of all 2^n assignments of signs whose mean is
-    at least as extreme; above, 100,000 are drawn. The smallest two-sided p-value is 2^(1 - n), so with fewer
+    at least as extreme; above, 100,000 are drawn. The smallest p-value is 2^(1 - n), so with fewer
     than six units nothing is significant at 0.05.
 
     Returns
@@ -207,7 +201,6 @@ def sign_flip_test(differences: ArrayLike, *, alternative: Alternative = "two-si
         vectorized=True,
         n_resamples=np.inf if len(kept) <= FLIPPED_UP_TO else FLIPS_DRAWN,
         batch=2**16,
-        alternative=alternative,
         rng=np.random.default_rng(0),
     )
     return PairedTest(float(kept.mean()), min(1.0, float(found.pvalue)), n)

@@ -33,6 +33,11 @@ def bounded_bars(mean: pd.Series, deviation: pd.Series, name: MetricName) -> np.
     return np.maximum([below, above], 0)
 
 
+def dodge(at: int, n: int, *, width: float = 0.5) -> float:
+    """The offset of the ``at``-th of ``n`` marks from their common position."""
+    return 0.0 if n < 2 else width * (at / (n - 1) - 0.5)
+
+
 def add_note(figure: Figure, *sentences: str) -> None:
     """Write below all panels what bars, bands and shades mean."""
     text = " ".join(sentence for sentence in sentences if sentence)

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from clipfair.tables.common.compare import NOT_COMPARABLE
-from clipfair.tables.common.figure_parts import OVER_SEEDS, add_note, bounded_bars, explain_arrows
+from clipfair.tables.common.figure_parts import OVER_SEEDS, add_note, bounded_bars, dodge, explain_arrows
 from clipfair.tables.common.metric_name import ARROWS
 from clipfair.tables.common.palette import COLOURS
 from clipfair.tables.fairclip.measures import MEASURES
@@ -64,7 +64,9 @@ def draw_grid(table: pd.DataFrame, columns: Sequence[Column]) -> Figure:
         for attribute in attributes
     }
     most = shown.groupby("attribute")["group"].nunique()
-    heights = [0.55 + 0.12 * len(rows[name]) + 0.06 * most[name] for name in attributes]
+    # Inches: the title names the groups; more than three of them need higher rows.
+    row_heights = 0.12 + 0.03 * (most - 3).clip(lower=0)
+    heights = [0.55 + row_heights[name] * len(rows[name]) + 0.06 * most[name] for name in attributes]
     figure = Figure(figsize=(WIDTH, 0.5 + sum(heights)), layout="constrained")
     axes = figure.subplots(len(attributes), len(columns), squeeze=False, height_ratios=heights)
     for row, attribute in zip(axes, attributes, strict=True):
@@ -137,8 +139,10 @@ def _draw_panel(
     groups = list(dict.fromkeys(chosen["group"]))
     encoders = list(dict.fromkeys(table["encoder"]))
     for encoder, colour in zip(encoders, ENCODER_COLOURS, strict=False):
-        offset = 0.3 * (encoders.index(encoder) - (len(encoders) - 1) / 2)
-        for group, (marker, _) in zip(groups, GROUP_MARKERS, strict=False):
+        middle = 0.3 * (encoders.index(encoder) - (len(encoders) - 1) / 2)
+        for number, (group, (marker, _)) in enumerate(zip(groups, GROUP_MARKERS, strict=False)):
+            # Groups are spread over a part of their row, so that equal values stay visible.
+            offset = middle + dodge(number, len(groups), width=0.5 / len(encoders))
             points = chosen[(chosen["encoder"] == encoder) & (chosen["group"] == group)]
             places = [rows.index(row) + offset for row in points["row"]]
             style = {"color": colour, "marker": marker, "linestyle": "none"}

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from clipfair.tables.common.figure_parts import dodge
 from clipfair.tables.m4 import plotting
 from clipfair.tables.m4.metric_names import metric_name
 
@@ -62,7 +63,7 @@ def _draw_model(axis: Axes, shown: pd.DataFrame, styles: dict, across: int) -> d
     name = metric_name(shown["metric"].iloc[0])
     for at, condition in enumerate(names):
         frame = shown[shown["condition"] == condition].sort_values("examples")
-        x = frame["examples"] + plotting.dodge(at, len(names), width=step) if sizes > 1 else [at]
+        x = frame["examples"] + dodge(at, len(names), width=step) if sizes > 1 else [at]
         handles[condition] = plotting.draw_series(axis, x, frame, styles[condition], condition, name)
     if sizes > 1:
         plotting.format_example_counts(axis)

@@ -5,6 +5,7 @@ from itertools import product
 import pandas as pd
 from matplotlib.figure import Figure
 
+from clipfair.tables.common.figure_parts import dodge
 from clipfair.tables.m4 import plotting
 from clipfair.tables.m4.metric_names import metric_name
 
@@ -30,7 +31,7 @@ def draw(table: pd.DataFrame) -> Figure:
         shown = table[(table["panel"] == panel) & (table["order"] == order)]
         for at, model in enumerate(models):
             frame = shown[shown["model_label"] == model].sort_values("stage_1")
-            x = 100 * frame["stage_1"] + plotting.dodge(at, len(models), width=2)
+            x = 100 * frame["stage_1"] + dodge(at, len(models), width=2)
             handles[model] = plotting.draw_series(axis, x, frame, styles[model], model, name)
         axis.set_xticks([round(100 * share) for share in sorted(shown["stage_1"].unique())])
         plotting.draw_zero_line(axis)

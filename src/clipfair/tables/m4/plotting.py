@@ -106,11 +106,6 @@ def draw_series(
     )
 
 
-def dodge(at: int, n: int, *, width: float = 0.5) -> float:
-    """The offset of the ``at``-th of ``n`` marks from their common position."""
-    return 0.0 if n < 2 else width * (at / (n - 1) - 0.5)
-
-
 def tidy_axis(axis: Axes, *, ticks: int = 5) -> None:
     """Draw light grid lines behind the data, and at most ``ticks`` numbers along y."""
     axis.grid(axis="y", color="0.92", linewidth=0.6)

@@ -7,6 +7,7 @@ from itertools import groupby
 import pandas as pd
 from matplotlib.figure import Figure
 
+from clipfair.tables.common.figure_parts import dodge
 from clipfair.tables.m4 import plotting
 from clipfair.tables.m4.metric_names import metric_name
 from clipfair.tables.m4.selection import OVERALL
@@ -34,11 +35,7 @@ def draw(table: pd.DataFrame) -> Figure:
         for at, condition in enumerate(conditions):
             frame = shown[shown["condition"] == condition]
             places = [models.index(label) for label in frame["model_label"]]
-            x = (
-                [at]
-                if len(models) == 1
-                else [place + plotting.dodge(at, len(conditions)) for place in places]
-            )
+            x = [at] if len(models) == 1 else [place + dodge(at, len(conditions)) for place in places]
             handles[condition] = plotting.draw_series(
                 axis, x[: len(frame)], frame, styles[condition], condition, metric_name(metric), line="none"
             )
