@@ -1,6 +1,6 @@
 """Decoded images of a prepared table: prepared for a model once, in a folder that jobs share.
 
-The folder is that of one table and one preparation of images. For each set of rows it has two files:
+The folder is that of one preparation and one state of a dataset. For each set of rows it has two files:
 ``<digest of the rows>.npy``, their images, and ``<digest of the rows>.rows.npy``, the rows.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from clipfair.core.errors import progress
-from clipfair.core.io import atomic_path, reserve
+from clipfair.core.io import atomic_path, reserve, sha256_of
 from clipfair.data.images import image_records, open_image
 
 if TYPE_CHECKING:
@@ -38,9 +38,22 @@ class DecodedImages:
     places: np.ndarray
 
 
-def decoded_folder(cache: str | Path, preparation: str, table_digest: str) -> Path:
-    """The folder of a table's decoded images in a cache; ``preparation`` names how they are prepared."""
-    return Path(cache, "decoded", f"{preparation}-{table_digest[:16]}")
+def decoded_folder(
+    cache: str | Path, preparation: str, table: str | Path, contents: str | Path | None = None
+) -> Path:
+    """Return the folder of a dataset's decoded images in a cache.
+
+    Parameters
+    ----------
+    preparation
+        A name for how the images are prepared.
+    table, contents
+        The prepared table, and the file with the sha256 of the raw data if there is one: images may change
+        while the table stays.
+    """
+    files = [table] if contents is None else [table, contents]
+    state = hashlib.sha256("".join(map(sha256_of, files)).encode()).hexdigest()[:16]
+    return Path(cache, "decoded", f"{preparation}-{state}")
 
 
 def find_decoded(folder: Path, rows: np.ndarray) -> DecodedImages | None:

@@ -23,7 +23,8 @@ class EvaluationJob:
         family, those of the same draws. Each has ``models``, of each run ``run`` (the levels of its key),
         ``settings`` of the model and the files ``weights``, ``snapshots`` and ``spec``, None where it has
         none; and ``datasets``: id of each evaluated dataset -> ``table``, the prepared one, ``raw``, the
-        folder of files, and ``cache``, the folder of images that trainings have decoded.
+        folder of files, ``contents``, the file with their sha256, and ``cache``, the folder of images that
+        trainings have decoded.
     files : all files of the models, which must be made first.
     snapshots : the folders of their snapshots.
     evaluations : id -> settings.
@@ -140,6 +141,7 @@ def _parts(plan: StudyPlan, runs: Sequence[Run], datasets: Sequence[str]) -> lis
                 name: {
                     "table": plan.prepared_of(read),
                     "raw": plan.raw_of(read),
+                    "contents": paths.contents_of(plan.raw_of(read)),
                     "cache": plan.decoded_of(read),
                 }
                 for name, read in zip(datasets, draws, strict=True)

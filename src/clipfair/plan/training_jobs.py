@@ -50,7 +50,7 @@ class TrainingJob:
     @property
     def data(self) -> dict:
         """What the training reads, as :func:`clipfair.train.run.train` takes it."""
-        data = {"raw": self.raw, "cache": self.cache}
+        data = {"raw": self.raw, "contents": paths.contents_of(self.raw), "cache": self.cache}
         if self.keep:
             data["keep"] = self.keep
         else:

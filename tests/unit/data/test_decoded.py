@@ -22,15 +22,22 @@ def table():
     return pd.DataFrame({"key": [f"k{n}" for n in range(10)], "image_bytes": [encoded(n) for n in range(10)]})
 
 
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "table").write_text("a table")
+    (tmp_path / "contents").write_text("its raw data")
+    return decoded_folder(tmp_path, "squash-4", tmp_path / "table", tmp_path / "contents")
+
+
 def prepare(image):
     return np.asarray(image).transpose(2, 0, 1)
 
 
 @pytest.fixture
-def decode(table, tmp_path):
+def decode(table, folder):
     def run(rows, prepare=prepare, threads=1):
         return decode_rows(
-            decoded_folder(tmp_path, "squash-4", "0" * 64),
+            folder,
             table,
             np.array(rows),
             raw="",
@@ -65,21 +72,22 @@ def test_a_part_of_stored_rows_is_found_and_not_decoded_again(decode, table, par
 
 
 @pytest.mark.parametrize("rows", [[0], [4, 6], [9, 10], [0, 1, 4, 5, 9]])
-def test_rows_that_are_not_all_stored_are_not_found(decode, tmp_path, rows):
+def test_rows_that_are_not_all_stored_are_not_found(decode, folder, rows):
     decode([1, 4, 5, 9])
-    assert find_decoded(decoded_folder(tmp_path, "squash-4", "0" * 64), np.array(rows)) is None
+    assert find_decoded(folder, np.array(rows)) is None
 
 
-@pytest.mark.parametrize(("preparation", "digest"), [("squash-8", "0" * 64), ("squash-4", "1" * 64)])
-def test_another_preparation_or_table_has_its_own_images(decode, tmp_path, preparation, digest):
-    decode([1, 4])
-    assert find_decoded(decoded_folder(tmp_path, preparation, digest), np.array([1])) is None
+@pytest.mark.parametrize("changed", ["table", "contents"])
+def test_another_table_or_other_raw_data_have_images_of_their_own(folder, tmp_path, changed):
+    (tmp_path / changed).write_text("changed")
+    other = decoded_folder(tmp_path, "squash-4", tmp_path / "table", tmp_path / "contents")
+    assert other != folder
+    assert decoded_folder(tmp_path, "squash-8", tmp_path / "table", tmp_path / "contents") != other
 
 
-def test_images_without_their_rows_are_decoded_again(decode, table, tmp_path):
+def test_images_without_their_rows_are_decoded_again(decode, table, folder):
     """A process that is killed between both files leaves images alone."""
     decode([1, 4])
-    folder = decoded_folder(tmp_path, "squash-4", "0" * 64)
     [rows] = folder.glob("*.rows.npy")
     rows.unlink()
     assert find_decoded(folder, np.array([1, 4])) is None

@@ -84,6 +84,7 @@ def test_a_training_reads_its_draw_and_is_named_by_the_family(plan, seed):
     job = training_job(plan, run)
     assert job.data == {
         "raw": plan.raw_of(draw),
+        "contents": paths.contents_of(plan.raw_of(draw)),
         "table": plan.prepared_of(draw),
         "cache": plan.decoded_of(draw),
     }
@@ -123,6 +124,7 @@ def test_runs_of_one_draw_are_evaluated_together_and_an_ordinary_dataset_is_read
         assert part["datasets"]["world"] == {
             "table": plan.prepared_of(draw),
             "raw": plan.raw_of(draw),
+            "contents": paths.contents_of(plan.raw_of(draw)),
             "cache": plan.decoded_of(draw),
         }
         assert part["datasets"]["embedded-fundus"]["raw"] == plan.raw_of("embedded-fundus")

@@ -11,7 +11,7 @@ import pytest
 from clipfair.core import paths
 from clipfair.core.errors import UserError
 from clipfair.core.io import write_json
-from clipfair.train.launch import launch_each, run_request
+from clipfair.train.launch import launch_each, requests_by_seed, run_request
 from clipfair.train.log import TrainingLog
 from tests.unit.train.finetuning_data import make_settings, make_table, outputs, write_data
 
@@ -58,6 +58,26 @@ def test_a_model_does_not_depend_on_those_that_share_its_process(training_of, tm
     train_alone(alone, tmp_path)
     assert content(together[2]) == content(alone)
     assert not any(Path(request["scratch"], paths.CHECKPOINTS).exists() for request in together)
+
+
+def test_seeds_of_a_job_read_data_of_their_own():
+    requests = requests_by_seed(
+        [{"run": {"seed": seed}} for seed in (0, 1)],
+        data=[{"raw": "draw-0"}, {"raw": "draw-1"}],
+        weights=["start-0", "start-1"],
+        outputs={"model": ["model-0", "model-1"], "log": ["log-0", "log-1"]},
+        scratch=["scratch-0", "scratch-1"],
+        shared={"threads": 2},
+    )
+    assert requests[1] == {
+        "settings": {"run": {"seed": 1}},
+        "data": {"raw": "draw-1"},
+        "weights": "start-1",
+        "out": {"model": "model-1", "log": "log-1"},
+        "scratch": "scratch-1",
+        "threads": 2,
+    }
+    assert requests[0]["data"] == {"raw": "draw-0"}
 
 
 def test_after_a_failure_finished_models_are_written_again_from_their_checkpoints(training_of, monkeypatch):

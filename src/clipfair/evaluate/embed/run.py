@@ -88,8 +88,9 @@ def embed(
         ``<examples>.safetensors``, or None) and ``spec`` (the training's spec.json; None if it was not
         trained).
     datasets
-        id -> ``table`` (prepared parquet), ``raw`` (the dataset's folder) and, optional, ``cache``: the
-        folder of the decoded images of trainings. If it has all images, none is opened.
+        id -> ``table`` (prepared parquet), ``raw`` (the dataset's folder) and, optional, ``cache`` (the
+        folder of the decoded images of trainings: if it has all images, none is opened) and ``contents``
+        (the file with the sha256 of the raw data).
     evaluations
         id -> entry of the configuration. Snapshots are embedded for those of
         :data:`clipfair.evaluate.texts.AT_EVERY_CHECKPOINT` only.
@@ -113,9 +114,7 @@ def embed(
     checkpoints = [_write_texts(source, network, texts, out_dir) for source in sources]
     for name, table in tables.items():
         digest = sha256_of(datasets[name]["table"])
-        images = DatasetImages(
-            table, datasets[name]["raw"], threads, what=name, cache=datasets[name].get("cache"), digest=digest
-        )
+        images = DatasetImages(table, datasets[name], threads, what=name)
         for resize, alike in _by_resize(evaluations, name).items():
             requested = RequestedRows(
                 _find_rows(alike, table), _find_rows(filter(_needs_snapshots, alike), table)
@@ -235,19 +234,15 @@ class DatasetImages:
     Attributes
     ----------
     table : the prepared table.
-    folder : the dataset's raw folder.
+    places : the dataset's files and folders, as :func:`embed` takes them.
     threads : how many images are opened at once.
     what : the name that the progress bar shows.
-    cache : the folder in which trainings keep decoded images, if there is one.
-    digest : of the prepared table.
     """
 
     table: pd.DataFrame
-    folder: str
+    places: Mapping[str, str]
     threads: int
     what: str
-    cache: str | None
-    digest: str
 
     def chunks(
         self, rows: np.ndarray, built: BuiltModel, resize: int | None
@@ -258,9 +253,10 @@ class DatasetImages:
         """
         prepare = make_resize(built.resizing, built.size, resize)
         decoded = None
-        if self.cache is not None and resize is None:
-            folder = decoded_folder(self.cache, f"{built.resizing}-{built.size}", self.digest)
-            decoded = find_decoded(folder, rows)
+        if "cache" in self.places and resize is None:
+            cache, table, contents = (self.places.get(name) for name in ("cache", "table", "contents"))
+            preparation = f"{built.resizing}-{built.size}"
+            decoded = find_decoded(decoded_folder(cache, preparation, table, contents), rows)
         return self._opened(rows, prepare) if decoded is None else _stored(rows, decoded)
 
     def _opened(self, rows: np.ndarray, resize: Any) -> Iterator[tuple[np.ndarray, "Tensor"]]:
@@ -269,7 +265,7 @@ class DatasetImages:
         examples = image_records(self.table.iloc[rows])
 
         def open_and_resize(example: Mapping) -> "Tensor":
-            return pixels_of(resize(open_image(example, folder=self.folder)))
+            return pixels_of(resize(open_image(example, folder=self.places["raw"])))
 
         size = max(1, CHUNK_BYTES // open_and_resize(examples[0]).numel())
         with ThreadPool(self.threads) as pool:

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from clipfair.core.errors import UserError, unknown
-from clipfair.core.io import sha256_of
 from clipfair.data.captions import truncate
 from clipfair.data.decoded import DecodedImages, decode_rows, decoded_folder
 from clipfair.data.rows import read_table, select_rows
@@ -73,7 +72,8 @@ def read_splits(
     Parameters
     ----------
     data
-        ``raw`` (the dataset's folder) and ``table`` (its prepared table).
+        ``raw`` (the dataset's folder), ``table`` (its prepared table) and, optional, ``contents`` (the file
+        with the sha256 of the raw data).
     seed
         Of the run; it decides the part of the training split that the recipe's ``subsample`` asks for.
     cache
@@ -160,7 +160,7 @@ def _decode(
     """Return the images of some rows, resized for the model."""
     preparation = f"{built.resizing}-{built.size}"
     return decode_rows(
-        decoded_folder(cache, preparation, sha256_of(data["table"])),
+        decoded_folder(cache, preparation, data["table"], data.get("contents")),
         table,
         needed,
         raw=data["raw"],

@@ -245,7 +245,7 @@ def decode_all(data, cache):
     for name, places in data.items():
         table = pd.read_parquet(places["table"])
         decode_rows(
-            decoded_folder(cache, f"{built.resizing}-{built.size}", sha256_of(places["table"])),
+            decoded_folder(cache, f"{built.resizing}-{built.size}", places["table"]),
             table,
             np.arange(len(table)),
             raw=places["raw"],
@@ -277,3 +277,23 @@ def test_images_that_are_resized_otherwise_are_opened(data, models, tmp_path):
     embed(models, decode_all(data, tmp_path / "cache"), few_shot, str(tmp_path / "decoded"))
 
     assert files_below(tmp_path / "opened") == files_below(tmp_path / "decoded")
+
+
+def test_runs_of_different_draws_are_embedded_as_if_each_were_alone(data, models, tmp_path):
+    """Every seed has a table and images of its own, under the same id of the dataset."""
+    other = pd.read_parquet(data["faces"]["table"]).assign(image=[f"{n}.png" for n in (3, 4, 5, 0, 1, 2)])
+    other.to_parquet(tmp_path / "other.parquet")
+    draws = [data, {**data, "faces": {**data["faces"], "table": str(tmp_path / "other.parquet")}}]
+    for model, draw in zip(models, draws, strict=True):
+        embed([model], draw, EVALUATIONS, str(tmp_path / "together"))
+        embed([model], draw, EVALUATIONS, str(tmp_path / f"alone-{model['run']['seed']}"))
+
+    together = files_below(tmp_path / "together")
+    alone = [files_below(tmp_path / f"alone-{seed}") for seed in (0, 1)]
+    assert together == {**alone[0], **alone[1]}
+    assert {file.split("/")[0] for file in together} == {"seed~0", "seed~1"}
+    embed(models, data, EVALUATIONS, str(tmp_path / "same"))
+    same = files_below(tmp_path / "same")
+    assert {file for file in same if same[file] != together[file]} == {
+        f"seed~1/examples~{examples}/faces.npz" for examples in (50, 100)
+    }
