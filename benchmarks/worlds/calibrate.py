@@ -65,8 +65,7 @@ def main(weights: str, scratch: str) -> None:
 
 def identify(candidate: Candidate, draw: int) -> dict:
     """The columns that identify a row."""
-    recipe = {**candidate.recipe, "subsample": candidate.subsample}
-    texts = {"settings": json.dumps(candidate.settings), "recipe": json.dumps(recipe)}
+    texts = {"settings": json.dumps(candidate.settings), "recipe": json.dumps(candidate.recipe)}
     values = {"world": candidate.world, "method": candidate.method, "draw": draw, **texts}
     return {name: values[name] for name in IDENTITY}
 
@@ -77,10 +76,9 @@ def measure(candidate: Candidate, draw: int, plan: StudyPlan, weights: str, scra
     recipe = plan.configuration.recipes["fundus-small"].model_copy(update=dict(candidate.recipe))
     run = Run("embedded-fundus", model="small-baseline", method=candidate.method, seed=draw)
     settings = training_settings(plan, run, recipe)
-    settings["method"]["settings"]["subsample"] = candidate.subsample
     out = fine_tune(settings, data, weights, scratch / "model")
     built = build(settings["model"], out["model"], draw)
-    splits = read_splits(settings["recipe"], data, built, subsample=None, seed=draw, cache=data["cache"])
+    splits = read_splits(settings["recipe"], data, built, seed=draw, cache=data["cache"])
     prompts = built.tokenizer(settings["recipe"]["prompts"])
     p = {name: predict(name, splits, built, prompts) for name in ("validation", "test")}
     return measure_race(splits, p) | measure_epochs(pd.read_csv(out["epochs"]))

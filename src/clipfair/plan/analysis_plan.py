@@ -133,6 +133,8 @@ class AnalysisPlan(SettingsModel):
     rules: list[NamedRule]
     metrics: dict[str, PlannedMetric]
     common_settings: dict[str, Any]
+    overfit_settings: dict[str, Any]
+    """What differs in Q4 from its world."""
     web_settings: dict[str, Any]
     """Of the synthetic pairs of the world web."""
     worlds: dict[str, PlannedWorld]

@@ -94,7 +94,7 @@ def _worlds(plan: AnalysisPlan) -> Iterator[str]:
     yield from ("", "```yaml")
     settings = {"common": plan.common_settings}
     settings |= {name: world.settings for name, world in plan.worlds.items() if world.settings}
-    settings["web"] = plan.web_settings
+    settings |= {"gap-rates in Q4": plan.overfit_settings, "web": plan.web_settings}
     yield from yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=WIDTH).splitlines()
     yield from ("```", "")
 

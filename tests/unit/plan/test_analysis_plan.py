@@ -60,6 +60,14 @@ def test_the_configuration_has_the_settings_of_the_plan(world):
     assert entry.draws == max(question.units for question in PLAN.questions.values())
 
 
+def test_question_4_has_the_settings_of_its_world_and_fewer_training_examples():
+    [world] = PLAN.questions["Q4"].worlds
+    entry = load_study("embedded").configuration.generated["world-overfit"]
+    expected = PLAN.common_settings | PLAN.worlds[world].settings | PLAN.overfit_settings
+    assert entry.settings == expected
+    assert entry.draws >= PLAN.questions["Q4"].units
+
+
 def test_the_configuration_has_the_pairs_of_the_plan():
     entry = load_study("embedded").configuration.generated["web-associated"]
     assert entry.settings == PLAN.web_settings

@@ -118,7 +118,7 @@ def recover(people: pd.DataFrame, folder: str) -> Values:
     smallest = min(test[name].value_counts().min() for name in FUNDUS_ATTRIBUTES)
     return {
         **_named(RATE, people.groupby("race", observed=True)["glaucoma"].mean()),
-        **_named(CUP, _differences(_ratios(people), people)),
+        **_named(CUP, compare_within_labels(_ratios(people), people)),
         **_named(BACKGROUND, _less_reference(background.groupby(race, observed=True).mean())),
         **_named(NOISE, noise.groupby(race, observed=True).mean()),
         (SMALLEST, ALL): float(smallest),
@@ -134,7 +134,7 @@ def _ratios(people: pd.DataFrame) -> pd.Series:
     return people["captions"].str[0].str.extract(RATIO, expand=False).astype(float)
 
 
-def _differences(values: pd.Series, people: pd.DataFrame) -> pd.Series:
+def compare_within_labels(values: pd.Series, people: pd.DataFrame) -> pd.Series:
     """The mean of each race less that of the reference, within labels."""
     means = values.groupby([people["race"], people["glaucoma"]], observed=True).mean().unstack()
     return _less_reference(means).mean(axis=1)
