@@ -47,7 +47,7 @@ def test_stacked_problems_are_the_separate_ones(arguments, monkeypatch):
 
 @pytest.mark.parametrize("arguments", SCHEDULES)
 @pytest.mark.parametrize(("mean", "deviation"), [(28162, 3176), (170, 30), (0, 1e-3)])
-@pytest.mark.parametrize("sizes", [(32, 32, 32), (32, 32, 32, 32, 32), (32, 32, 20)])
+@pytest.mark.parametrize("sizes", [(32, 32, 32), (32, 20, 32, 32, 9), (20, 32, 20)])
 def test_values_and_gradients_of_geomloss_are_the_librarys_to_the_last_bit(arguments, mean, deviation, sizes):
     torch.manual_seed(0)
     population = (mean + deviation * torch.randn(sizes[0])).requires_grad_()

@@ -8,6 +8,7 @@ library's own. Values and gradients are the library's to the last bit.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -32,16 +33,20 @@ def distance(
     Where ``diameter`` is None and the range of the scores is zero or not finite, geomloss has no first
     temperature and the value is NaN.
     """
-    arguments = {"p": p, "blur": blur, "scaling": scaling, "diameter": diameter}
-    has_schedule = [diameter is not None or 0 < _range(population, group) < math.inf for group in groups]
+    stacked = {}
+    values = [torch.zeros(())] * len(groups)
     # geomloss switches gradients on and does not restore the mode.
     with torch.set_grad_enabled(torch.is_grad_enabled()):
-        if all(has_schedule) and {len(group) for group in groups} == {len(population)}:
-            return _of_equal_sizes(population, groups, **arguments)
-        values = [
-            _of_one_group(population, group, **arguments) if has else population.sum() * math.nan
-            for group, has in zip(groups, has_schedule, strict=True)
-        ]
+        for place, group in enumerate(groups):
+            if diameter is None and not 0 < _range(population, group) < math.inf:
+                values[place] = population.sum() * math.nan
+            elif len(group) == len(population):
+                stacked[place] = _problems(population, group, p, blur, scaling, diameter)
+            else:
+                values[place] = _of_one_group(population, group, p, blur, scaling, diameter)
+        if stacked:
+            for place, value in zip(stacked, _solve(list(stacked.values()), blur**p), strict=True):
+                values[place] = value
         return torch.stack(values)
 
 
@@ -50,47 +55,57 @@ def _range(population: Tensor, group: Tensor) -> float:
     return float(scores.max() - scores.min())
 
 
-def _of_one_group(population: Tensor, group: Tensor, **arguments: float | None) -> Tensor:
+def _of_one_group(
+    population: Tensor, group: Tensor, p: int, blur: float, scaling: float, diameter: float | None
+) -> Tensor:
     from geomloss import SamplesLoss
 
-    loss = SamplesLoss("sinkhorn", reach=None, debias=True, backend="tensorized", **arguments)
+    settings = {"p": p, "blur": blur, "scaling": scaling, "diameter": diameter}
+    loss = SamplesLoss("sinkhorn", reach=None, debias=True, backend="tensorized", **settings)
     return loss(population[:, None], group[:, None])
 
 
-def _of_equal_sizes(
-    population: Tensor,
-    groups: Sequence[Tensor],
-    *,
-    p: int,
-    blur: float,
-    scaling: float,
-    diameter: float | None,
-) -> Tensor:
-    from geomloss._legacy.sinkhorn_divergence import log_weights, scaling_parameters, sinkhorn_cost
-    from geomloss._legacy.sinkhorn_samples import cost_routines, softmin_tensorized
+@dataclass(frozen=True)
+class _Problems:
+    """The four problems of a group: their costs, (1, n, n) each, and the temperatures of all."""
 
-    n, eps = len(population), blur**p
-    weights = torch.ones(1, n).to(population) / n
+    costs: list[Tensor]
+    schedule: list[float]
+
+
+def _problems(
+    population: Tensor, group: Tensor, p: int, blur: float, scaling: float, diameter: float | None
+) -> _Problems:
+    from geomloss._legacy.sinkhorn_divergence import scaling_parameters
+    from geomloss._legacy.sinkhorn_samples import cost_routines
+
+    x, y = population[:, None].unsqueeze(0), group[:, None].unsqueeze(0)
+    pairs = ((x, y), (y, x), (x, x), (y, y))
+    costs = [cost_routines[p](one, other.detach()) for one, other in pairs]
+    return _Problems(costs, scaling_parameters(x, y, p, blur, None, diameter, scaling)[2])
+
+
+def _solve(groups: Sequence[_Problems], eps: float) -> list[Tensor]:
+    """The divergence of each group; ``eps`` is the last temperature."""
+    from geomloss._legacy.sinkhorn_divergence import log_weights, sinkhorn_cost
+    from geomloss._legacy.sinkhorn_samples import softmin_tensorized
+
+    costs = torch.cat([cost.detach() for group in groups for cost in group.costs])
+    n = costs.shape[1]
+    weights = torch.ones(1, n).to(costs) / n
     log_weight = log_weights(weights)
-    costs, schedules = [], []
-    for group in groups:
-        x, y = population[:, None].unsqueeze(0), group[:, None].unsqueeze(0)
-        pairs = ((x, y), (y, x), (x, x), (y, y))
-        costs.append([cost_routines[p](one, other.detach()) for one, other in pairs])
-        schedules.append(scaling_parameters(x, y, p, blur, None, diameter, scaling)[2])
     with torch.no_grad():
-        stacked = torch.cat([cost for of_group in costs for cost in of_group])
-        potentials = _anneal(stacked, log_weight, schedules)
+        potentials = _anneal(costs, log_weight, [group.schedule for group in groups])
+        inputs = (log_weight + potentials / eps).split(len(PARTNERS))
     values = []
-    for of_group, found in zip(costs, potentials.split(len(PARTNERS)), strict=True):
-        inputs = log_weight + found / eps
+    for group, given in zip(groups, inputs, strict=True):
         forth, back, within_population, within_group = (
-            softmin_tensorized(eps, cost, inputs[[partner]])
-            for cost, partner in zip(of_group, PARTNERS, strict=True)
+            softmin_tensorized(eps, cost, given[[partner]])
+            for cost, partner in zip(group.costs, PARTNERS, strict=True)
         )
         parts = (within_population, within_group, back, forth)
         values.append(sinkhorn_cost(eps, None, weights, weights, *parts, batch=True)[0])
-    return torch.stack(values)
+    return values
 
 
 def _anneal(costs: Tensor, log_weight: Tensor, schedules: Sequence[Sequence[float]]) -> Tensor:

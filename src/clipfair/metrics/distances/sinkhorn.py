@@ -185,6 +185,6 @@ def _soft_minimum(cost: Tensor, potential: Tensor, eps: Tensor, shares: Tensor |
     rate = math.log2(math.e) / eps
     exponents = torch.addcmul((potential * rate).unsqueeze(1), cost, rate.unsqueeze(2), value=-1)
     top = exponents.detach().amax(2, keepdim=True)
-    powers = (exponents - top).clamp_(min=SMALLEST_POWER).exp2_()
+    powers = exponents.sub_(top).clamp_(min=SMALLEST_POWER).exp2_()
     mean = powers.mean(2) if shares is None else (powers * shares).sum(2)
     return (mean.log2() + top.squeeze(2)) / -rate
