@@ -49,15 +49,16 @@ class MLP(ClassifierMixin, BaseEstimator):
         weight = np.ones_like(labels) if sample_weight is None else np.asarray(sample_weight, np.float32)
         generator = np.random.default_rng(self.seed)
         self.classes_ = np.array([0, 1])
-        self.hidden_, self.output_ = parameters = _initial(
-            generator, features.shape[1] - 1, self.hidden_units
-        )
-        adam = Adam(parameters, self.learning_rate)
+        parameters = Layers(features.shape[1], self.hidden_units)
+        self.hidden_, self.output_ = parameters.hidden, parameters.output
+        self.hidden_[:], self.output_[:] = _initial(generator, features.shape[1] - 1, self.hidden_units)
+        gradient, adam = Layers(*self.hidden_.shape), Adam(parameters.flat, self.learning_rate)
         for _ in range(self.epochs):
             order = generator.permutation(len(labels))
             for start in range(0, len(order), self.batch_size):
                 batch = order[start : start + self.batch_size]
-                adam.step(self._gradient(features[batch], labels[batch], weight[batch]))
+                self._write_gradient(gradient, features[batch], labels[batch], weight[batch])
+                adam.step(gradient.flat)
         return self
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
@@ -75,39 +76,66 @@ class MLP(ClassifierMixin, BaseEstimator):
         hidden = np.maximum(features @ self.hidden_, 0)
         return hidden, hidden @ self.output_[:-1] + self.output_[-1]
 
-    def _gradient(self, features: np.ndarray, labels: np.ndarray, weight: np.ndarray) -> list[np.ndarray]:
-        """Gradient of the minibatch's weighted mean log-loss, by layer."""
+    def _write_gradient(
+        self, gradient: "Layers", features: np.ndarray, labels: np.ndarray, weight: np.ndarray
+    ) -> None:
+        """Write the gradient of the minibatch's weighted mean log-loss into ``gradient``."""
         total = weight.sum()
         if total == 0:
-            return [np.zeros_like(self.hidden_), np.zeros_like(self.output_)]
+            gradient.flat[:] = 0
+            return
         hidden, logit = self._forward(features)
         error = (expit(logit) - labels) * (weight / total)
         back = np.outer(error, self.output_[:-1])
-        back *= hidden > 0
-        return [features.T @ back, np.append(error @ hidden, error.sum())]
+        back *= np.sign(hidden)  # 0 or 1, since no hidden unit is negative
+        np.matmul(features.T, back, out=gradient.hidden)
+        np.matmul(error, hidden, out=gradient.output[:-1])
+        gradient.output[-1] = error.sum()
+
+
+class Layers:
+    """The numbers of both layers in one array.
+
+    Attributes
+    ----------
+    flat : float32, of all numbers.
+    hidden, output : (inputs + 1, hidden units) and (hidden units + 1,), views of it; the biases are last.
+    """
+
+    def __init__(self, inputs: int, units: int):
+        self.flat = np.zeros(inputs * units + units + 1, dtype=np.float32)
+        self.hidden = self.flat[: inputs * units].reshape(inputs, units)
+        self.output = self.flat[inputs * units :]
 
 
 class Adam:
-    """Adam (Kingma & Ba, 2015, algorithm 1) on float32 arrays, in place."""
+    """Adam (Kingma & Ba, 2015, algorithm 1) on a float32 array, in place."""
 
-    def __init__(self, parameters: list[np.ndarray], learning_rate: float):
+    def __init__(self, parameters: np.ndarray, learning_rate: float):
         self.parameters = parameters
         self.learning_rate = learning_rate
-        self.mean = [np.zeros_like(array) for array in parameters]
-        self.square = [np.zeros_like(array) for array in parameters]
+        self.mean, self.square = np.zeros_like(parameters), np.zeros_like(parameters)
+        self.change, self.scale = np.empty_like(parameters), np.empty_like(parameters)
         self.steps = 0
 
-    def step(self, gradients: list[np.ndarray]) -> None:
-        """Update the parameters once; the gradients are overwritten."""
+    def step(self, gradient: np.ndarray) -> None:
+        """Update the parameters once; the gradient is overwritten."""
         self.steps += 1
         unbias = np.sqrt(1 - DECAY_SQUARE**self.steps) / (1 - DECAY_MEAN**self.steps)
         rate = np.float32(self.learning_rate * unbias)
-        arrays = zip(self.parameters, self.mean, self.square, gradients, strict=True)
-        for parameter, mean, square, gradient in arrays:
-            mean += np.float32(1 - DECAY_MEAN) * (gradient - mean)
-            gradient *= gradient
-            square += np.float32(1 - DECAY_SQUARE) * (gradient - square)
-            parameter -= rate * mean / (np.sqrt(square) + np.float32(STABILITY))
+        change, scale = self.change, self.scale
+        np.subtract(gradient, self.mean, out=change)
+        change *= np.float32(1 - DECAY_MEAN)
+        self.mean += change
+        gradient *= gradient
+        gradient -= self.square
+        gradient *= np.float32(1 - DECAY_SQUARE)
+        self.square += gradient
+        np.multiply(self.mean, rate, out=change)
+        np.sqrt(self.square, out=scale)
+        scale += np.float32(STABILITY)
+        change /= scale
+        self.parameters -= change
 
 
 def make_classifier(settings: ClassifierSettings, *, seed: int) -> ClassifierMixin:

@@ -141,7 +141,11 @@ def encode(
     transformer = ColumnTransformer(
         [
             ("number", StandardScaler(), numbers),
-            ("category", OneHotEncoder(handle_unknown="ignore", sparse_output=False), categories),
+            (
+                "category",
+                OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32),
+                categories,
+            ),
         ]
     )
     X_train = transformer.fit_transform(train).astype(np.float32)
