@@ -81,10 +81,17 @@ def resolve_like(entries: Mapping[str, Any], catalogue: str) -> dict[str, Any]:
 
 
 def _studies(config: Mapping) -> dict[str, Any]:
-    """Every study with the parts of the one that it is like, where it has none."""
+    """Every study with the parts of the one that it is like, where it has none, and with its roles."""
     studies = config.get("studies", {})
     _check_entries(studies, ("studies",))
-    return resolve_like(studies, "studies")
+    resolved = resolve_like(studies, "studies")
+
+    def roles_of(name: str) -> Mapping:
+        own = studies[name].get("roles", {})
+        _check_mapping(own, ("studies", name, "roles"))
+        return {**roles_of(studies[name]["like"]), **own} if "like" in studies[name] else own
+
+    return {name: {**study, "roles": roles_of(name)} for name, study in resolved.items()}
 
 
 def _study(config: Mapping) -> Mapping:
@@ -103,9 +110,7 @@ def _check_shape(config: Mapping, study: Mapping) -> None:
     """Check that what this module takes for a mapping is one; values are for the models."""
     for catalogue in CATALOGUES:
         _check_entries(config.get(catalogue, {}), (catalogue,))
-    key = ("studies", config["study"])
-    _check_mapping(study.get("roles", {}), (*key, "roles"))
-    _check_entries(study.get("grids", {}), (*key, "grids"))
+    _check_entries(study.get("grids", {}), ("studies", config["study"], "grids"))
 
 
 def _check_entries(entries: Any, key: Key) -> None:

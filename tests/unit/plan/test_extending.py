@@ -68,7 +68,7 @@ BEFORE = runs_of(load_study())
         ("A λ", "lam", "10", 3),
         ("A seed", "seed", 7, 1),
         ("A model", "model", "small-16", 9),
-        ("A method", "method", "a-fairclip-laplacian", 12),
+        ("A method", "method", "a-fairclip-laplacian", 6),
         ("A two-stage schedule", "balance", "proxies-50-baseline", 3),
         ("A condition", "balance", "quality-half", 3),
         ("A row of Table 5", "method", "rto-0.5", 2),

@@ -97,14 +97,14 @@ def test_a_study_that_is_not_there():
         resolve({**CONFIG, "study": "min"})
 
 
-def test_a_study_has_each_part_of_the_one_that_it_is_like_where_it_has_none():
-    fuller = {"like": "mine", "grids": {"base": {"seeds": [7]}}}
+def test_a_study_has_the_roles_of_the_one_that_it_is_like_and_its_other_parts_where_it_has_none():
+    fuller = {"like": "mine", "roles": {"lam": 0.5}, "grids": {"base": {"seeds": [7]}}}
     found = resolve({**CONFIG, "study": "fuller", "studies": {**CONFIG["studies"], "fuller": fuller}})
     assert found["studies"]["fuller"]["tables"] == ["m4/a"]
     assert found["grids"]["base"] == CONFIG["grids"]["base"] | {
         "dataset": "web",
         "models": ["first", "second", "third"],
-        "lams": [0.07],
+        "lams": [0.5],
         "seeds": [7],
     }
     assert "own" not in found["grids"]

@@ -63,7 +63,7 @@ def test_a_condition_that_a_table_names_has_a_place(plan_of):
     conditions = ["baseline", "drop-human-25", "quality-filtered"]
     shares = {"baseline": 1, "drop-human-25": 0.75, "quality-filtered": 0.9}
     overlay = {
-        "grids": {"m4-human-share": {"balances": conditions}},
+        "studies": {"embedded": {"grids": {"m4-human-share": {"balances": conditions}}}},
         "tables": {"m4/figure11": {"settings": {"human_shares": shares}}},
     }
     assert plan_of(overlay=overlay).grids["m4-human-share"].balances == conditions

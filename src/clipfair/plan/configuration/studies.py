@@ -179,7 +179,7 @@ class Study(SettingsModel):
     """What is run together: tables, and what their roles stand for."""
 
     like: str | None = Field(default=None, exclude=True)
-    """Id of a study: its roles, grids and tables are this study's, each as a whole, where it has none."""
+    """Id of a study whose roles this one has, too, and whose grids and tables it has where it has none."""
     roles: dict[str, Any] = {}
     """Role: an id, a list of ids, or a number. `$<role>` in grids, searches and tables stands for it."""
     grids: dict[str, dict[str, Any]] = {}
