@@ -27,9 +27,10 @@ INTRO = (
     "Each row is a claim about the mean of a statistic over seeds: that it is lower or higher than zero, or "
     "equivalent to zero within the margin. Verdicts are those of docs/analysis-plan.md: the exact sign-flip "
     "test for a difference, two one-sided t tests (TOST) for equivalence, each with Holm's correction over "
-    "all rows; a verdict that the two halves of the seeds contradict is undecided. A seed is one unit: its "
-    "models are averaged first, and methods of one seed share their batches. The last column compares with "
-    "the reproduction, which rejects the claims of F2, F5, F8 and F9 and supports the others (F3, F4 and F7 "
+    "all rows; a claim of equivalence does not hold where its whole 95% interval lies beyond the margin; a "
+    "verdict that the two halves of the seeds contradict is undecided. A seed is one unit: its models are "
+    "averaged first, and methods of one seed share their batches. The last column compares with the "
+    "reproduction, which rejects the claims of F2, F5, F8 and F9 and supports the others (F3, F4 and F7 "
     "follow from the released code). A claim of a difference that is equivalent within the margin counts as "
     "rejected."
 )

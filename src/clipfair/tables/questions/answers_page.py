@@ -134,8 +134,8 @@ def _paper(paper: PaperText, recorded: Path) -> Iterator[str]:
         return
     rows = [
         [
-            *(row.finding, row.claim, row.statistic, f"{row.units:.0f}"),
-            estimate_with_interval(row.estimate, row.low, row.high),
+            *(row.finding, row.claim, row.statistic, f"{row.n:.0f}"),
+            estimate_with_interval(row.mean, row.low, row.high),
             *(row.expected, f"{row.margin:g}", f"**{row.verdict}**"),
         ]
         for row in table.itertuples()

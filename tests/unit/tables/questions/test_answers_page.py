@@ -8,8 +8,11 @@ import yaml
 from clipfair.core.paths import ROOT
 from clipfair.plan.analysis_plan import read_analysis_plan
 from clipfair.tables.common.table_files import write_table
+from clipfair.tables.m4 import findings
 from clipfair.tables.questions import question
 from clipfair.tables.questions.answers_page import FIGURES, NOT_RUN, PAGE, RECORDED, TEXTS, render
+from tests.unit.tables.m4.synthetic_records import grid, settings_of
+from tests.unit.tables.m4.synthetic_records import make_records as web_records
 from tests.unit.tables.questions.synthetic_units import make_records
 from tests.unit.tables.questions.test_question import SETTINGS, value
 
@@ -66,3 +69,21 @@ def test_texts_have_no_numbers_but_those_of_the_plan():
     for name, entry in yaml.safe_load(TEXT)["questions"].items():
         numbers = re.findall(r"\d+", entry["limits"].replace(f"{name}.", ""))
         assert [number for number in numbers if number not in known] == [], name
+
+
+def test_the_claims_of_a_paper_are_those_of_its_recorded_table(tmp_path):
+    grids = {"single": grid(["baseline", "balanced", "proxies"], ["s-384"], seeds=range(10))}
+    of_siglip = {"grids": ["siglip"], "without": "baseline", "with": "proxies"}
+    table, _, _ = findings.build(
+        web_records(grids, noise=0.004),
+        None,
+        settings_of("findings", grids, clip=["single"], siglip=of_siglip),
+    )
+    write_table(tmp_path / "m4-findings.csv", table, "synthetic")
+    rows = [line for line in render(tmp_path).split("\n") if re.match(r"\| [IV]+ \|", line)]
+    assert len(rows) == len(table)
+    for row, claim in zip(rows, table.itertuples(), strict=True):
+        shown = row.strip("| ").split(" | ")
+        assert shown[:2] == [claim.finding, claim.claim]
+        assert (shown[3], shown[-1]) == (str(claim.n), f"**{claim.verdict}**")
+    assert any("**holds**" in row for row in rows)
