@@ -91,7 +91,7 @@ class FundusSettings(SettingsModel):
     value."""
     background_shift: Mapping[str, BackgroundShift] = {}
     """What is added to the brightness of the background, by race; 0 for a race without a value. It makes race
-    visible in the image and says nothing of glaucoma."""
+    visible in the image; given race it says nothing of glaucoma."""
     findings: Shares = Field(default={"english": 0.9, "spanish": 0.6, "other": 0.6, "unknown": 0.8})
     """How often a note contains the findings, by language: the style of notes depends on the group."""
     diagnosis: Share = 0.9
