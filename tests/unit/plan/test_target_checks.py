@@ -45,7 +45,7 @@ def test_rules_and_files_that_are_made_are_accepted(plan_of):
         (f"{TABLES}/m4/conditions-fairface.md", "choose one that does (lab"),
         ("data/prepared/adlut/uci-2/table.parquet", "unknown dataset 'adlut' (did you mean 'adult'?)"),
         ("data/raw/adult/uci-3", "unknown version 'uci-3' (did you mean 'uci-2'?); known: uci-2"),
-        ("README.md", "unknown target 'README.md'; known: all, data, m4, fairclip, and files of results"),
+        ("README.md", "known: all, data, m4, fairclip, questions, and files of results"),
     ],
 )  # fmt: skip
 def test_a_target_that_nothing_makes_is_one_line(plan_of, target, message):

@@ -14,7 +14,7 @@ from clipfair.core.io import write_text
 from clipfair.core.paths import ROOT
 from clipfair.core.settings import SettingsModel, parse
 from clipfair.plan.analysis_plan import PlannedQuestion, family_size, read_analysis_plan
-from clipfair.tables.common.markdown import estimate_with_interval, markdown_table
+from clipfair.tables.common.markdown import markdown_table
 from clipfair.tables.common.table_files import DATA
 from clipfair.tables.questions.answers import answer
 from clipfair.tables.questions.measures import show_interval
@@ -135,7 +135,7 @@ def _paper(paper: PaperText, recorded: Path) -> Iterator[str]:
     rows = [
         [
             *(row.finding, row.claim, row.statistic, f"{row.n:.0f}"),
-            estimate_with_interval(row.mean, row.low, row.high),
+            show_interval(row.mean, row.low, row.high, "", sign="+"),
             *(row.expected, f"{row.margin:g}", f"**{row.verdict}**"),
         ]
         for row in table.itertuples()

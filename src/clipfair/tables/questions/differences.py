@@ -34,6 +34,6 @@ def build(records: pd.DataFrame, published: None, settings: Mapping) -> tuple[pd
     page = [
         f"# {settings['title']}",
         "",
-        "Without verdicts: the analysis plan has no claims about these data.",
+        "Without verdicts: the analysis plan has no claims about these runs.",
     ]
     return table, None, "\n".join([*page, *values_sections(table, settings)]) + "\n"

@@ -2,11 +2,13 @@
 
 import re
 
+import pandas as pd
 import pytest
 import yaml
 
 from clipfair.core.paths import ROOT
 from clipfair.plan.analysis_plan import read_analysis_plan
+from clipfair.tables.common.findings import Check, Claim, judge_checks
 from clipfair.tables.common.table_files import write_table
 from clipfair.tables.m4 import findings
 from clipfair.tables.questions import question
@@ -62,6 +64,20 @@ def test_a_recorded_question_has_its_claims_and_the_others_are_not_run(recorded)
         assert shown[6] == f"{claim.mean:+.1f} [{claim.low:+.1f}, {claim.high:+.1f}]"
         assert f"**{claim.verdict}**" in row
         assert ("(by levelling down)" in row) == claim.levelling_down
+
+
+def test_the_claims_of_a_paper_have_their_verdicts_here(tmp_path):
+    checks = [
+        Check(Claim("I", "a gap falls", "gap", "lower", 0.02), pd.Series([-0.3, -0.2, -0.25, -0.31] * 2)),
+        Check(Claim("II", "and another rises", "other gap", "higher", 0.02), pd.Series([0.1])),
+    ]
+    rows = [{"finding": one.claim.finding, "claim": one.claim.text, "statistic": "gap"} for one in checks]
+    table = pd.concat([pd.DataFrame(rows), judge_checks(checks)], axis=1)
+    write_table(tmp_path / "m4-findings.csv", table, "synthetic")
+    page = render(tmp_path)
+    assert "| I | a gap falls | gap | 8 | -0.265 [-0.304, -0.226] | lower | 0.02 | **holds** |" in page
+    assert "| II | and another rises | gap | 1 | +0.100 | higher | 0.02 | **undecided (one unit)** |" in page
+    assert page.count("**Not recorded yet.**") == 1
 
 
 def test_texts_have_no_numbers_but_those_of_the_plan():
