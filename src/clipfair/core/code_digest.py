@@ -57,9 +57,11 @@ def code_closure(*modules: str) -> list[str]:
 def _read_module(name: str) -> tuple[str, tuple[str, ...]]:
     """Return the digest of one module's logic, and the modules of this package that it imports."""
     tree = ast.parse(_module_file(name).read_text(encoding="utf-8"))
-    imports = sorted({found for node in ast.walk(tree) for found in _imported(node)})
-    logic = _written(_OnlyLogic().visit(tree))
-    return hashlib.sha256(logic.encode()).hexdigest(), tuple(imports)
+    parts: list[str] = []
+    imports: set[str] = set()
+    _write(tree, parts, imports)
+    imported = sorted(name for name in imports if _module_file(name).is_file())
+    return hashlib.sha256("".join(parts).encode()).hexdigest(), tuple(imported)
 
 
 def _module_file(name: str) -> Path:
@@ -70,61 +72,61 @@ def _module_file(name: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _imported(node: ast.AST) -> list[str]:
-    """Return the modules of this package that one statement imports (also those inside functions)."""
+def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
+    """Return what one statement may import of this package: modules, and names that may be modules."""
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom) and node.module:
+    elif node.module:
         names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     else:
         names = []
-    return [name for name in names if name.split(".")[0] == PACKAGE and _module_file(name).is_file()]
+    return [name for name in names if name.split(".")[0] == PACKAGE]
 
 
-class _OnlyLogic(ast.NodeTransformer):
-    """Removes what only people read, and gives f-strings one form, as their trees depend on the version."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        """Remove docstrings and statements that only display something."""
-        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if is_text or _displays(node.value) else self.generic_visit(node)
-
-    def visit_Assert(self, node: ast.Assert) -> ast.AST:
-        """Remove the message of an assertion."""
+def _only_logic(node: ast.AST) -> None:
+    """Remove from a node what only people read; give an f-string the form that all versions of Python share."""
+    if isinstance(node, ast.Assert):
         node.msg = None
-        return self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Remove the texts of errors and of progress bars."""
-        name = _called(node)
-        if name == "UserError":
-            node.args, node.keywords = [], []
-        elif name in MESSAGE_ERRORS:
-            node.args = [argument for argument in node.args if not _is_text(argument)]
-        elif name == "progress":
-            node.keywords = []
-        return self.generic_visit(node)
-
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
-        """Merge neighbouring texts of an f-string and drop empty ones."""
-        self.generic_visit(node)
-        parts: list[ast.expr] = []
-        for part in node.values:
-            if not isinstance(part, ast.Constant):
-                parts.append(part)
-            elif parts and isinstance(parts[-1], ast.Constant):
-                parts[-1] = ast.Constant(parts[-1].value + part.value)
-            elif part.value:
-                parts.append(ast.Constant(part.value))
-        node.values = parts
-        return node
-
-    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
-        """Treat an empty format (``{x:}``) as none."""
-        self.generic_visit(node)
-        if isinstance(node.format_spec, ast.JoinedStr) and not node.format_spec.values:
+    elif isinstance(node, ast.Call):
+        _remove_texts(node)
+    elif isinstance(node, ast.JoinedStr):
+        _merge_texts(node)
+    elif isinstance(node, ast.FormattedValue) and isinstance(node.format_spec, ast.JoinedStr):
+        _merge_texts(node.format_spec)
+        if not node.format_spec.values:  # {x:} is {x}
             node.format_spec = None
-        return node
+
+
+def _remove_texts(call: ast.Call) -> None:
+    """Remove the texts of an error or of a progress bar."""
+    name = _called(call)
+    if name == "UserError":
+        call.args, call.keywords = [], []
+    elif name in MESSAGE_ERRORS:
+        call.args = [argument for argument in call.args if not _is_text(argument)]
+    elif name == "progress":
+        call.keywords = []
+
+
+def _merge_texts(string: ast.JoinedStr) -> None:
+    """Merge neighbouring texts of an f-string and drop empty ones."""
+    parts: list[ast.expr] = []
+    for part in string.values:
+        if not isinstance(part, ast.Constant):
+            parts.append(part)
+        elif parts and isinstance(parts[-1], ast.Constant):
+            parts[-1] = ast.Constant(parts[-1].value + part.value)
+        elif part.value:
+            parts.append(ast.Constant(part.value))
+    string.values = parts
+
+
+def _is_for_people(node: object) -> bool:
+    """Return True for a docstring, and for a statement that only displays something."""
+    if not isinstance(node, ast.Expr):
+        return False
+    is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return is_text or _displays(node.value)
 
 
 def _called(call: ast.Call) -> str:
@@ -145,31 +147,31 @@ def _is_text(argument: ast.expr) -> bool:
     )
 
 
-def _written(tree: ast.AST) -> str:
-    """Return a syntax tree as text, in one form under every version of Python.
+def _write(value: object, parts: list[str], imports: set[str]) -> None:
+    """Append the logic of a syntax tree as text, in one form under every version of Python; collect imports.
 
     Unlike in ``ast.dump``, absent fields and empty lists are left out: versions differ in which fields exist
     and in how empty ones are written. Unlike in ``ast.unparse``, there are no quotes to choose.
     """
-    parts: list[str] = []
-    _write(tree, parts)
-    return "".join(parts)
-
-
-def _write(value: object, parts: list[str]) -> None:
     if isinstance(value, ast.AST):
+        if isinstance(value, (ast.Import, ast.ImportFrom)):
+            imports.update(_imported(value))
+        _only_logic(value)
         parts.append(type(value).__name__)
         parts.append("(")
-        for name, field in ast.iter_fields(value):
+        for name in value._fields:
+            field = getattr(value, name, None)
+            if isinstance(field, list):
+                field = [item for item in field if not _is_for_people(item)]
             if field is not None and field != []:
                 parts.append(name)
                 parts.append("=")
-                _write(field, parts)
+                _write(field, parts, imports)
         parts.append(")")
     elif isinstance(value, list):
         parts.append("[")
         for item in value:
-            _write(item, parts)
+            _write(item, parts, imports)
         parts.append("]")
     else:
         parts.append(ascii(value))
