@@ -84,7 +84,7 @@ def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
 
 
 def _only_logic(node: ast.AST) -> None:
-    """Remove from a node what only people read; give an f-string the form that all versions of Python share."""
+    """Remove from a node what only people read; give an f-string the same form under every version."""
     if isinstance(node, ast.Assert):
         node.msg = None
     elif isinstance(node, ast.Call):
