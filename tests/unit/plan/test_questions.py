@@ -1,8 +1,10 @@
 """Tables of questions: a contrast for each planned claim, and the runs and units that it needs."""
 
+import pandas as pd
 import pytest
 
 from clipfair.core.errors import UserError
+from clipfair.core.paths import ROOT
 from clipfair.plan.analysis_plan import read_analysis_plan
 from clipfair.plan.table_jobs import table_job
 
@@ -86,6 +88,32 @@ def test_a_claim_without_a_contrast_is_an_error(plan_of):
     study = {"studies": {"questions": {"tables": ["questions/q2-part"]}}}
     with pytest.raises(UserError, match=r"no contrast for claim Q2\.4 of the plan"):
         plan_of("questions", overlay={"tables": {"questions/q2-part": table}, **study})
+
+
+def test_the_trainings_of_each_question_are_those_of_the_page(plan_of):
+    plan, seen = plan_of("questions"), set()
+    lines = []
+    for name in PLAN.questions:
+        [table] = [table for table in plan.tables.values() if table.settings.get("question") == name]
+        grids = [plan.grids[grid] for grid in table.grids]
+        runs = {(batch, seed) for grid in grids for batch in grid.batches for seed in grid.seeds} - seen
+        seen |= runs
+        kinds = [plan.configuration.methods[batch.method].kind for batch, _ in runs]
+        lines.append(f"| {name} | {kinds.count('finetune')} | {kinds.count('pretrain')} |")
+    assert "\n".join(lines) in (ROOT / "docs/tables.md").read_text(encoding="utf-8")
+
+
+def test_published_gains_are_those_of_the_table_of_fairclip(plan_of):
+    published = pd.read_csv(ROOT / "resources/published/fairclip.csv")
+    gains = plan_of("questions").tables["questions/q4"].settings["published_gains"]
+    of_table = published[(published["table"] == "original-table3") & (published["dataset"] == "ViT-B/16")]
+
+    def gain(metric):
+        rows = of_table[of_table["metric"] == metric].set_index("row")["mean"]
+        return rows["FairCLIP-race"] - rows["CLIP"]
+
+    assert gains["Q4.3"] == -gains["Q4.5"] == pytest.approx(gain("AUC"))
+    assert gains["Q4.4"] == -gains["Q4.6"] == pytest.approx(gain("race: DPD"))
 
 
 def test_a_trial_run_needs_only_its_units(plan_of):
