@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pandas as pd
 
 from clipfair.tables.common.markdown import estimate_with_interval, markdown_table, number, p_value_text
-from clipfair.tables.questions.measures import FLOOR, MEASURES, describe, show, show_interval
+from clipfair.tables.questions.measures import FLOOR, MEASURES, POINTS, describe, show, show_interval
 
 # What the page shows of the values; the csv has all.
 SHOWN = [
@@ -33,7 +33,7 @@ def question_page(settings: Mapping, text: str, parts: Mapping[str, pd.DataFrame
     lines += ["", f"*Refuted.* {planned['refuted']}", "", "## Claims", "", CLAIMS]
     for family, claims in parts["claims"].groupby("family", sort=False):
         lines += ["", f"Family `{family}`:", "", *claims_table(claims)]
-    lines += ["", *_levelling(parts["claims"]), *_shares(parts["claims"])]
+    lines += [*_levelling(parts["claims"]), *_shares(parts["claims"])]
     lines += _checks(parts["worlds"])
     lines += values_sections(parts["values"], settings)
     lines += _correlations(parts["correlations"])
@@ -79,19 +79,17 @@ def _shares(claims: pd.DataFrame) -> Iterator[str]:
         ]
         for row in claims.dropna(subset=["share"]).itertuples()
     ]
-    yield from ("## Shares of the published gain", "")
+    yield from ("", "## Shares of the published gain", "")
     yield "1 is the gain that FairCLIP reports for this metric; of a switch, the part that it takes away."
-    yield from ("", *markdown_table(["claim", "of", "less", "metric", "share [95%]"], rows), "")
+    yield from ("", *markdown_table(["claim", "of", "less", "metric", "share [95%]"], rows))
 
 
-def _levelling(claims: pd.DataFrame) -> list[str]:
+def _levelling(claims: pd.DataFrame) -> Iterator[str]:
     """A line on the worst group for each gap that closes."""
-    closed = claims[claims["levelling_down"].astype(bool)]
-    return [
-        f"{row.claim} is closed by levelling down: the AUC of the worst group changes by "
-        f"{show(row.worst_auc, 'points', sign='+')} points.\n"
-        for row in closed.itertuples()
-    ]
+    for row in claims[claims["levelling_down"].astype(bool)].itertuples():
+        change = show(row.worst_auc, POINTS, sign="+")
+        yield ""
+        yield f"{row.claim} is closed by levelling down: the worst group's AUC changes by {change} points."
 
 
 def _checks(checks: pd.DataFrame) -> Iterator[str]:
@@ -101,13 +99,13 @@ def _checks(checks: pd.DataFrame) -> Iterator[str]:
         [
             row.world,
             describe(row.metric).name,
-            show_interval(row.mean, row.low, row.high, "points"),
+            show_interval(row.mean, row.low, row.high, POINTS),
             f"{row.limit:g}",
             "passes" if row.passes else "**fails**",
         ]
         for row in checks.itertuples()
     ]
-    yield from ("## Checks of the worlds", "")
+    yield from ("", "## Checks of the worlds", "")
     yield "Plain fine-tuning; in the fair world less the sampling floor, where the upper end counts."
     yield from ("", *markdown_table(["world", "metric", "mean [95%]", "limit", ""], rows))
 
