@@ -79,7 +79,7 @@ def _reduction(verdicts: Mapping[str, str], claims: pd.DataFrame) -> str:
     """Q1: the positive controls decide whether a reduction could be seen at all."""
     failed = [claim for claim in ("Q1.8", "Q1.9") if verdicts[claim] != HOLDS]
     if failed:
-        return f"Undecided: the positive control ({_and(failed)}, group thresholds) does not hold here."
+        return f"Undecided: the positive control ({_and(failed)}) does not hold here."
     worlds = claims.set_index("claim")["world"]
     methods = {
         "A-FairCLIP with λ 1": ("Q1.1", "Q1.2", "Q1.3"),

@@ -56,9 +56,9 @@ def test_every_pattern_of_one_verdict_has_a_sentence(question, verdict):
 
 
 def test_without_its_positive_control_a_question_is_undecided():
-    assert answered("Q1", HOLDS, Q1_8=OPEN).startswith("Undecided: the positive control (Q1.8,")
+    assert answered("Q1", HOLDS, Q1_8=OPEN).startswith("Undecided: the positive control (Q1.8)")
     assert answered("Q1", HOLDS, Q1_8=DOES_NOT_HOLD, Q1_9=OPEN).startswith(
-        "Undecided: the positive control (Q1.8 and Q1.9,"
+        "Undecided: the positive control (Q1.8 and Q1.9)"
     )
     assert answered("Q8", HOLDS, Q8_4=EQUIVALENT).startswith("Undecided: the positive control (Q8.4,")
 
