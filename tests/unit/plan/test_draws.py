@@ -151,6 +151,26 @@ def test_the_draws_that_the_seeds_read_are_needed_and_tables_name_the_family(pla
     assert not any(part in target for target in targets for part in of_families)
 
 
+def test_a_table_about_datasets_reads_every_draw_of_a_family(plan_of):
+    plan = plan_of(
+        overlay={
+            "generated": FAMILIES["generated"],
+            "tables": {"questions/worlds": {"datasets": ["world", "embedded-fundus"]}},
+            "studies": {"embedded": {"tables": ["questions/worlds"]}},
+        }
+    )
+    read = ["world-draw-0", "world-draw-1", "embedded-fundus"]
+    job = table_job(plan, "questions/worlds")
+    assert job.arguments == {
+        "tables": {name: plan.prepared_of(name) for name in read},
+        "raw": {name: plan.raw_of(name) for name in read},
+    }
+    assert job.raw == [plan.raw_of(name) for name in read]
+    contents = [paths.contents_of(plan.raw_of(name)) for name in read]
+    assert job.inputs == [*(plan.prepared_of(name) for name in read), *contents]
+    assert list(datasets_needed(plan)) == read
+
+
 def test_a_search_varies_a_training_on_the_draw_of_its_seed(plan):
     assert search_job(plan, "fairclip-plus-small").training.raw == plan.raw_of("world-draw-1")
 
