@@ -125,7 +125,7 @@ def test_searches_keep_the_last_batch_for_sinkhorn_and_drop_every_one_for_mmd(pl
 def test_epochs_are_those_of_fine_tuned_runs(plan_of):
     plan = plan_of()
     keys = table_job(plan, "fairclip/epochs").epochs
-    # Five without a fairness loss; as released, corrected and A-FairCLIP by attribute; two forms of FairCLIP+.
+    # Five without a fairness loss; as released, corrected, A-FairCLIP by attribute; two forms of FairCLIP+.
     assert len(keys) == 3 * (5 + 4 + 4 + 2 + 2)
     assert not any("method~zero-shot" in key for key in keys)
     assert table_job(plan, "fairclip/zero-shot").epochs == {}
