@@ -37,7 +37,8 @@ def value(run, kind, metric):
     lam, gaps = min(float(run.lam), 3), metric.endswith(("dpd", "deodds", "gap"))
     found = BASE.get(metric, 0.5) * (0.1 if gaps and run.dataset == "world-fair" else 1)
     if gaps:
-        found *= 0.3 if kind == "group_thresholds" else 1 - 0.2 * lam
+        is_control = kind == "group_thresholds" or run.method == "clip-ft-reweighed"
+        found *= 0.3 if is_control else 1 - 0.2 * lam
     if metric in ("auc", "validation_auc", "worst_auc"):
         found -= 0.005 * lam
     return found + noise(run, f"{kind} {metric}", 0.01)
