@@ -66,5 +66,5 @@ def test_after_make_data_a_new_strength_runs_alone(pulled):
     pulled.edit("config/tables/fairclip.yaml", "lams: [0.07]", "lams: [0.08]")
     plan = pulled.planned()
     # One for each attribute.
-    assert [plan[job] for job in ("train_seeds_0", "embed_and_evaluate")] == [4, 4]
+    assert [plan[job] for job in ("train_seeds_0", "embed_and_evaluate")] == [2, 2]
     assert not {"fetch_dataset", "generate_dataset", "prepare_dataset", "make_condition"} & set(plan)
