@@ -13,6 +13,7 @@ with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
     from clipfair.evaluate.run import evaluate_runs
 
     settings = {"parts": params.parts, "evaluations": params.evaluations}
+    record = {"made_by": snakemake.rule, "settings": settings}
     for part in params.parts:
         tables = {name: places["table"] for name, places in part["datasets"].items()}
         runs = [model["run"] for model in part["models"]]
@@ -20,17 +21,15 @@ with job_log(snakemake.log[0]), reserve_gpus(snakemake.resources.gpu):
         evaluate_runs(output.embeddings, tables, params.evaluations, runs, output.evaluations)
     write_spec(
         output.embeddings_spec,
-        made_by=snakemake.rule,
+        **record,
         code=params.embedding_code,
-        settings=settings,
         inputs={file: file for file in [*snakemake.input.models, *snakemake.input.tables]},
         folders={"embeddings": output.embeddings},
     )
     write_spec(
         output.evaluations_spec,
-        made_by=snakemake.rule,
+        **record,
         code=params.evaluation_code,
-        settings=settings,
         inputs={file: file for file in [*snakemake.input.tables, output.embeddings_spec]},
         folders={"evaluations": output.evaluations},
     )
