@@ -74,12 +74,14 @@ def test_small_tables_start_no_process(people, tmp_path, write_table, monkeypatc
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_other_processes_end_with_the_first(how, tmp_path):
+    # Long enough for the signal to arrive on a busy machine; a task that has begun is finished.
+    seconds = 4 if how == signal.SIGINT else 1
     code = (
         "import time\n"
         "from clipfair.balance import processes\n"
         "processes._SMALL_BYTES = 0\n"
         "with processes.BatchProcesses(3) as three:\n"
-        "    for number, _ in enumerate(three.map(time.sleep, [0, 0, 0, 1, 1, 1])):\n"
+        f"    for number, _ in enumerate(three.map(time.sleep, [0, 0, 0] + [{seconds}] * 3)):\n"
         "        print(number, flush=True)\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

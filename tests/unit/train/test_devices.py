@@ -162,7 +162,7 @@ def test_values_are_read_every_ten_steps_and_at_the_end_of_a_row(gpu):
 def splits(tmp_path_factory):
     data = write_data(tmp_path_factory.mktemp("world"), make_table())
     built = build(LINE, None, 0)
-    return read_splits(FINETUNING, data, built, subsample=None, seed=0, cache=data["cache"])
+    return read_splits(FINETUNING, data, built, seed=0, cache=data["cache"])
 
 
 def make_fairclip(splits, built, switches: Mapping):
