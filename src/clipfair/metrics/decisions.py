@@ -30,7 +30,7 @@ def decision_rates(y_true: np.ndarray, decision: np.ndarray) -> DecisionRates:
 
 
 def compare_decisions(y_true: np.ndarray, decision: np.ndarray, codes: np.ndarray) -> dict[str, float]:
-    """DPD and DEOdds of decisions, and the rates that show how they come about.
+    """DPD and DEOdds of decisions, their selection rate, and their balanced accuracies.
 
     Parameters
     ----------

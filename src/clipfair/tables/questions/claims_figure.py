@@ -32,18 +32,27 @@ def draw(table: pd.DataFrame) -> Figure:
     table
         The table of :mod:`clipfair.tables.questions.question`.
     """
-    figure = Figure(figsize=(WIDTH, claims_height(table)), layout="constrained")
-    draw_claims(figure, table)
+    figure = Figure(figsize=(WIDTH, _claims_height(table)), layout="constrained")
+    _draw_claims(figure, table)
     return figure
 
 
-def claims_height(table: pd.DataFrame) -> float:
+def _claims_height(table: pd.DataFrame) -> float:
     """The height in inches that the claims of a table need."""
     claims = table[table["part"] == "claims"]
     return LEGEND + PANEL * len(_panels(claims)) + ROW * len(claims)
 
 
-def draw_claims(figure: Figure | SubFigure, table: pd.DataFrame) -> None:
+def draw_claims_above(table: pd.DataFrame, height: float) -> tuple[Figure, SubFigure]:
+    """Draw the claims of a table; return the figure and its part below them, ``height`` inches high."""
+    needed = _claims_height(table)
+    figure = Figure(figsize=(WIDTH, needed + height), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[needed, height])
+    _draw_claims(above, table)
+    return figure, below
+
+
+def _draw_claims(figure: Figure | SubFigure, table: pd.DataFrame) -> None:
     """Draw the claims of a table with a legend into a figure, or a part of one."""
     claims, units = (table[table["part"] == part] for part in ("claims", "units"))
     panels = _panels(claims)

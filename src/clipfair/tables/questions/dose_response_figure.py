@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clipfair.tables.fairclip.plotting import SMALL, WIDTH, series_styles, tidy_axis
-from clipfair.tables.questions.claims_figure import claims_height, draw_claims
+from clipfair.tables.fairclip.plotting import SMALL, series_styles, tidy_axis
+from clipfair.tables.questions.claims_figure import draw_claims_above
 from clipfair.tables.questions.measures import MEASURES, THRESHOLD_FREE
 
 HEIGHT = 3.6  # inches
@@ -22,10 +22,7 @@ def draw(table: pd.DataFrame) -> Figure:
     table
         The table of :mod:`clipfair.tables.questions.question`.
     """
-    height = claims_height(table)
-    figure = Figure(figsize=(WIDTH, height + HEIGHT), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[height, HEIGHT])
-    draw_claims(above, table)
+    figure, below = draw_claims_above(table, HEIGHT)
     _draw_doses(below, table)
     return figure
 
@@ -46,12 +43,7 @@ def _draw_doses(figure, table: pd.DataFrame) -> None:
         values["attribute"].isna() | (values["attribute"] == values["attribute"].dropna().iloc[0])
     ]
     worlds = claimed_measures(table)
-    with_lams = {
-        method for method, rows in values.groupby("method") if rows["lam"].astype(float).nunique() > 1
-    }
-    drawn = values[
-        values["method"].isin(with_lams | set(values.loc[values["method"].isin(_plain(values)), "method"]))
-    ]
+    drawn = values[values["method"].isin(_with_several_lams(values))]
     style = series_styles(list(dict.fromkeys(drawn["method"])))
     axes = figure.subplots(2, len(worlds), squeeze=False)
     for column, (world, measure) in enumerate(worlds.items()):
@@ -66,11 +58,11 @@ def _draw_doses(figure, table: pd.DataFrame) -> None:
     figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=SMALL)
 
 
-def _plain(values: pd.DataFrame) -> set[str]:
-    """The baselines of the methods with several λ."""
+def _with_several_lams(values: pd.DataFrame) -> set[str]:
+    """The methods with several λ, and their baselines."""
     several = values.groupby("method")["lam"].nunique()
     methods = several.index[several > 1]
-    return set(values.loc[values["method"].isin(methods), "baseline"].dropna())
+    return {*methods, *values.loc[values["method"].isin(methods), "baseline"].dropna()}
 
 
 def _draw_dose(axis: Axes, rows: pd.DataFrame, style) -> None:

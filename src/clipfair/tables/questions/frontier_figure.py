@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clipfair.tables.fairclip.plotting import SMALL, WIDTH, series_styles, tidy_axis
-from clipfair.tables.questions.claims_figure import claims_height, draw_claims
+from clipfair.tables.fairclip.plotting import SMALL, series_styles, tidy_axis
+from clipfair.tables.questions.claims_figure import draw_claims_above
 from clipfair.tables.questions.measures import MEASURES
 
 HEIGHT = 4.2  # inches
@@ -21,10 +21,7 @@ def draw(table: pd.DataFrame) -> Figure:
     table
         The table of :mod:`clipfair.tables.questions.question`.
     """
-    height = claims_height(table)
-    figure = Figure(figsize=(WIDTH, height + HEIGHT), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[height, HEIGHT])
-    draw_claims(above, table)
+    figure, below = draw_claims_above(table, HEIGHT)
     axis = below.subplots()
     _draw_frontier(axis, table[table["part"] == "values"])
     below.legend(loc="outside right upper", frameon=False, fontsize=SMALL)
