@@ -1,6 +1,7 @@
 # make setup       create the virtual environment with the pinned dependencies
 # make results     run the default study
-# make test        run all tests but those on SLURM
+# make test        run the unit tests
+# make test-workflow  run the tests that call the workflow and the commands as a user does
 # make test-slurm  run the tests on a SLURM of one node, which is installed if it is missing (Debian, as root)
 # make rehearsal   run the studies of real data whole, in miniature, in the folder rehearsal/
 # make data        make the study's data, conditions and initial weights: needed before pulled results are extended
@@ -23,7 +24,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src$(if $(PYTHONPATH),:$(PYTHONPATH))
 WORKFLOW := snakemake --logger clipfair --cores $(CORES) --keep-going
 
-.PHONY: setup results test test-slurm rehearsal data record report verify lint digests audit lock clean
+.PHONY: setup results test test-workflow test-slurm rehearsal data record report verify lint digests audit lock clean
 .DEFAULT_GOAL := results
 
 setup: $(READY)
@@ -34,9 +35,14 @@ $(READY): requirements.lock envs/setup.sh
 results: setup
 	@$(WORKFLOW)
 
+# The tests of a file share its fixtures in one process; folders in their order, the long ones first.
+PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: setup
-	@# The tests of a file share its fixtures in one process; folders in their order, the long ones first.
-	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(PYTEST) tests/unit tests/structure
+
+test-workflow: setup
+	@$(PYTEST) tests/rehearsal tests/study tests/faults tests/workflow
 
 test-slurm: setup
 	@tests/slurm/cluster start

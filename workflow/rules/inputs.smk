@@ -483,7 +483,7 @@ def get_table_settings(wildcards):
 
 
 def get_builder_code(wildcards):
-    return code_digest(*get_table(wildcards).modules)
+    return get_table(wildcards).code
 
 
 def get_published_tables():

@@ -143,6 +143,13 @@ class AnalysisPlan(SettingsModel):
     deviations: list[Deviation]
 
     @property
+    def judgement(self) -> dict[str, Any]:
+        """What decides verdicts: the rules' numbers and the claims. Texts and deviations are left out."""
+        numbers = self.model_dump(include={"level", "power", "confidence", "largest_cost", "levelling_down"})
+        checks = {name: world.check.model_dump() for name, world in self.worlds.items()}
+        return numbers | {"checks": checks, "claims": [claim.model_dump() for claim in self.claims]}
+
+    @property
     def claims(self) -> list[PlannedClaim]:
         """The claims of all questions."""
         families = [family for question in self.questions.values() for family in question.families.values()]

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from functools import cache
 
 from clipfair.core import paths
+from clipfair.core.code_digest import code_closure, code_digest
 from clipfair.core.errors import UserError
 from clipfair.core.paths import Run
+from clipfair.core.provenance import settings_digest
 from clipfair.data.embedded.world import make_settings
+from clipfair.plan import analysis_plan
 from clipfair.plan.configuration.studies import Grid, Table
 from clipfair.plan.data_jobs import annotation_job, shard_paths
 from clipfair.plan.data_needed import datasets_of
@@ -55,6 +58,14 @@ class TableJob:
         paper = self.settings["table"].split("/")[0]
         records = ["clipfair.tables.common.records"] if self.specs else []
         return [f"clipfair.tables.{paper}.{self.builder}", "clipfair.tables.common.table_files", *records]
+
+    @property
+    def code(self) -> str:
+        """The digest of that code; where it judges claims, also of what the analysis plan decides by."""
+        digest = code_digest(*self.modules)
+        if analysis_plan.__name__ not in code_closure(*self.modules):
+            return digest
+        return f"{digest}-{settings_digest(analysis_plan.read_analysis_plan().judgement)}"
 
     @property
     def specs(self) -> list[str]:

@@ -4,6 +4,7 @@ import pytest
 
 from clipfair.core import paths
 from clipfair.core.errors import UserError
+from clipfair.plan import analysis_plan
 from clipfair.plan.data_needed import datasets_needed, datasets_of, without
 from clipfair.plan.table_jobs import table_job, tables_reading
 from clipfair.plan.targets import study_targets
@@ -199,3 +200,17 @@ def test_the_datasets_of_a_study_come_with_the_tables_that_need_them(plan_of):
     needed = datasets_needed(plan_of("lab"))
     assert "m4/table5" in needed["adult"]
     assert "fairclip/faces" in needed["fairface"]
+
+
+def test_a_table_of_verdicts_depends_on_what_the_plan_decides_by_and_on_no_text_of_it(plan_of, monkeypatch):
+    def codes(plan):
+        monkeypatch.setattr(analysis_plan, "read_analysis_plan", lambda: plan)
+        return [
+            table_job(plan_of(), name).code for name in ("fairclip/findings", "m4/findings", "m4/figure3")
+        ]
+
+    plan = analysis_plan.read_analysis_plan()
+    found = codes(plan)
+    stricter = codes(plan.model_copy(update={"level": plan.level / 2}))
+    assert [one == other for one, other in zip(found, stricter, strict=True)] == [False, False, True]
+    assert codes(plan.model_copy(update={"verdicts": []})) == found

@@ -1,8 +1,9 @@
 """Published predictions: the scores of every evaluated run in few bytes (docs/predictions.md).
 
-The runs that are evaluated on the same examples share a file: one row per example with its key, part, label
-and groups, and for each run a column of margins and one of scores with the own text, as codes of 16 bits.
-The codes have the order and the ties of the scores, so whatever depends on the order alone is exact.
+The runs that are evaluated on the same examples share two files: one row per example with its key, part,
+label and groups, and for each run a column of margins, as codes of 16 bits; and the keys of the test examples
+with a column of codes of the scores with the own text for each run. Codes have the order and the ties of the
+scores, so whatever depends on the order alone is exact.
 """
 
 from collections import Counter
@@ -19,6 +20,7 @@ KIND = "threshold_free"
 RUNS = "runs.csv"
 METRICS = "metrics.parquet"
 SCORES = ("margin", "score")
+ENDING, OWN_ENDING = ".parquet", "-own.parquet"
 LEVELS = 2**16
 
 
@@ -31,11 +33,12 @@ def publish_predictions(folders: Iterable[str], out_dir: str) -> None:
         Folders of evaluations, one per batch, with ``metrics.json`` and ``scores.parquet`` in
         ``seed~<s>/on~<evaluation>``.
     out_dir
-        The folder that is written: one file for each set of examples, ``runs.csv`` and ``metrics.parquet``.
-        ``runs.csv`` has a row for each run and evaluation: the levels of the run, ``file``, the columns
-        ``margin`` and ``score`` of that file, ``half``, the smallest code of a margin that predicts 1 at a
-        probability of one half, and the range of either score, for :func:`decode`. ``metrics.parquet`` has
-        every row of ``metrics.json``; its column ``run`` is the number of the row of ``runs.csv``, from 0.
+        The folder that is written: two files for each set of examples, ``runs.csv`` and ``metrics.parquet``.
+        ``runs.csv`` has a row for each run and evaluation: the levels of the run, ``file`` with its column
+        ``margin`` and ``own_file`` with its column ``score``, ``half``, the smallest code of a margin that
+        predicts 1 at a probability of one half, and the range of either score, for :func:`decode`.
+        ``metrics.parquet`` has every row of ``metrics.json``; its column ``run`` is the number of the row of
+        ``runs.csv``, from 0.
 
     Raises
     ------
@@ -46,13 +49,13 @@ def publish_predictions(folders: Iterable[str], out_dir: str) -> None:
     with atomic_folder(out_dir) as folder:
         for evaluation, runs in _group_by_examples(folders).items():
             name = evaluation[0]
-            file = f"{name}-{numbers[name]}.parquet"
+            file = f"{name}-{numbers[name]}{ENDING}"
             numbers[name] += 1
             columns, described = _encode_runs([path for _, path in runs])
-            _write(folder / file, columns)
+            files = {"file": file} | _write_files(folder / file, columns)
             for (record, _), about in zip(runs, described, strict=True):
                 metrics += [{"run": len(rows), **row} for row in record["rows"]]
-                rows.append({"evaluation": name, **record["run"], "file": file, **about})
+                rows.append({"evaluation": name, **record["run"], **files, **about})
         pd.DataFrame(rows).to_csv(folder / RUNS, index=False)
         _as_columns(metrics).to_parquet(folder / METRICS, index=False, compression="zstd")
 
@@ -115,6 +118,17 @@ def _encoded(scores: pd.DataFrame) -> Iterator[tuple[str, pd.Series, float, floa
         codes, low, high = encode(values[known].to_numpy(np.float64))
         column = pd.Series(codes, index=values.index[known], dtype="UInt16").reindex(values.index)
         yield name, column if not known.all() else column.astype(np.uint16), low, high
+
+
+def _write_files(path: Path, columns: pd.DataFrame) -> dict[str, str]:
+    """Write the margins, and beside them the scores with the own text, if there are any; return that name."""
+    own = [name for name in columns if name.startswith("score_")]
+    _write(path, columns.drop(columns=own))
+    if not own:
+        return {}
+    own_file = path.with_name(path.name.removesuffix(ENDING) + OWN_ENDING)
+    _write(own_file, columns.loc[columns[own[0]].notna(), ["key", *own]])
+    return {"own_file": own_file.name}
 
 
 def _write(path: Path, columns: pd.DataFrame) -> None:

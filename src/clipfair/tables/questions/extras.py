@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from clipfair.metrics.relations import clustered_slope, unit_correlations
-from clipfair.metrics.statistics import equivalence_test, mean_interval
+from clipfair.metrics.statistics import equivalence_test, mean_interval, nested_interval
 from clipfair.plan.questions import CHOSEN
 from clipfair.tables.questions.contrasts import models_of
 from clipfair.tables.questions.measures import DISTANCES, FAIRNESS, THRESHOLD_FREE, measure_of
@@ -96,7 +96,7 @@ def _unchanged_up_to(values: pd.DataFrame, run: Mapping, settings: Mapping, unit
 
 
 def variance_shares(values: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
-    """The share of the variance of a claimed metric that is due to draws, from draws with two seeds.
+    """A claimed metric over draws with two seeds, and the share of its variance that is due to draws.
 
     A run with seed s reads draw s modulo ``draws`` of its world. By one-way analysis of variance, the share
     is (MSB - MSW) / (MSB + MSW), MSB and MSW being the mean squares between and within draws; it is negative
@@ -104,8 +104,8 @@ def variance_shares(values: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
 
     Returns
     -------
-    One row per setting with second seeds and metric: :data:`~.values.SETTING`, row, measure, share and n
-    (draws).
+    One row per setting with second seeds and metric: :data:`~.values.SETTING`, row, measure, mean, low, high
+    (bootstrap interval that resamples draws, then seeds), share and n (draws).
     """
     claims = [claim for family in settings["planned"]["families"].values() for claim in family]
     measures = {measure_of(claim["metric"]) for claim in claims}
@@ -119,9 +119,19 @@ def variance_shares(values: pd.DataFrame, settings: Mapping) -> pd.DataFrame:
         seconds = [] if draws is None else [unit for unit in by_unit.index if unit >= draws]
         pairs = [(by_unit[unit % draws], by_unit[unit]) for unit in seconds if unit % draws in by_unit]
         if len(pairs) >= FEWEST_PAIRS:
-            share = draw_share(np.array(pairs))
-            rows.append({**cell, "row": row_name(cell, settings), "share": share, "n": len(pairs)})
+            named = {**cell, "row": row_name(cell, settings), "n": len(pairs)}
+            rows.append(named | describe_pairs(np.array(pairs)))
     return pd.DataFrame(rows)
+
+
+def describe_pairs(pairs: np.ndarray) -> dict[str, float]:
+    """mean, low, high (bootstrap interval that resamples draws, then seeds) and share of (n, 2) values.
+
+    Two values of each of n draws.
+    """
+    draws = np.repeat(np.arange(len(pairs)), 2)
+    low, high = nested_interval(pd.DataFrame({"draw": draws, "value": pairs.ravel()}), ["draw"])
+    return {"mean": float(pairs.mean()), "low": low, "high": high, "share": draw_share(pairs)}
 
 
 def draw_share(pairs: np.ndarray) -> float:

@@ -179,13 +179,19 @@ def _variance(table: pd.DataFrame) -> Iterator[str]:
     if table.empty:
         return
     rows = [
-        [row.world, row.row, MEASURES[row.measure].name, number(row.share, decimals=2), str(row.n)]
+        [
+            *(row.world, row.row, MEASURES[row.measure].name),
+            show_interval(row.mean, row.low, row.high, describe(row.measure).unit),
+            *(number(row.share, decimals=2), str(row.n)),
+        ]
         for row in table.itertuples()
     ]
     yield from (
         "",
         "## Draws and seeds",
         "",
-        "The share of the variance that is due to draws, of those with two seeds.",
+        "Draws with two seeds: the mean with a 95% bootstrap interval that resamples draws, then seeds, and "
+        "the share of the variance that is due to draws.",
     )
-    yield from ("", *markdown_table(["world", "method", "metric", "share", "draws"], rows))
+    head = ["world", "method", "metric", "mean [95%]", "share of draws", "draws"]
+    yield from ("", *markdown_table(head, rows))

@@ -6,7 +6,7 @@ import pytest
 
 from clipfair.core.errors import UserError
 from clipfair.tables.questions.contrasts import side_values
-from clipfair.tables.questions.extras import draw_share
+from clipfair.tables.questions.extras import describe_pairs, draw_share
 from clipfair.tables.questions.values import choose_lams, select, unit_values
 from tests.unit.tables.questions.synthetic_units import grid, make_records, noise, run_value
 
@@ -141,6 +141,17 @@ def test_the_share_of_draws_is_that_of_their_variance(draws, seeds, share):
     pairs = draws * rng.standard_normal((n, 1)) + seeds * rng.standard_normal((n, 2))
     assert draw_share(pairs) == pytest.approx(share, abs=0.01)
     assert np.isnan(draw_share(np.zeros((5, 2))))
+
+
+def test_an_interval_over_draws_and_seeds_has_the_variance_of_both():
+    rng = np.random.default_rng(0)
+    draws, seeds = rng.normal(0, 1, (20, 1)), rng.normal(0, 1, (20, 2))
+    alone, both = describe_pairs(draws + np.zeros((20, 2))), describe_pairs(draws + seeds)
+    assert alone["low"] < alone["mean"] < alone["high"]
+    assert alone["mean"] == pytest.approx(draws.mean())
+    # Of both, the variance of the mean of two seeds is 1 + 1/2 between draws, and 1/2 again within them.
+    widths = [found["high"] - found["low"] for found in (alone, both)]
+    assert widths[1] / widths[0] == pytest.approx(np.sqrt(2), abs=0.3)
 
 
 def test_only_the_last_checkpoint_counts():
