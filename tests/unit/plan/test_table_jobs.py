@@ -51,7 +51,7 @@ def test_the_published_places_are_those_of_the_table(plan_of):
     assert settings["published_datasets"]["embedded-faces-association"] == "fairface"
     assert settings["published"] == "table2"
     table5 = table_job(plan_of(), "m4/table5").settings
-    assert (table5["rows"]["m4"], table5["rows"]["m4-0.9"]) == ("Balancing (M4)", None)
+    assert table5["rows"]["m4"] == "Balancing (M4)"
     assert table5["tasks"]["adult"]["published"] == "adult"
 
 
@@ -126,8 +126,8 @@ def test_searches_keep_the_last_batch_for_sinkhorn_and_drop_every_one_for_mmd(pl
 def test_epochs_are_those_of_fine_tuned_runs(plan_of):
     plan = plan_of()
     keys = table_job(plan, "fairclip/epochs").epochs
-    # Five without a fairness loss; as released, corrected, A-FairCLIP by attribute; two forms of FairCLIP+.
-    assert len(keys) == 3 * (5 + 4 + 4 + 2 + 2)
+    # Five without a fairness loss; as released, corrected, A-FairCLIP by attribute; FairCLIP+.
+    assert len(keys) == 3 * (5 + 4 + 4 + 2 + 1)
     assert not any("method~zero-shot" in key for key in keys)
     assert table_job(plan, "fairclip/zero-shot").epochs == {}
 
