@@ -3,6 +3,7 @@
 import pytest
 
 from clipfair.data.datasets import fairface, harvard_fairvlmed
+from clipfair.plan.evaluation_jobs import evaluation_settings
 from tests.rehearsal.datasets import WRITERS
 
 LOADERS = {"fairface": fairface.load, "harvard-fairvlmed": harvard_fairvlmed.load}
@@ -42,3 +43,9 @@ def test_examples_are_chosen_by_columns_of_their_dataset(study, plan_of, columns
     assert found
     unknown = [(*about, set(part) - columns[dataset]) for dataset, *about, part in found]
     assert [one for one in unknown if one[-1]] == []
+
+
+def test_an_entry_like_one_with_conditions_may_have_none(plan_of):
+    evaluations = plan_of("questions").configuration.evaluations
+    assert "where" in evaluation_settings(evaluations["embedded-fundus-threshold-free"])
+    assert "where" not in evaluation_settings(evaluations["fairface-units-metrics"])

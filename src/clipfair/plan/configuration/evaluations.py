@@ -34,7 +34,12 @@ class ModelEvaluation(CatalogueEntry):
     where: Where | None = None
     """Further conditions on the examples, column: a value, or a list of values. `hash_rank: {below: n}`
     selects the first n of the examples that meet the others, in the order of a hash of their keys,
-    `hash_rank: {from: n}` the rest."""
+    `hash_rank: {from: n}` the rest. null: no conditions, also where an entry is like one that has some."""
+
+    def job_settings(self) -> dict:
+        """What was set; no conditions are left out."""
+        settings = super().job_settings()
+        return settings if self.where else {key: settings[key] for key in settings if key != "where"}
 
 
 class EmbeddedEvaluation(ModelEvaluation):
