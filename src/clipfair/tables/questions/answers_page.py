@@ -35,9 +35,11 @@ units, each a draw of the data with a training seed of its own.
 
 
 class QuestionText(SettingsModel):
-    """What a question does not show."""
+    """What a question does not show, and what can be said against its answer."""
 
     limits: str
+    objections: str
+    """What was found when the answer was recomputed from the published predictions and attacked."""
 
 
 class PaperText(SettingsModel):
@@ -61,8 +63,7 @@ def render(recorded: Path = RECORDED) -> str:
     tables = {name: _read(recorded / f"{name.lower()}.csv") for name in questions}
     parts = [_overview(questions, tables)]
     parts += [
-        _section(name, question, tables[name], texts.questions[name].limits)
-        for name, question in questions.items()
+        _section(name, question, tables[name], texts.questions[name]) for name, question in questions.items()
     ]
     parts += [_paper(paper, recorded) for paper in texts.papers]
     return HEAD + "".join(f"\n{line}" for part in parts for line in part) + "\n"
@@ -93,7 +94,9 @@ def _anchor(name: str, question: PlannedQuestion) -> str:
     return kept.replace(" ", "-")
 
 
-def _section(name: str, question: PlannedQuestion, table: pd.DataFrame | None, limits: str) -> Iterator[str]:
+def _section(
+    name: str, question: PlannedQuestion, table: pd.DataFrame | None, texts: QuestionText
+) -> Iterator[str]:
     yield from ("", f"## {name}. {question.question}", "")
     count = sum(family_size(family) for family in question.families.values())
     target = f"`results/tables/questions/questions/{name.lower()}.md`"
@@ -109,7 +112,9 @@ def _section(name: str, question: PlannedQuestion, table: pd.DataFrame | None, l
         )
         yield f"*{question.hypothesis}* {table[DATA].iloc[0].capitalize()} data; all numbers: {target}."
         yield from ("", *_table(claims))
-    yield from ("", f"**What it does not show.** {limits}")
+    yield from ("", f"**What it does not show.** {texts.limits}")
+    if table is not None:
+        yield from ("", f"**Objections.** {texts.objections}")
 
 
 def _table(claims: pd.DataFrame) -> list[str]:

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -85,6 +86,20 @@ def test_texts_have_no_numbers_but_those_of_the_plan():
     for name, entry in yaml.safe_load(TEXT)["questions"].items():
         numbers = re.findall(r"\d+", entry["limits"].replace(f"{name}.", ""))
         assert [number for number in numbers if number not in known] == [], name
+
+
+def test_objections_quote_the_values_of_their_recorded_table():
+    quoted = 0
+    for name, entry in yaml.safe_load(TEXT)["questions"].items():
+        table = pd.read_csv(RECORDED / f"{name.lower()}.csv", low_memory=False)
+        values = table[table["part"] == "values"].reindex(columns=["mean", "difference"])
+        known = {f"{value:.1f}" for value in np.abs(values.to_numpy(dtype=float)).ravel()}
+        for before, inside in re.findall(r"([^()]*)\(([^()]*)\)", entry["objections"]):
+            if f"{name.lower()}.csv, values" in inside:
+                numbers = re.findall(r"\d+\.\d", before.rpartition(". ")[2] + inside)
+                assert [number for number in numbers if number not in known] == [], name
+                quoted += len(numbers)
+    assert quoted > 10
 
 
 def test_the_claims_of_a_paper_are_those_of_its_recorded_table(tmp_path):
