@@ -76,8 +76,10 @@ def test_small_tables_start_no_process(people, tmp_path, write_table, monkeypatc
 def test_other_processes_end_with_the_first(how, tmp_path):
     # Long enough for the signal to arrive on a busy machine; a task that has begun is finished.
     seconds = 4 if how == signal.SIGINT else 1
+    # Shells let background jobs ignore SIGINT, and so what these start.
     code = (
-        "import time\n"
+        "import signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from clipfair.balance import processes\n"
         "processes._SMALL_BYTES = 0\n"
         "with processes.BatchProcesses(3) as three:\n"
