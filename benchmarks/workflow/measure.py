@@ -3,9 +3,9 @@
     python benchmarks/workflow/measure.py FOLDER LABEL
 
 clones this repository into FOLDER and appends to runs.csv: the set-up, `make results`, its second call,
-`snakemake --cores 2 results/table5.csv` in a second clone with the same environment, and `make test` (unit tests).
-It sums the benchmark files of the run into rules.csv under LABEL and draws rules.png. A mirror folder in
-CLIPFAIR_MIRROR replaces the network.
+`snakemake --cores 2 results/table5.csv` in a second clone with the same environment, and `make test`
+(unit tests). It sums the benchmark files of the run into rules.csv under LABEL and draws rules.png. A mirror
+folder in CLIPFAIR_MIRROR replaces the network.
 """
 
 import csv
