@@ -313,7 +313,11 @@ _ARGUMENTS = {
     },
     "proxies": lambda plan, table: {"annotations": _annotations(plan, table)},
     "worlds": lambda plan, table: {
-        "tables": {name: plan.prepared_of(name) for name in _draws(plan, table)},
+        "tables": {
+            name: plan.prepared_of(name)
+            for name in _draws(plan, table)
+            if plan.datasets[name].kind != "pairs"
+        },
         "raw": {name: plan.raw_of(name) for name in _draws(plan, table)},
     },
 }

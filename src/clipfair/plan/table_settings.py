@@ -188,6 +188,8 @@ class DifferencesSettings(WorldsSettings):
 
     title: str
     """Of the page."""
+    pairs: dict[str, str] = Field(default={})
+    """Method: another with the same settings of runs, from which it is also subtracted."""
 
 
 class QuestionSettings(WorldsSettings):

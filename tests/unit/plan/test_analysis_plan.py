@@ -9,6 +9,7 @@ from clipfair.plan.analysis_plan import AnalysisPlan, family_size, read_analysis
 from clipfair.plan.analysis_plan_page import PAGE, render, unit_deviation
 from clipfair.plan.loading import load_study
 from clipfair.tables.m4.finding_claims import CONTRASTS
+from clipfair.tables.questions.web_worlds import CONTROL_SETTINGS
 
 PLAN = read_analysis_plan()
 FAMILIES = [
@@ -69,8 +70,10 @@ def test_question_4_has_the_settings_of_its_world_and_fewer_training_examples():
 
 
 def test_the_configuration_has_the_pairs_of_the_plan():
-    entry = load_study("embedded").configuration.generated["web-associated"]
+    generated = load_study("embedded").configuration.generated
+    entry = generated["web-associated"]
     assert entry.settings == PLAN.web_settings
+    assert generated["web-unbiased"].settings == PLAN.web_settings | CONTROL_SETTINGS
     assert entry.draws >= PLAN.questions["Q7"].units
 
 

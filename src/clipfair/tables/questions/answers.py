@@ -67,12 +67,15 @@ def _by_place(subject: str, found: Mapping[str, str]) -> str:
     groups = {
         "reduces unfairness in": [place for place, verdict in found.items() if verdict == HOLDS],
         "does not in": [place for place, verdict in found.items() if verdict in REFUTED],
-        "is undecided in": [place for place, verdict in found.items() if verdict == UNDECIDED],
     }
     parts = [f"{verb} {_and(places)}" for verb, places in groups.items() if places]
+    undecided = [place for place, verdict in found.items() if verdict == UNDECIDED]
+    if not parts:
+        return f"{subject} is undecided in {_and(undecided)}."
     if parts[0].startswith("does not"):
         parts[0] = parts[0].replace("does not in", "does not reduce unfairness in", 1)
-    return f"{subject} {', '.join(parts)}."
+    rest = f"; undecided in {_and(undecided)}" if undecided else ""
+    return f"{subject} {', '.join(parts)}{rest}."
 
 
 def _reduction(verdicts: Mapping[str, str], claims: pd.DataFrame) -> str:
@@ -156,10 +159,13 @@ def _selection(verdicts: Mapping[str, str], claims: pd.DataFrame) -> str:
     switches = claims[claims["family"] == "switches"]
     excludes_zero = (switches["low"] > 0) | (switches["high"] < 0)
     effective = switches[excludes_zero & (switches["verdict"].map(_decided) != EQUIVALENT)]
-    named = [f"{row.of} ({row.metric})" for row in effective.itertuples()]
+    metrics = effective.groupby("of", sort=False)["metric"].agg(", ".join)
+    named = [f'"{switch}" ({changed})' for switch, changed in metrics.items()]
     equivalent = int((switches["verdict"].map(_decided) == EQUIVALENT).sum())
     rest = f"{equivalent} of {len(switches)} comparisons of a switch are equivalent within the margin"
-    part = f"A part is made by {_and(named)}" if named else "No switch is seen to make a part"
+    part = (
+        f"Switches that make a part of them: {_and(named)}" if named else "No switch is seen to make a part"
+    )
     return f"{text} {part}; {rest}."
 
 
@@ -225,9 +231,9 @@ def _faces(verdicts: Mapping[str, str], _: pd.DataFrame) -> str:
     control = verdicts["Q8.4"] == HOLDS
     effects = {"A-FairCLIP with λ 1": verdicts["Q8.1"], "M4 weights": verdicts["Q8.3"]}
     if control:
-        words = {HOLDS: "lowers matched DPD", UNDECIDED: "is undecided"}
+        words = {HOLDS: "matched DPD is lower", UNDECIDED: "undecided"}
         parts = [
-            f"{subject}: {words.get(verdict, 'does not lower matched DPD')}"
+            f"{subject}: {words.get(verdict, 'matched DPD is not lower')}"
             for subject, verdict in effects.items()
         ]
         text = f"{_lead(effects.values())}. {'; '.join(parts)}."
@@ -237,7 +243,7 @@ def _faces(verdicts: Mapping[str, str], _: pd.DataFrame) -> str:
         HOLDS: "True groups lower matched DPD more than shuffled ones.",
         EQUIVALENT: "True and shuffled groups are equivalent within the margin.",
         DOES_NOT_HOLD: "True groups lower matched DPD less than shuffled ones.",
-        UNDECIDED: "True against shuffled groups is undecided.",
+        UNDECIDED: "Whether true groups act otherwise than shuffled ones is undecided.",
     }
     return f"{text} {groups[verdicts['Q8.2']]}"
 

@@ -9,12 +9,23 @@ import pandas as pd
 from clipfair.core.errors import UserError
 from clipfair.core.settings import parse
 from clipfair.data.embedded.fundus_settings import FUNDUS_ATTRIBUTES, FundusSettings
+from clipfair.data.embedded.web_settings import WebSettings
 from clipfair.data.images import image_records, open_image
 from clipfair.metrics.statistics import mean_interval
 from clipfair.plan.analysis_plan import AnalysisPlan, read_analysis_plan
 from clipfair.tables.common.markdown import markdown_table, number
+from clipfair.tables.questions.web_worlds import (
+    ALL,
+    WEB_UNFAIRNESS,
+    Values,
+    web_planted,
+    web_recovered,
+    web_settings,
+)
 
-DRAW = re.compile(r"world-(?P<world>.+)-draw-(?P<draw>\d+)")
+DRAW = re.compile(r"(world-)?(?P<world>.+)-draw-(?P<draw>\d+)")
+# The world of Q4 is another one with fewer training examples.
+OVERFIT, OVERFIT_WORLD = "overfit", "gap-rates"
 RATIO = re.compile(r"cup to disc ratio (\d\.\d)")
 REFERENCE = "white"
 # Images of the test split that are measured in each draw.
@@ -29,10 +40,6 @@ CUP = f"cup-to-disc ratio less that of {REFERENCE}"
 BACKGROUND = f"background less that of {REFERENCE}"
 NOISE = "noise"
 SMALLEST = "smallest group of the test split"
-ALL = "all"
-
-# (quantity, group of race) -> value.
-Values = dict[tuple[str, str], float]
 
 
 def build(tables: Mapping[str, str], raw: Mapping[str, str]) -> tuple[pd.DataFrame, str]:
@@ -46,7 +53,7 @@ def build(tables: Mapping[str, str], raw: Mapping[str, str]) -> tuple[pd.DataFra
     Parameters
     ----------
     tables, raw
-        Draw of a world -> its prepared table, and the folder of its files.
+        Draw of a world -> its prepared table (fundus images alone), and the folder of its files.
 
     Returns
     -------
@@ -60,7 +67,7 @@ def build(tables: Mapping[str, str], raw: Mapping[str, str]) -> tuple[pd.DataFra
         If a dataset is no draw of a world of the analysis plan.
     """
     plan = read_analysis_plan()
-    draws = pd.DataFrame([row for name in tables for row in _rows(name, tables[name], raw[name], plan)])
+    draws = pd.DataFrame([row for name in raw for row in _rows(name, tables.get(name), raw[name], plan)])
     key = ["world", "quantity", "group", "planted"]
     means = [
         _mean_row(dict(zip(key, names, strict=True)), part) for names, part in draws.groupby(key, sort=False)
@@ -69,18 +76,29 @@ def build(tables: Mapping[str, str], raw: Mapping[str, str]) -> tuple[pd.DataFra
     return frame, _page(frame, plan)
 
 
-def _rows(name: str, table: str, folder: str, plan: AnalysisPlan) -> Iterator[dict]:
+def _rows(name: str, table: str | None, folder: str, plan: AnalysisPlan) -> Iterator[dict]:
     match = DRAW.fullmatch(name)
-    if match is None or match["world"] not in plan.worlds:
-        raise UserError(f"{name}: no draw of a world of the analysis plan; known: {', '.join(plan.worlds)}")
-    settings = parse(FundusSettings, plan.common_settings | plan.worlds[match["world"]].settings)
-    people = pd.read_parquet(table)
-    recovered = recover(people, folder)
-    for (quantity, group), planted in planted_values(settings).items():
+    worlds = {**_fundus_settings(plan), **web_settings(plan)}
+    if match is None or match["world"] not in worlds:
+        raise UserError(f"{name}: no draw of a world of the analysis plan; known: {', '.join(worlds)}")
+    settings = worlds[match["world"]]
+    if isinstance(settings, WebSettings):
+        planted, recovered = web_planted(settings), web_recovered(folder)
+    else:
+        planted, recovered = planted_values(settings), recover(pd.read_parquet(table), folder)
+    for (quantity, group), value in planted.items():
         yield {
-            **{"world": match["world"], "quantity": quantity, "group": group, "planted": planted},
+            **{"world": match["world"], "quantity": quantity, "group": group, "planted": value},
             **{"draw": match["draw"], "recovered": recovered[quantity, group]},
         }
+
+
+def _fundus_settings(plan: AnalysisPlan) -> dict[str, FundusSettings]:
+    """The settings of each world of fundus images, that of Q4 included."""
+    own = {name: world.settings for name, world in plan.worlds.items()}
+    if OVERFIT_WORLD in own:
+        own[OVERFIT] = own[OVERFIT_WORLD] | plan.overfit_settings
+    return {name: parse(FundusSettings, plan.common_settings | settings) for name, settings in own.items()}
 
 
 def _mean_row(key: dict, part: pd.DataFrame) -> dict:
@@ -160,20 +178,27 @@ def measure_images(people: pd.DataFrame, folder: str) -> tuple[pd.Series, pd.Ser
 
 
 def _page(frame: pd.DataFrame, plan: AnalysisPlan) -> str:
-    head = ["quantity", "group of race", "planted", "recovered", "95% interval", "draws"]
+    head = ["quantity", "group", "planted", "recovered", "95% interval", "draws"]
     lines = [
         "# Worlds with known fairness: planted and recovered",
         "",
-        "Means over draws, with t intervals; the cup-to-disc ratio of the notes, within labels. Background "
-        f"and noise are measured at the edges of {IMAGES} images of each draw; pixels are in [0, 1].",
+        "Means over draws, with t intervals. Fundus images by race; the cup-to-disc ratio is that of the "
+        f"notes, within labels; background and noise are measured at the edges of {IMAGES} images of each "
+        "draw; pixels are in [0, 1]. Pairs of the web by occupation.",
     ]
     for world, part in frame.groupby("world", sort=False):
         means = part[part["draw"] == ALL]
         draws = part.loc[part["draw"] != ALL, "draw"].nunique()
         rows = [_page_row(row, draws) for row in means.itertuples()]
-        unfairness = plan.worlds[str(world)].unfairness
+        unfairness = _unfairness(str(world), plan)
         lines += ["", f"## {world}", "", f"Unfairness: {unfairness}.", "", *markdown_table(head, rows)]
     return "\n".join(lines) + "\n"
+
+
+def _unfairness(world: str, plan: AnalysisPlan) -> str:
+    if world == OVERFIT:
+        return f"as in {OVERFIT_WORLD}"
+    return WEB_UNFAIRNESS[world] if world in WEB_UNFAIRNESS else plan.worlds[world].unfairness
 
 
 def _page_row(row: tuple, draws: int) -> list[str]:

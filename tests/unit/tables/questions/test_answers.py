@@ -66,7 +66,7 @@ def test_without_its_positive_control_a_question_is_undecided():
 def test_a_reduction_is_reported_by_method_and_world():
     text = answered("Q1", EQUIVALENT, Q1_1=HOLDS, Q1_2=OPEN, Q1_8=HOLDS, Q1_9=HOLDS)
     assert text == (
-        "In part. A-FairCLIP with λ 1 reduces unfairness in gap-rates, does not in gap-score, is undecided "
+        "In part. A-FairCLIP with λ 1 reduces unfairness in gap-rates, does not in gap-score; undecided "
         "in gap-quality. FairCLIP as released does not reduce unfairness in gap-rates, gap-quality and "
         "gap-score. In the fair world A-FairCLIP changes nothing beyond the margin."
     )
@@ -111,7 +111,9 @@ def test_a_switch_makes_a_part_if_it_is_not_equivalent_and_its_interval_excludes
     excluding_zero_but_equivalent = claims["claim"] == "Q4.5 m4"
     claims.loc[excluding_zero_but_equivalent, ["low", "high"]] = [0.1, 0.6]
     text = answer("Q4", claims)
-    assert "A part is made by method 3 (AUC) and method 7 (matched DPD); 26 of 28" in text
+    assert (
+        'Switches that make a part of them: "method 3" (AUC) and "method 7" (matched DPD); 26 of 28' in text
+    )
 
 
 def test_a_distance_helps_if_one_claim_holds():
