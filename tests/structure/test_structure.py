@@ -1,6 +1,7 @@
 """The structure of src/clipfair: layers of packages, no import cycles, limits on size, unique class names."""
 
 import ast
+import re
 from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
 
@@ -9,6 +10,7 @@ import pytest
 from tests.structure.source import (
     MODULES,
     PACKAGE,
+    ROOT,
     SOURCE,
     imports_between_packages,
     imports_of,
@@ -18,7 +20,7 @@ from tests.structure.source import (
 PHASES = ("annotate", "balance", "tabular", "train", "evaluate")
 
 # A package imports itself and the packages of the rows above its own. `models` has its own row because it
-# downloads published weights with data.fetch.
+# downloads published weights with data.fetch and prepares texts with data.captions.
 LAYERS = (
     ("core",),
     ("data", "m4", "metrics"),
@@ -49,6 +51,14 @@ def test_a_package_imports_only_packages_of_lower_layers(layer):
         if source in LAYERS[layer] and target not in below
     }
     assert upward == set()
+
+
+def test_the_page_names_the_same_layers():
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d) \| `(\w+)` \|", page, flags=re.MULTILINE)
+    assert sorted(rows) == sorted(
+        (str(number), package) for number, layer in enumerate(LAYERS, start=1) for package in layer
+    )
 
 
 def test_the_package_itself_imports_nothing():
