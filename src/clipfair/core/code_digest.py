@@ -38,8 +38,8 @@ def code_digest(*modules: str) -> str:
     - keyword arguments of ``progress(...)``.
 
     Any other edit of a module in the closure changes it. That includes a message in a variable, from a
-    function, or (but for ``UserError``) made with ``+``, ``%`` or ``format``; messages of other exceptions, such
-    as ``SystemExit``; and calls of ``log.warning``, ``sys.stderr.write`` or ``tqdm``.
+    function, or (but for ``UserError``) made with ``+``, ``%`` or ``format``; messages of other exceptions,
+    such as ``SystemExit``; and calls of ``log.warning``, ``sys.stderr.write`` or ``tqdm``.
 
     Parameters
     ----------
