@@ -2,7 +2,8 @@
 
 A change of digests.yaml in a commit shows whose results depend on what. Where the digest differs between the
 jobs of a rule (by the kind of a method, for example), the modules of all of them are listed. Tables and the
-report are left out: they are made again within seconds.
+report are left out: they are made again within seconds. What the digest of a table contains is tested in
+tests/unit/plan/test_table_jobs.py.
 """
 
 import re
