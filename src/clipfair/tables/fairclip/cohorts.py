@@ -1,4 +1,4 @@
-"""Prepared tables of the FairCLIP datasets: their examples by split, attribute and label, and tables of counts."""
+"""Prepared tables of the FairCLIP datasets: their examples by split, attribute and label; their counts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
