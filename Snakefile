@@ -78,7 +78,18 @@ wildcard_constraints:
     shard="[A-Za-z0-9._-]+",
 
 
-include: "workflow/rules/inputs.smk"
+include: "workflow/inputs/common.smk"
+include: "workflow/inputs/data.smk"
+include: "workflow/inputs/tabular.smk"
+include: "workflow/inputs/annotate.smk"
+include: "workflow/inputs/balance.smk"
+include: "workflow/inputs/train.smk"
+include: "workflow/inputs/evaluate.smk"
+include: "workflow/inputs/probe.smk"
+include: "workflow/inputs/search.smk"
+include: "workflow/inputs/tables.smk"
+include: "workflow/inputs/targets.smk"
+include: "workflow/inputs/report.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/tabular.smk"
 include: "workflow/rules/annotate.smk"

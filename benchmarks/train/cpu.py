@@ -168,7 +168,7 @@ def _print_separate_measurement(raw: str, keep: str, scratch: str) -> None:
 
 
 def _as_files(raw: str, scratch: str) -> str:
-    """Write the pairs as files with a table: open_clip does not read shards with the installed webdataset."""
+    """Write the pairs as files with a table: open_clip does not read shards with webdataset 1.0."""
     index = read_index(find_shards(raw), scratch)
     folder = Path(scratch, "bench-files")
     folder.mkdir(parents=True, exist_ok=True)

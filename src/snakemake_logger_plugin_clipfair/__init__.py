@@ -7,6 +7,10 @@ end with what failed and what to do.
 Snakemake finds plugins by the names of their packages and imports all of them before it reads the Snakefile.
 This package therefore imports nothing of the package clipfair: the Snakefile decides which copy of it is
 used.
+
+There is snakemake-logger-plugin-rich, with a bar for each rule. Its version 0.5.1 is not used: by its source
+it names started and finished jobs only with ``--verbose``, prints the whole log of a failed job, ends without
+saying what failed, and imports rich whenever Snakemake starts.
 """
 
 import os

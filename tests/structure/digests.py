@@ -2,7 +2,8 @@
 
 A change of digests.yaml in a commit shows whose results depend on what. Where the digest differs between the
 jobs of a rule (by the kind of a method, for example), the modules of all of them are listed. Tables and the
-report are left out: they are made again within seconds.
+report are left out: they are made again within seconds. What the digest of a table contains is tested in
+tests/unit/plan/test_table_jobs.py.
 """
 
 import re
@@ -16,6 +17,7 @@ from tests.structure.source import MODULES, ROOT
 
 LISTING = Path(__file__).with_suffix(".yaml")
 RULES = ROOT / "workflow" / "rules"
+INPUTS = ROOT / "workflow" / "inputs"
 # What the property `modules` of a job may name.
 JOB_MODULES = {
     "training_job(": (
@@ -36,7 +38,7 @@ HEAD = "# Written by `make digests`: the modules whose logic the results of each
 
 def digested_modules() -> dict[str, dict[str, list[str]]]:
     """Return rule -> package -> modules of its code digests."""
-    inputs = (RULES / "inputs.smk").read_text(encoding="utf-8")
+    inputs = "\n".join(path.read_text(encoding="utf-8") for path in sorted(INPUTS.glob("*.smk")))
     functions = dict(
         re.findall(r"^def (get_\w+_code)\(.*\):\n((?:    .*\n|\n)+)", inputs, flags=re.MULTILINE)
     )
@@ -58,7 +60,7 @@ def script_name(rule: str) -> str:
 
 
 def _digest_roots(source: str, functions: dict[str, str]) -> set[str]:
-    """Return the modules named in calls of code_digest, here or in functions of inputs.smk named ..._code."""
+    """Return the modules named in calls of code_digest, here or in functions ..._code of workflow/inputs."""
     roots = set()
     for name in re.findall(r"\b(get_\w+_code)\b", source):
         roots |= _digest_roots(functions[name], functions)

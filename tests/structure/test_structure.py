@@ -1,6 +1,7 @@
-"""The structure of src/clipfair: layers of packages, no import cycles, limits on size, unique class names."""
+"""The structure of src: layers of packages, no import cycles, limits on size, unique class names."""
 
 import ast
+import re
 from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
 
@@ -9,6 +10,7 @@ import pytest
 from tests.structure.source import (
     MODULES,
     PACKAGE,
+    ROOT,
     SOURCE,
     imports_between_packages,
     imports_of,
@@ -18,7 +20,7 @@ from tests.structure.source import (
 PHASES = ("annotate", "balance", "tabular", "train", "evaluate")
 
 # A package imports itself and the packages of the rows above its own. `models` has its own row because it
-# downloads published weights with data.fetch.
+# downloads published weights with data.fetch and prepares texts with data.captions.
 LAYERS = (
     ("core",),
     ("data", "m4", "metrics"),
@@ -29,7 +31,7 @@ LAYERS = (
 )
 
 MAX_ENTRIES = 13
-MAX_MODULE_LINES = 450
+MAX_FILE_LINES = 450
 MAX_FUNCTION_LINES = 60
 
 
@@ -49,6 +51,14 @@ def test_a_package_imports_only_packages_of_lower_layers(layer):
         if source in LAYERS[layer] and target not in below
     }
     assert upward == set()
+
+
+def test_the_page_names_the_same_layers():
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d) \| `(\w+)` \|", page, flags=re.MULTILINE)
+    assert sorted(rows) == sorted(
+        (str(number), package) for number, layer in enumerate(LAYERS, start=1) for package in layer
+    )
 
 
 def test_the_package_itself_imports_nothing():
@@ -80,17 +90,21 @@ def find_cycle(arrows):
     return []
 
 
-def test_no_module_is_too_long():
-    lines = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in MODULES.items()}
-    assert {module for module, count in lines.items() if count > MAX_MODULE_LINES} == set()
+def test_no_file_is_too_long():
+    """Modules, the logger plugin included, and files of the workflow."""
+    files = [*SOURCE.rglob("*.py"), ROOT / "Snakefile", *ROOT.glob("workflow/**/*.smk")]
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert {path for path, count in lines.items() if count > MAX_FILE_LINES} == set()
+    assert {"snakemake_logger_plugin_clipfair", "rules", "inputs"} <= {path.parent.name for path in files}
 
 
 def test_no_function_is_too_long():
     too_long = {
-        f"{module}.{node.name}"
-        for module in MODULES
-        for node in nodes_of(module, ast.FunctionDef, ast.AsyncFunctionDef)
-        if node.end_lineno - node.lineno + 1 > MAX_FUNCTION_LINES
+        f"{path}: {node.name}"
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno - node.lineno + 1 > MAX_FUNCTION_LINES
     }
     assert too_long == set()
 

@@ -29,6 +29,9 @@ _BACKGROUND_CAPTIONS = 1000  # enough to know their mean direction to a few perc
 class FitSettings:
     """How an image annotator is fitted and calibrated.
 
+    No pydantic model: ``kind`` alone is written by users, and the configuration has checked it
+    (``AnnotatorEntry``); the other values are set in code.
+
     Attributes
     ----------
     kind : ``probe`` (:func:`fit_probe`), or ``zero_shot`` (:func:`zero_shot` with the values' names against

@@ -28,8 +28,18 @@ LOGGERS = frozenset({"logging", "logger"})
 def code_digest(*modules: str) -> str:
     """Return a digest of the logic of ``modules`` and of every module of this package that they import.
 
-    It does not change with comments, docstrings, formatting, messages of errors, logging, printed text, texts
-    of progress bars, or Python's version. Any other edit of a module in the closure changes it.
+    It does not change with comments, docstrings, formatting or Python's version, nor with these texts:
+
+    - all arguments of ``UserError(...)``;
+    - literals and f-strings that are arguments of a builtin exception whose name ends in ``Error``;
+    - the message of ``assert``;
+    - a statement that is one call of ``print(...)``, of any ``warn(...)``, or of a method of ``logging`` or
+      ``logger``;
+    - keyword arguments of ``progress(...)``.
+
+    Any other edit of a module in the closure changes it. That includes a message in a variable, from a
+    function, or (but for ``UserError``) made with ``+``, ``%`` or ``format``; messages of other exceptions,
+    such as ``SystemExit``; and calls of ``log.warning``, ``sys.stderr.write`` or ``tqdm``.
 
     Parameters
     ----------

@@ -24,7 +24,11 @@ class DecisionRates(NamedTuple):
 
 
 def decision_rates(y_true: np.ndarray, decision: np.ndarray) -> DecisionRates:
-    """The rates of (n,) decisions in [0, 1] for labels of 0 and 1."""
+    """The rates of (n,) decisions in [0, 1] for labels of 0 and 1.
+
+    :func:`clipfair.metrics.prediction.rates` cuts a probability at a threshold; here the decision is the
+    probability of selection itself, and rates are its means. There are no resamples: a rate is a number.
+    """
     parts = (np.ones(len(y_true), dtype=bool), y_true == 1, y_true == 0)
     return DecisionRates(*(float(decision[rows].mean()) if rows.any() else np.nan for rows in parts))
 

@@ -50,6 +50,9 @@ def rates(
 ) -> PredictionRates:
     """AUC and rates of a prediction.
 
+    One matrix product counts under all rows of ``weights``; scikit-learn's functions take one weighting.
+    Decisions that may be random have :func:`clipfair.metrics.decisions.decision_rates`.
+
     Parameters
     ----------
     y_true : (n,) 0 or 1.

@@ -117,7 +117,11 @@ def _measure(
 def measure_selection(
     metric: str, margin: np.ndarray, *, sensitive_features: Mapping[str, pd.Series], threshold: float
 ) -> list[Measure]:
-    """DPD at ``threshold`` of every attribute under the name ``metric``, such as that of validation."""
+    """DPD at ``threshold`` of every attribute under the name ``metric``, such as that of validation.
+
+    It needs margins alone. :func:`measure_attributes` needs recalibrated probabilities, too, and the examples
+    of validation have none: the recalibration is fitted to them.
+    """
     measures = []
     for attribute, column in sensitive_features.items():
         shares = pd.Series(margin >= threshold).groupby(group_codes(column)).mean()

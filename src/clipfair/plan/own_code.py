@@ -34,21 +34,26 @@ def _kinds(settings: object) -> Iterator[str]:
 
 
 def job_code(*modules: str, own: Iterable[str] = ()) -> str:
-    """The digest of the code of a job: of ``modules`` and of the files of the user's ``own`` functions.
+    """The digest of the code of a job: of ``modules`` and of the modules of the user's ``own`` functions.
+
+    As for a loader of the user's own, comments do not count and the modules of clipfair that it imports do;
+    other modules that it imports do not. A compiled module is read as bytes.
 
     Raises
     ------
     UserError
         If there is no module for one of ``own``.
     """
-    inside, outside = list(modules), []
+    named, compiled = list(modules), []
     for name in own:
         file = find_function_file(name, where=f"methods.yaml: {name}")
         if file.is_relative_to(SOURCE):
-            inside.append(".".join([PACKAGE, *file.relative_to(SOURCE).with_suffix("").parts]))
+            named.append(".".join([PACKAGE, *file.relative_to(SOURCE).with_suffix("").parts]))
+        elif file.suffix == ".py":
+            named.append(name.partition(":")[0])
         else:
-            outside.append(sha256_of(file)[:16])
-    return "-".join([code_digest(*inside), *outside])
+            compiled.append(sha256_of(file)[:16])
+    return "-".join([code_digest(*named), *compiled])
 
 
 def check_own_functions(plan: StudyPlan) -> None:

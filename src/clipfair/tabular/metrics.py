@@ -45,6 +45,11 @@ def evaluate_predictions(
 
 
 def _rates(y_true: np.ndarray, y_pred: np.ndarray) -> dict:
+    """The number of examples, the selection rate and the error of a group, in percent.
+
+    :func:`clipfair.metrics.prediction.rates` takes probabilities and resamples and computes the AUC, too; the
+    methods of Table 5 give labels, and its metrics need these two rates.
+    """
     return {
         "n": len(y_true),
         "selection_rate": _percent(y_pred == 1),

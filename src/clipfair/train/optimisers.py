@@ -5,7 +5,8 @@ which takes more than a second; the function does not. It is the fused kernel: t
 which on a CPU is MKL's, and its last bit depends on the processor's make under every setting
 (benchmarks/verify). Adafactor is our own, for two reasons: timm's
 ``AdafactorBigVision`` rounds the momentum to bfloat16 before it applies it, where big_vision only stores it
-so; and importing timm costs as much as importing torch. A test compares ours with optax.
+so; and importing timm costs as much as importing torch. Tests compare ours with optax
+and, but for the momentum, with timm's.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -104,6 +104,51 @@ def test_logic_counts(edit, name, old, new):
     assert code_digest(*roots) != before
 
 
+# Statements before and after an edit of a text. What the digest ignores is in its docstring.
+IGNORED_TEXTS = [
+    ('raise UserError("a" + x)', 'raise UserError("b {}".format(x))'),
+    ('raise UserError(message_of(x), remedy="a")', "raise UserError()"),
+    ('raise ValueError("a")', 'raise ValueError(f"{x!r}: b" " and c")'),
+    ('raise OSError(2, "a")', 'raise OSError(2, "b")'),
+    ('assert x, "a"', 'assert x, "b" + x'),
+    ('print("a")', 'print("b", x, file=sys.stderr)'),
+    ('warnings.warn("a")', 'warnings.warn("b" + x, RuntimeWarning)'),
+    ('logging.info("a")', 'logging.warning("b" + x)'),
+    ('logger.info("a")', 'logger.warning("b" + x)'),
+    ('y = progress(x, unit="a")', 'y = progress(x, unit="b", total=3)'),
+]
+COUNTED_TEXTS = [
+    ('raise ValueError("a" + x)', 'raise ValueError("b" + x)'),
+    ('raise ValueError("a %s" % x)', 'raise ValueError("b %s" % x)'),
+    ('raise ValueError("a {}".format(x))', 'raise ValueError("b {}".format(x))'),
+    ('message = "a"\nraise ValueError(message)', 'message = "b"\nraise ValueError(message)'),
+    ('message = "a"\nraise UserError(message)', 'message = "b"\nraise UserError(message)'),
+    ('def message_of(x):\n    return f"a {x}"', 'def message_of(x):\n    return f"b {x}"'),
+    ("raise OSError(2)", "raise OSError(3)"),
+    ('raise ImportError("a", name="x")', 'raise ImportError("a", name="y")'),
+    ('raise SystemExit("a")', 'raise SystemExit("b")'),
+    ('raise Exception("a")', 'raise Exception("b")'),
+    ('raise pickle.UnpicklingError("a")', 'raise pickle.UnpicklingError("b")'),
+    ('sys.exit("a")', 'sys.exit("b")'),
+    ('sys.stderr.write("a")', 'sys.stderr.write("b")'),
+    ('log.warning("a")', 'log.warning("b")'),
+    ('self.logger.warning("a")', 'self.logger.warning("b")'),
+    ('y = tqdm(x, unit="a")', 'y = tqdm(x, unit="b")'),
+    ('y = progress(x, "a")', 'y = progress(x, "b")'),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [*((*pair, False) for pair in IGNORED_TEXTS), *((*pair, True) for pair in COUNTED_TEXTS)],
+)
+def test_which_texts_of_messages_count(edit, old, new, counts):
+    edit("phase/other.py", PACKAGE["phase/other.py"], f"{old}\n")
+    before = code_digest("clipfair.phase.other")
+    edit("phase/other.py", old, new)
+    assert (code_digest("clipfair.phase.other") != before) == counts
+
+
 def test_imports_are_followed_also_inside_functions(edit):
     before = {name: code_digest(f"clipfair.phase.{name}") for name in ("first", "second", "other")}
     edit("core.py", "x / 2", "x * 0.5")
@@ -131,6 +176,8 @@ EDITS = {
     "comments": (r"^def ", "# Changed.\ndef "),
     "docstrings": (r'^( *)"""(?=[A-Z])', r'\1"""Changed. '),
     "texts of errors": (r'(raise UserError\(\s*f?")', r"\1Changed: "),
+    "texts of builtin errors": (r'(raise ValueError\(\s*f?")', r"\1Changed: "),
+    "texts of warnings": (r'(\bwarn\(f?")', r"\1Changed: "),
     "printed texts": (r'(\bprint\(f?")', r"\1Changed: "),
     "texts of progress bars": (r'(\bprogress\(.*unit=")', r"\1changed "),
     "layout": (r"^(import|from) ", r"\n\1 "),

@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 
+from clipfair.core import code_digest
 from clipfair.core.catalogue import load_catalogue
 from clipfair.core.paths import CATALOGUE, ROOT
 from clipfair.data.prepare import prepare_dataset
@@ -111,6 +112,7 @@ def test_a_distance_of_ones_own(plan_with, module):
     assert found.tolist() == [1.0, 9.0]
     before = job_code("clipfair.train.run", own=job.own)
     file.write_text(file.read_text("utf-8").replace("power=1", "power=3"), encoding="utf-8")
+    code_digest._read_module.cache_clear()
     assert job_code("clipfair.train.run", own=job.own) != before
 
 

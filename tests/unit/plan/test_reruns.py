@@ -1,7 +1,7 @@
 """What reruns what: the parameters of all jobs of a study, before and after an extension or an edit of code.
 
-Snakemake reruns a job if its parameters changed. They are what workflow/rules/inputs.smk returns, which is
-executed here as it is; the package's code is a copy that the tests may edit.
+Snakemake reruns a job if its parameters changed. They are what the functions in workflow/inputs return,
+which are executed here as they are; the package's code is a copy that the tests may edit.
 """
 
 import shutil
@@ -15,13 +15,16 @@ from clipfair.core.paths import ROOT, Run
 from clipfair.plan import own_code
 from clipfair.plan.training_jobs import make_training_job, training_job
 
-INPUTS = compile((ROOT / "workflow/rules/inputs.smk").read_text("utf-8"), "inputs.smk", "exec")
+INPUTS = [
+    compile(path.read_text("utf-8"), str(path), "exec") for path in sorted(ROOT.glob("workflow/inputs/*.smk"))
+]
 
 
 def parameters(plan):
     """Job -> its parameters, as the rules ask for them."""
     names = {"PLAN": plan, "ROOT": ROOT, "paths": paths}
-    exec(INPUTS, names)
+    for code in INPUTS:
+        exec(code, names)
     found = {}
 
     def record(phase, wildcards, *asked):

@@ -3,11 +3,14 @@
 import pytest
 
 from clipfair.core import paths
+from clipfair.core.code_digest import code_closure
 from clipfair.core.errors import UserError
 from clipfair.plan import analysis_plan
 from clipfair.plan.data_needed import datasets_needed, datasets_of, without
 from clipfair.plan.table_jobs import table_job, tables_reading
 from clipfair.plan.targets import study_targets
+
+PHASES = {"annotate", "balance", "tabular", "train", "evaluate"}
 
 
 def test_every_table_of_a_study_reads_one_kind(plan_of):
@@ -16,6 +19,15 @@ def test_every_table_of_a_study_reads_one_kind(plan_of):
     assert sorted(name for names in kinds for name in names) == sorted(plan.tables)
     assert kinds[0] == ["m4/table5", "m4/table5-readings", "m4/table5-rankings", "m4/table5-sklearn"]
     assert "fairclip/search" in kinds[2]
+
+
+@pytest.mark.parametrize("study", ["embedded", "questions", "paper"])
+def test_the_code_of_a_table_is_its_builder_and_no_phase(plan_of, study):
+    plan = plan_of(study)
+    for name, table in plan.tables.items():
+        closure = set(code_closure(*table_job(plan, name).modules))
+        assert f"clipfair.tables.{name.split('/')[0]}.{table.builder}" in closure
+        assert not {module.split(".")[1] for module in closure} & PHASES, name
 
 
 def test_a_table_of_trained_models_has_its_settings_and_what_its_grids_name(plan_of):

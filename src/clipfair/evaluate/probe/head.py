@@ -35,6 +35,9 @@ BASE_BATCH = 256  # the batch size that the base rate is given for
 class ProbeSettings:
     """How a probe is fitted; the defaults are the reproduction's.
 
+    No pydantic model: the configuration has checked the values (``LinearProbeEvaluation``), and jobs of
+    evaluation do not import pydantic.
+
     Attributes
     ----------
     epochs : the number of epochs.

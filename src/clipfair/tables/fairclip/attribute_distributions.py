@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.tables.common.markdown import markdown_table, percent
-from clipfair.tables.fairclip.cohorts import UNKNOWN, read_cohort
+from clipfair.tables.common.markdown import percent
+from clipfair.tables.fairclip.cohorts import UNKNOWN, Cohort, count_cohorts
 
 INTRO = (
     "Examples by group and split, their share of the split, and the share of them with the label "
@@ -26,12 +26,10 @@ def build(tables: Mapping[str, str]) -> tuple[pd.DataFrame, str]:
     One row per dataset, split, attribute and group (``unknown`` last): ``n``, ``share`` of the split,
     ``positive`` (share with the label, NaN for an empty group), ``label``; and the page.
     """
-    frame = pd.concat([_count(name, path) for name, path in tables.items()], ignore_index=True)
-    return frame, _page(frame)
+    return count_cohorts(tables, _count, title="Attributes by split", intro=INTRO, show=_show)
 
 
-def _count(name: str, path: str) -> pd.DataFrame:
-    cohort = read_cohort(path)
+def _count(cohort: Cohort) -> pd.DataFrame:
     rows = []
     for split in cohort.splits:
         part = cohort.examples[cohort.examples["split"] == split]
@@ -42,25 +40,20 @@ def _count(name: str, path: str) -> pd.DataFrame:
                     continue
                 counts = {"n": len(members), "share": len(members) / len(part)}
                 rate = members["positive"].mean() if len(members) else float("nan")
-                rows.append(
-                    {"dataset": name, "split": split, "attribute": attribute, "group": group}
-                    | {**counts, "positive": rate, "label": cohort.label}
-                )
+                place = {"split": split, "attribute": attribute, "group": group}
+                rows.append({**place, **counts, "positive": rate})
     return pd.DataFrame(rows)
 
 
-def _page(frame: pd.DataFrame) -> str:
-    lines = ["# Attributes by split", "", INTRO.format(label=", ".join(frame["label"].unique()))]
-    for dataset, part in frame.groupby("dataset", sort=False):
-        splits = list(part["split"].unique())
-        head = ["attribute", "group", *(f"{split}: n (share, with label)" for split in splits)]
-        rows = []
-        for (attribute, group), cells in part.groupby(["attribute", "group"], sort=False):
-            by_split = cells.set_index("split")
-            counts = [_cell(by_split.loc[split]) if split in by_split.index else "-" for split in splits]
-            rows.append([str(attribute), str(group), *counts])
-        lines += ["", f"## {dataset}", "", *markdown_table(head, rows)]
-    return "\n".join(lines) + "\n"
+def _show(counts: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    splits = list(counts["split"].unique())
+    head = ["attribute", "group", *(f"{split}: n (share, with label)" for split in splits)]
+    rows = []
+    for (attribute, group), part in counts.groupby(["attribute", "group"], sort=False):
+        by_split = part.set_index("split")
+        cells = [_cell(by_split.loc[split]) if split in by_split.index else "-" for split in splits]
+        rows.append([str(attribute), str(group), *cells])
+    return head, rows
 
 
 def _cell(cell: pd.Series) -> str:

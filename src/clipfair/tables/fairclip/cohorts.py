@@ -1,10 +1,12 @@
-"""Prepared tables of the FairCLIP datasets: their examples by split, attribute and label."""
+"""Prepared tables of the FairCLIP datasets: their examples by split, attribute and label; their counts."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from clipfair.core.errors import UserError
+from clipfair.tables.common.markdown import markdown_table
 
 UNKNOWN = "unknown"
 SPLITS = ("train", "val", "test")
@@ -67,3 +69,41 @@ def read_cohort(path: str) -> Cohort:
         splits=[split for split in SPLITS if (examples["split"] == split).any()],
         label=label if value == 1 else f"{label} {value}",
     )
+
+
+def count_cohorts(
+    tables: Mapping[str, str],
+    count: Callable[[Cohort], pd.DataFrame],
+    *,
+    title: str,
+    intro: str,
+    show: Callable[[pd.DataFrame], tuple[Sequence[str], Sequence[Sequence[str]]]],
+) -> tuple[pd.DataFrame, str]:
+    """Count the examples of several datasets.
+
+    Parameters
+    ----------
+    tables
+        Dataset -> its prepared table.
+    count
+        Returns the counts of a cohort, one row each.
+    intro
+        The text above the sections; ``{label}`` in it stands for the labels.
+    show
+        Returns the head and the rows of a dataset's section, from its counts.
+
+    Returns
+    -------
+    The counts of all datasets, with the columns ``dataset`` (first) and ``label`` (last), and the page.
+    """
+    parts = []
+    for dataset, path in tables.items():
+        cohort = read_cohort(path)
+        counts = count(cohort)
+        counts.insert(0, "dataset", dataset)
+        parts.append(counts.assign(label=cohort.label))
+    frame = pd.concat(parts, ignore_index=True)
+    lines = [f"# {title}", "", intro.format(label=", ".join(frame["label"].unique()))]
+    for dataset, part in frame.groupby("dataset", sort=False):
+        lines += ["", f"## {dataset}", "", *markdown_table(*show(part))]
+    return frame, "\n".join(lines) + "\n"

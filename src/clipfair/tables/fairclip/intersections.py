@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clipfair.tables.common.markdown import markdown_table, percent
-from clipfair.tables.fairclip.cohorts import UNKNOWN, read_cohort
+from clipfair.tables.common.markdown import percent
+from clipfair.tables.fairclip.cohorts import UNKNOWN, Cohort, count_cohorts
 
 INTRO = (
     "Examples with every attribute known, by intersection of all attributes, over all splits and in the "
@@ -28,12 +28,10 @@ def build(tables: Mapping[str, str]) -> tuple[pd.DataFrame, str]:
     frequent first: ``attributes``, ``n``, ``n_test`` (in the reported split), ``positive`` (share
     with the label), ``label``; and the page.
     """
-    frame = pd.concat([_count(name, path) for name, path in tables.items()], ignore_index=True)
-    return frame, _page(frame)
+    return count_cohorts(tables, _count, title="Intersections of attributes", intro=INTRO, show=_show)
 
 
-def _count(name: str, path: str) -> pd.DataFrame:
-    cohort = read_cohort(path)
+def _count(cohort: Cohort) -> pd.DataFrame:
     examples = cohort.examples
     known = examples[(examples[cohort.attributes] != UNKNOWN).all(axis=1)]
     cells = known.assign(is_test=known["split"] == cohort.splits[-1]).groupby(cohort.attributes)
@@ -41,24 +39,19 @@ def _count(name: str, path: str) -> pd.DataFrame:
     counts = counts.reset_index().sort_values(["n", *cohort.attributes], ascending=False, kind="stable")
     return pd.DataFrame(
         {
-            "dataset": name,
             "attributes": ", ".join(cohort.attributes),
             "intersection": counts[cohort.attributes].agg(", ".join, axis=1),
             "n": counts["n"],
             "n_test": counts["n_test"],
             "positive": counts["positive"],
-            "label": cohort.label,
         }
     )
 
 
-def _page(frame: pd.DataFrame) -> str:
-    lines = ["# Intersections of attributes", "", INTRO.format(label=", ".join(frame["label"].unique()))]
-    for dataset, part in frame.groupby("dataset", sort=False):
-        head = [part["attributes"].iloc[0], "n", "n in the split reported", "with label (%)"]
-        rows = [
-            [row.intersection, f"{row.n:,}", f"{row.n_test:,}", percent(row.positive)]
-            for row in part.itertuples()
-        ]
-        lines += ["", f"## {dataset}", "", *markdown_table(head, rows)]
-    return "\n".join(lines) + "\n"
+def _show(counts: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    head = [counts["attributes"].iloc[0], "n", "n in the split reported", "with label (%)"]
+    rows = [
+        [row.intersection, f"{row.n:,}", f"{row.n_test:,}", percent(row.positive)]
+        for row in counts.itertuples()
+    ]
+    return head, rows
