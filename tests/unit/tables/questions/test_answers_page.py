@@ -102,6 +102,20 @@ def test_objections_quote_the_values_of_their_recorded_table():
     assert quoted > 10
 
 
+@pytest.mark.parametrize("name", ["q1-placebo", "q7-known-answers"])
+def test_objections_quote_the_tables_that_were_added(name):
+    """Signed numbers of the sentence before the file's name are a mean, a difference or a bound in it."""
+    table = pd.read_csv(RECORDED / f"{name}.csv", low_memory=False)
+    parts = ("mean", "low", "high", "difference", "difference_low", "difference_high")
+    values = table.reindex(columns=list(parts)).to_numpy(dtype=float).ravel()
+    known = {f"{value:+.{decimals}f}" for value in values for decimals in (1, 3)}
+    objections = yaml.safe_load(TEXT)["questions"][name[:2].upper()]["objections"]
+    before = objections.partition(f" ({name}.csv)")[0].rpartition(". ")[2]
+    quoted = re.findall(r"[+-]\d+\.\d+", before)
+    assert len(quoted) >= 4
+    assert [number for number in quoted if number not in known] == []
+
+
 def test_the_claims_of_a_paper_are_those_of_its_recorded_table(tmp_path):
     grids = {"single": grid(["baseline", "balanced", "proxies"], ["s-384"], seeds=range(10))}
     of_siglip = {"grids": ["siglip"], "without": "baseline", "with": "proxies"}
