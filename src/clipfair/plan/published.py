@@ -15,7 +15,7 @@ class PublishedTable(SettingsModel):
     rows: dict[str, str] = {}
     """Id of a method, mitigation or condition: the row; {attr} is the attribute of the run."""
     variants: dict[str, str] = {}
-    """Id of a mitigation that is another reading of a published row than the one in `rows`: that row."""
+    """Id of a method or mitigation that is another reading of a row than the one in `rows`: that row."""
     datasets: dict[str, str] = {}
     """Id of an evaluation or task: the value of the column `dataset`."""
     metrics: dict[str, str] = {}

@@ -239,11 +239,13 @@ def check_published(table: str, plan: StudyPlan) -> None:
         If an entry of the configuration, or a place in the table, does not exist.
     """
     places, configuration = plan.published[table], plan.configuration
+    of_rows = {**configuration.methods, **configuration.mitigations, **configuration.balances}
     ours = {
-        "rows": {**configuration.methods, **configuration.mitigations, **configuration.balances},
+        "rows": of_rows,
+        "variants": of_rows,
         "datasets": {**configuration.evaluations, **configuration.tasks},
     }
-    columns = {"rows": "row", "datasets": "dataset", "metrics": "metric"}
+    columns = {"rows": "row", "variants": "row", "datasets": "dataset", "metrics": "metric"}
     for key, column in columns.items():
         theirs = _published_values(published_file(table), table.split("/")[1], column)
         for name, place in getattr(places, key).items():

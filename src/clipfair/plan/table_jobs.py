@@ -209,11 +209,12 @@ def _named_models(plan: StudyPlan, grids: Mapping[str, Grid]) -> list[str]:
 def _rows(plan: StudyPlan, table: Table, methods: list[str]) -> dict[str, dict[str, str]]:
     """Each method with its name in print and, where it has one, its row of the published table."""
     places = plan.published.get(table.published)
+    published = places.rows | places.variants if places else {}
     rows = {}
     for name in methods if table.rows is None else table.rows:
         rows[name] = {"name": table.names.get(name) or plan.configuration.methods[name].name or name}
-        if places and name in places.rows:
-            rows[name]["published"] = places.rows[name]
+        if name in published:
+            rows[name]["published"] = published[name]
     return rows
 
 

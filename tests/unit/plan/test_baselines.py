@@ -21,7 +21,7 @@ OTHER = {
     "selection": "last",
     "selection_scores": "dot",
 }
-# Their baselines are named elsewhere, or they compare with published values alone (docs/fairclip-results.md).
+# Their baselines are named elsewhere, or they compare with published values alone (docs/fairclip-methods.md).
 WITHOUT = {"fairclip/switches", "fairclip/original-checkpoints"}
 
 

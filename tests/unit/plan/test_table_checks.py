@@ -19,6 +19,7 @@ from clipfair.plan.table_settings import TABLE_SETTINGS
     [
         ({"rows": {"baseline": "basline"}}, "m4/table1.rows.baseline: unknown row 'basline' (did you mean"),
         ({"rows": {"basline": "baseline"}}, "m4/table1.rows: unknown entry 'basline' (did you mean"),
+        ({"variants": {"baseline": "basline"}}, "m4/table1.variants.baseline: unknown row 'basline'"),
         ({"datasets": {"cars-few-shot": "car"}}, "m4/table1.datasets.cars-few-shot: unknown dataset 'car'"),
         ({"datasets": {"cars": "cars"}}, "m4/table1.datasets: unknown entry 'cars'"),
         ({"metrics": {"accuracy": "accuracy"}}, "m4/table1.metrics.accuracy: unknown metric 'accuracy'"),

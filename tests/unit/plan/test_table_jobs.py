@@ -1,5 +1,6 @@
 """Tables: what they read, what their builders take, what they say of their data."""
 
+import pandas as pd
 import pytest
 
 from clipfair.core import paths
@@ -133,6 +134,103 @@ def test_searches_keep_the_last_batch_for_sinkhorn_and_drop_every_one_for_mmd(pl
     mmd = {"fairclip-plus-b16-gaussian", "fairclip-plus-b16-laplacian"}
     assert dropped == {name: everything if name in mmd else set() for name in dropped}
     assert mmd < dropped.keys()
+
+
+@pytest.mark.parametrize(
+    ("table", "method", "model", "expected"),
+    [
+        # Table 2 of FairCLIP: BLIP2-FT is trained on the original notes; the heads are in a test of their own
+        (
+            "original-table2",
+            "blip2-ft",
+            "blip2-l14-from-clip",
+            {"recipe.text_source": "note", "recipe.epochs": 50, "recipe.learning_rate": 1e-4},
+        ),
+        # the reproduction's code at other times
+        (
+            "versions",
+            "fairclip-final",
+            "openai-b16",
+            {"normalise": "both", "precision": "fp16_roundtrip", "selection": "validation"},
+        ),
+        (
+            "versions",
+            "fairclip-january",
+            "openai-b16",
+            {"normalise": "batch", "precision": "fp16_roundtrip", "selection": "validation"},
+        ),
+        (
+            "versions",
+            "fairclip-plus-standard",
+            "openai-b16",
+            {"normalise": "standard", "score": "diag_square", "lam": 1e-5},
+        ),
+        # further settings that it evaluated
+        *(
+            (
+                table,
+                "fairclip-plus-accumulated",
+                model,
+                {
+                    "lam": 1e-5,
+                    "accumulation": "last",
+                    "recipe.accumulate": 2,
+                    "recipe.learning_rate": 1.414e-5,
+                },
+            )
+            for table in ("versions", "table5-accumulated", "validation")
+            for model in ("openai-b16", "openai-l14")
+        ),
+        ("versions", "a-fairclip-3.62", "openai-b16", {"lam": 3.62, "recipe.learning_rate": 3.76e-6}),
+        ("versions", "a-fairclip-100", "openai-b16", {"lam": 100, "recipe.learning_rate": 2.93e-6}),
+        (
+            "versions",
+            "mmd-laplacian-released-0.5",
+            "openai-b16",
+            {"lam": 0.5, "recipe.learning_rate": 5.2e-6, "overwritten": True},
+        ),
+    ],
+)
+def test_settings_that_were_evaluated_are_planned(plan_of, table, method, model, expected):
+    """They are in the code of FairCLIP or its reproduction (docs/fairclip-protocol.md, sections 2 and 5)."""
+    plan = plan_of("paper")
+    batches = [
+        batch
+        for grid in plan.tables[f"fairclip/{table}"].grids
+        for batch in plan.grids[grid].batches
+        if (batch.method, batch.model) == (method, model)
+    ]
+    assert batches
+    for batch in batches:
+        found = plan.configuration.methods[method].job_settings() | {"lam": float(batch.lam)}
+        recipe = plan.recipe_of(batch).model_dump()
+        found |= {f"recipe.{key}": value for key, value in recipe.items()}
+        assert {key: found[key] for key in expected} == expected
+
+
+def test_the_heads_of_table_2_of_fairclip_are_trained_as_in_its_scripts(plan_of):
+    """1,000 epochs, each in an order of its own; those of the reproduction 500 in one order."""
+    plan = plan_of("paper")
+    heads = {}
+    for table in ("original-table2", "linear-probe"):
+        grids = [plan.grids[name] for name in plan.tables[f"fairclip/{table}"].grids]
+        names = {name for grid in grids for name in grid.evaluations}
+        settings = [plan.configuration.evaluations[name].job_settings() for name in names]
+        heads[table] = {(one.get("epochs", 500), one.get("reshuffle", False)) for one in settings}
+    assert heads == {"original-table2": {(1000, True)}, "linear-probe": {(500, False)}}
+
+
+def test_clip_ft_and_fairclip_plus_of_table_5_are_of_vit_b16(plan_of):
+    """The job files of the stored scores name the encoder."""
+    published = pd.read_csv(paths.ROOT / "resources/published/fairclip.csv")
+    of_table = published[published["table"] == "table5"]
+    rows = of_table[of_table["row"].isin(["CLIP-FT", "FairCLIP+"])]
+    assert (len(rows), set(rows["dataset"])) == (62, {"ViT-B/16"})
+    settings = table_job(plan_of("paper"), "fairclip/table5").settings
+    assert settings["encoders"]["openai-b16"] == "ViT-B/16"
+    for method in ("clip-ft-released-validation", "fairclip-plus-early"):
+        grids = [grid for grid in settings["grids"].values() if method in grid["methods"]]
+        assert all("openai-b16" in grid["models"] for grid in grids), method
 
 
 def test_epochs_are_those_of_fine_tuned_runs(plan_of):

@@ -18,6 +18,7 @@ from clipfair.tables.fairclip import (
     metrics_figure,
     mmd,
     original_table3,
+    validation,
     zero_shot,
 )
 from clipfair.tables.fairclip.measures import DISTANCES, SQUARE_DISTANCES
@@ -169,6 +170,28 @@ def test_mmd_is_on_the_attributes_trained_for_and_has_the_validation_auc(tmp_pat
     assert cells.loc[("CLIP-FT", "validation AUC"), "mean"] == pytest.approx(100 * overall.mean())
     assert ("A-FairCLIP (race)", "gender: DPD") not in cells.index
     assert "| A-FairCLIP (race) |" in page
+
+
+def test_the_validation_auc_alone_is_compared_with_that_of_other_checkpoints(tmp_path, monkeypatch):
+    monkeypatch.setitem(EVALUATIONS, "fairvlmed-val", {**EVALUATIONS["fairvlmed-test"], "split": "val"})
+    grids = {
+        "clip": grid(["clip-ft"], evaluations=["fairvlmed-val"]),
+        "single": grid(["fairclip-released"], ["ethnicity"], ["1e-7"], evaluations=["fairvlmed-val"]),
+    }
+    rows = {name: ROWS[name] for name in ("clip-ft", "fairclip-released")}
+    of_grids = {"fairvlmed-val": EVALUATIONS["fairvlmed-val"]}
+    given = settings("fairclip/validation", grids=grids, rows=rows, evaluations=of_grids)
+    records = read_runs(tmp_path, grids)
+    table, compared, page = validation.build(records, read_published(PUBLISHED, "validation"), given)
+    assert set(table["metric"]) == {"validation AUC"}
+    assert compared.set_index("row")["published_mean"].to_dict() == {
+        "CLIP-FT": 70.15,
+        "FairCLIP as released (ethnicity)": 66.387,
+    }
+    raw = records[records["method"] == "clip-ft"]
+    overall = raw[(raw["metric"] == "auc") & raw["label"].isna()]["value"]
+    assert table.set_index("row").loc["CLIP-FT", "mean"] == pytest.approx(100 * overall.mean())
+    assert "(66.39 ± 3.85)" in page
 
 
 def test_the_sweep_has_every_strength_and_those_without(tmp_path):
