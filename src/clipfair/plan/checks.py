@@ -9,7 +9,7 @@ from pathlib import Path
 from clipfair.core.errors import unknown
 from clipfair.core.paths import Run
 from clipfair.core.settings import Violation
-from clipfair.plan.baselines import check_baselines
+from clipfair.plan.baselines import check_baselines, check_own_baselines
 from clipfair.plan.configuration.methods import FinetuneMethod
 from clipfair.plan.configuration.models import LocalWeights
 from clipfair.plan.configuration.recipes import Recipe
@@ -70,6 +70,7 @@ def check_plan(plan: StudyPlan) -> None:
     _check_data(plan)
     check_shards(plan)
     _check_models(plan)
+    check_own_baselines(configuration)
     for name, table in configuration.tables.items():
         _check_table(name, table, configuration)
     for name, table in plan.tables.items():

@@ -23,7 +23,7 @@ CATALOGUES = (
     "tables",
 )
 # What an entry does not take over from the one that it is like.
-OWN = ("like", "name")
+OWN = ("like", "name", "baseline")
 
 
 def resolve(config: Mapping) -> dict:

@@ -7,6 +7,7 @@ from functools import cache
 from clipfair.core import paths
 from clipfair.core.errors import UserError, unknown
 from clipfair.core.settings import Key, Violation, parse
+from clipfair.plan.baselines import baselines_of
 from clipfair.plan.configuration.root import Configuration
 from clipfair.plan.configuration.studies import Grid, Table
 from clipfair.plan.published import MAPPING, published_file
@@ -159,7 +160,7 @@ def check_places(plan: StudyPlan) -> None:
         readers = {table: entry for table, entry in tables.items() if name in entry.grids}
         entries = list(readers.values())
         places = {
-            "methods": ("rows", {one for table in entries for one in _methods_of(table, grid)}),
+            "methods": ("rows", {one for table in entries for one in _methods_of(table, grid, plan)}),
             "balances": (
                 "settings.conditions",
                 {one for table in entries for one in _conditions_of(table, grid, plan)},
@@ -192,9 +193,10 @@ def _check_human_shares(name: str, table: Table, plan: StudyPlan) -> None:
                 )
 
 
-def _methods_of(table: Table, grid: Grid) -> Iterable[str]:
+def _methods_of(table: Table, grid: Grid, plan: StudyPlan) -> Iterable[str]:
     if "roles" in table.settings:
-        return [*table.baselines.values(), *(method for _, method in _leaves(table.settings["roles"], ()))]
+        baselines = baselines_of(table, plan.configuration).values()
+        return [*baselines, *(method for _, method in _leaves(table.settings["roles"], ()))]
     return grid.methods if table.rows is None else table.rows
 
 

@@ -11,6 +11,7 @@ from clipfair.core.paths import Run
 from clipfair.core.provenance import settings_digest
 from clipfair.data.embedded.world import make_settings
 from clipfair.plan import analysis_plan
+from clipfair.plan.baselines import baselines_of
 from clipfair.plan.configuration.studies import Grid, Table
 from clipfair.plan.data_jobs import annotation_job, shard_paths
 from clipfair.plan.data_needed import datasets_of
@@ -189,7 +190,7 @@ def _trained_settings(plan: StudyPlan, table: Table) -> dict:
             for name in _named(chosen, "evaluations")
         },
         "rows": _rows(plan, table, _named(chosen, "methods")),
-        "baselines": _baselines(table, _named(chosen, "methods")),
+        "baselines": baselines_of(table, configuration),
         **_published_places(plan, table),
         **_with_names(table.settings, plan),
         **_stereotype(plan, table),
@@ -215,11 +216,6 @@ def _rows(plan: StudyPlan, table: Table, methods: list[str]) -> dict[str, dict[s
         if places and name in places.rows:
             rows[name]["published"] = places.rows[name]
     return rows
-
-
-def _baselines(table: Table, methods: list[str]) -> dict[str, str]:
-    """The baseline of each method that the table's grids have."""
-    return {name: baseline for name, baseline in table.baselines.items() if name in methods}
 
 
 def _published_places(plan: StudyPlan, table: Table) -> dict[str, dict[str, str]]:

@@ -6,6 +6,11 @@ from clipfair.core.settings import Violation
 from clipfair.plan.resolve import resolve, resolve_like
 
 
+def test_an_entry_has_its_own_baseline():
+    entries = {"a": {"baseline": "plain", "x": 1}, "b": {"like": "a", "y": 2}}
+    assert resolve_like(entries, "methods")["b"] == {"x": 1, "y": 2}
+
+
 def test_an_entry_has_the_keys_of_the_one_that_it_is_like_and_chains_are_followed():
     entries = {
         "c": {"like": "b", "z": {"new": 1}},
