@@ -25,8 +25,8 @@ key, a wrong value or an id that does not exist is an error of one line before a
 key and the known values. [Adding an entry](extending.md) has an example of each kind.
 
 - `like: <id>` gives an entry the keys of another one of its catalogue, where it has none itself (`name` and
-  `baseline` excepted); chains are followed. A key replaces the other's whole value. Of a study, roles are
-  added one by one.
+  `baseline` excepted); chains are followed. A key replaces the other's whole value; of `settings`, and of the
+  roles of a study, each key replaces that key alone. A contrast of a question may be like another, too.
 - `$role` in grids, searches and tables stands for what the study binds it to (`studies.<study>.roles`).
 - A number may be written in any way that YAML or Python reads, e.g. `1e-7` or `1.0e-7`.
 - `module:function` names a function of your own: of a file below `src/clipfair`, or of any module on the

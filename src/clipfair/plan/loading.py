@@ -17,6 +17,7 @@ from clipfair.plan.configuration.root import Configuration
 from clipfair.plan.configuration.studies import Grid, Table, TabularGrid
 from clipfair.plan.configuration.types import ROLE
 from clipfair.plan.configuration_files import (
+    ABSENT,
     COMMAND_LINE,
     configuration_files,
     file_of,
@@ -26,7 +27,7 @@ from clipfair.plan.configuration_files import (
 from clipfair.plan.draws import with_draws
 from clipfair.plan.numbers import read_numbers
 from clipfair.plan.published import read_published_tables
-from clipfair.plan.resolve import resolve
+from clipfair.plan.resolve import MERGED, resolve
 from clipfair.plan.study_plan import StudyPlan
 
 
@@ -147,11 +148,17 @@ def _origin(key: Key, config: Mapping) -> Key:
     for place in ((*own, name), (catalogue, name)) if catalogue == "grids" else ((catalogue, name),):
         entry = value_at(config, place)
         if isinstance(entry, Mapping):
-            if rest[0] in entry:
+            if rest[0] in entry and not _is_taken_over(rest, entry):
                 return (*place, *rest)
             if "like" in entry and rest[0] != "like":
                 return _origin((catalogue, entry["like"], *rest), config)
     return key
+
+
+def _is_taken_over(rest: Sequence, entry: Mapping) -> bool:
+    """Whether a key of an entry's settings is that of the entry that it is like."""
+    own = entry[rest[0]]
+    return rest[0] == MERGED and "like" in entry and len(rest) > 1 and value_at(own, rest[1:2]) is ABSENT
 
 
 def _study_with_grids(config: Mapping) -> object:

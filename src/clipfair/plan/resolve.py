@@ -24,6 +24,10 @@ CATALOGUES = (
 )
 # What an entry does not take over from the one that it is like.
 OWN = ("like", "name", "baseline")
+# A key whose own keys are taken over one by one; those that the entry has come last.
+MERGED = "settings"
+# Settings of a table of a question, of which one may be like another.
+CONTRASTS = "contrasts"
 
 
 def resolve(config: Mapping) -> dict:
@@ -42,6 +46,7 @@ def resolve(config: Mapping) -> dict:
     resolved = {**config, "grids": _with_own_grids(config, study)}
     for catalogue in CATALOGUES:
         resolved[catalogue] = resolve_like(resolved.get(catalogue, {}), catalogue)
+    resolved["tables"] = {name: _like_contrasts(name, table) for name, table in resolved["tables"].items()}
     roles = study.get("roles", {})
     tables = _bind(resolved["tables"], study.get("tables"), roles, config, "tables")
     used = [tables[name] for name in _names(study.get("tables")) if name in tables]
@@ -51,8 +56,10 @@ def resolve(config: Mapping) -> dict:
     return {**resolved, "tables": tables}
 
 
-def resolve_like(entries: Mapping[str, Any], catalogue: str) -> dict[str, Any]:
+def resolve_like(entries: Mapping[str, Any], catalogue: str, *, within: Key = ()) -> dict[str, Any]:
     """Each entry with the keys of the one that it is like, where it has none; chains are followed.
+
+    Of ``settings``, the keys are taken over one by one. ``within`` is the path to the catalogue.
 
     Raises
     ------
@@ -64,20 +71,35 @@ def resolve_like(entries: Mapping[str, Any], catalogue: str) -> dict[str, Any]:
         entry = entries[name]
         if "like" not in entry:
             return entry
-        key, like = (catalogue, name, "like"), entry["like"]
+        key, like = (*within, catalogue, name, "like"), entry["like"]
         if like in chain:
             raise Violation(
                 key, f"{' is like '.join([*chain, like])}: a circle; give one of them its own keys"
             )
         if not isinstance(like, str) or like not in entries:
             raise Violation(key, unknown(f"entry of {catalogue}", str(like), map(str, entries)))
-        taken = follow(like, (*chain, like))
-        return {
-            **{name: value for name, value in taken.items() if name not in OWN},
-            **{name: value for name, value in entry.items() if name != "like"},
-        }
+        taken = {key: value for key, value in follow(like, (*chain, like)).items() if key not in OWN}
+        own = {key: value for key, value in entry.items() if key != "like"}
+        return {**taken, **own, **_merged(taken.get(MERGED), own.get(MERGED))}
 
     return {name: follow(name, (name,)) for name in entries}
+
+
+def _like_contrasts(name: str, table: Mapping) -> Mapping:
+    """A table in whose settings each contrast has the parts of the one that it is like."""
+    settings = table.get(MERGED)
+    contrasts = settings.get(CONTRASTS) if isinstance(settings, Mapping) else None
+    if not (isinstance(contrasts, Mapping) and all(isinstance(one, Mapping) for one in contrasts.values())):
+        return table
+    resolved = resolve_like(contrasts, CONTRASTS, within=("tables", name, MERGED))
+    return {**table, MERGED: {**settings, CONTRASTS: resolved}}
+
+
+def _merged(taken: Any, own: Any) -> dict[str, dict]:
+    """The key of settings that are those of two entries together; nothing if they are not mappings."""
+    if not (isinstance(taken, Mapping) and isinstance(own, Mapping)):
+        return {}
+    return {MERGED: {**{key: value for key, value in taken.items() if key not in own}, **own}}
 
 
 def _studies(config: Mapping) -> dict[str, Any]:

@@ -64,6 +64,15 @@ def test_a_message_names_the_entry_that_an_entry_is_like_and_the_role(error_of, 
     assert message == f"{mine}: studies.embedded.grids.m4-siglip.seeds: 0 is listed twice"
 
 
+def test_a_message_names_the_entry_that_settings_are_taken_from(error_of, tmp_path):
+    mine, base = tmp_path / "mine.yaml", tmp_path / "base.yaml"
+    base.write_text("tables: {m4/base: {like: m4/figure6, settings: {shown: [nothing]}}}", encoding="utf-8")
+    own = "m4/own: {like: m4/base, settings: {metrics: [accuracy]}}"
+    mine.write_text(f"tables: {{{own}}}\nstudies: {{embedded: {{tables: [m4/own]}}}}", encoding="utf-8")
+    message = error_of(load_study, overlays=[base, mine])
+    assert message.startswith(f"{base}: tables.m4/base.settings.shown: unknown evaluation 'nothing'; known: ")
+
+
 def test_numbers_may_be_written_as_numbers_or_text():
     files = configuration_files(ROOT)
     written = "{grids: {fair-lambda: {lams: [0.05, 1e-6, '0.0001', 1.0e-7]}}, recipes: {small: {eps: 1e-9}}}"
