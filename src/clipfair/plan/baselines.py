@@ -106,7 +106,7 @@ def check_baselines(name: str, table: Table, plan: StudyPlan) -> None:
                 raise
             own = ("methods", method, "baseline")
             raise Violation(
-                own, f"{violation.message}; or give {method} another or null in {spell(key[:3])}"
+                own, f"{violation.message}; or give {method!r} another or null in {spell(key[:3])}"
             ) from None
 
 

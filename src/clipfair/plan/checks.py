@@ -32,6 +32,7 @@ from clipfair.plan.shown_values import check_metrics, check_one_method, check_tr
 from clipfair.plan.study_plan import StudyPlan
 from clipfair.plan.table_checks import (
     check_named,
+    check_names,
     check_places,
     check_published,
     check_settings,
@@ -84,6 +85,7 @@ def check_plan(plan: StudyPlan) -> None:
     for name, table in plan.tables.items():
         check_baselines(name, table, plan)
         check_shown(name, table, plan)
+        check_names(name, table, plan)
         check_metrics(name, table, plan)
         check_one_method(name, table, plan)
         check_tracked(name, table, plan)

@@ -1,6 +1,6 @@
 """From the merged files to the configuration of one study: `like`, the study's grids, its roles."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from clipfair.core.errors import unknown
@@ -77,7 +77,8 @@ def resolve_like(entries: Mapping[str, Any], catalogue: str, *, within: Key = ()
                 key, f"{' is like '.join([*chain, like])}: a circle; give one of them its own keys"
             )
         if not isinstance(like, str) or like not in entries:
-            raise Violation(key, unknown(f"entry of {catalogue}", str(like), map(str, entries)))
+            known = [str(other) for other in entries if other != name]
+            raise Violation(key, unknown(f"entry of {catalogue}", str(like), known))
         taken = {key: value for key, value in follow(like, (*chain, like)).items() if key not in OWN}
         own = {key: value for key, value in entry.items() if key != "like"}
         return {**taken, **own, **_merged(taken.get(MERGED), own.get(MERGED))}
@@ -100,6 +101,35 @@ def _merged(taken: Any, own: Any) -> dict[str, dict]:
     if not (isinstance(taken, Mapping) and isinstance(own, Mapping)):
         return {}
     return {MERGED: {**{key: value for key, value in taken.items() if key not in own}, **own}}
+
+
+def check_roles(config: Mapping, contents: Iterable[Mapping]) -> None:
+    """Check that a grid, a search or a table names each role that a study binds, in at least one file.
+
+    It need not be one that the study builds, and a later file may replace it: a study may be narrowed to some
+    of its tables, and a list that has a role replaced.
+
+    Raises
+    ------
+    Violation
+        The first role that nothing names.
+    """
+    places = [
+        file.get(catalogue) for file in contents for catalogue in ("grids", "searches", "tables", "studies")
+    ]
+    known = set().union(*map(_roles_in, places))
+    for name, study in config["studies"].items():
+        for role in study.get("roles", {}):
+            if role not in known:
+                message = f"{unknown('role', str(role), known)}; no grid, search or table names it"
+                raise Violation(("studies", name, "roles", role), message)
+
+
+def _roles_in(value: Any) -> set[str]:
+    """The roles that are named anywhere in ``value``."""
+    if isinstance(value, Mapping | list):
+        return set().union(*map(_roles_in, value.values() if isinstance(value, Mapping) else value))
+    return {value.removeprefix(ROLE)} if _is_role(value) else set()
 
 
 def _studies(config: Mapping) -> dict[str, Any]:
@@ -168,9 +198,8 @@ def _bind(entries: Mapping, names: Any, roles: Mapping, config: Mapping, catalog
                 return f"{ROLE}{role}"
             if role not in roles:
                 study = config["study"]
-                raise Violation(
-                    (catalogue, name), unknown(f"role of study {study}", f"${role}", _spelled(roles))
-                )
+                message = unknown(f"role of study {study}", f"{ROLE}{role}", _spelled(roles))
+                raise Violation((catalogue, name), f"{message}; bind {role} in studies.{study}.roles")
             return roles[role]
 
         return _substitute(entry, value_of)

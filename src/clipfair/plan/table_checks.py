@@ -100,6 +100,30 @@ def check_shown(name: str, table: Table, plan: StudyPlan) -> None:
                 )
 
 
+def check_names(name: str, table: Table, plan: StudyPlan) -> None:
+    """Check that a table prints no two methods under one name.
+
+    Raises
+    ------
+    Violation
+        The second method of that name.
+    """
+    methods = [method for grid in table.grids if grid in plan.grids for method in plan.grids[grid].methods]
+    seen: dict[str, str] = {}
+    for method in dict.fromkeys(methods if table.rows is None else table.rows):
+        printed = printed_name(method, table, plan.configuration)
+        twin = seen.setdefault(printed, method)
+        if twin != method:
+            key = ("tables", name, "names", method) if method in table.names else ("methods", method, "name")
+            message = f"{printed!r} is the name of {twin!r}, too, which is in table {name}; choose another"
+            raise Violation(key, message)
+
+
+def printed_name(method: str, table: Table, configuration: Configuration) -> str:
+    """What a table prints for a method: the name that it gives, else the method's own, else its id."""
+    return table.names.get(method) or configuration.methods[method].name or method
+
+
 def _named(value: object, keys: Iterable[str], key: Key) -> Iterator[tuple[Key, list[str]]]:
     """Each setting with one of the names ``keys``, at any depth, with its path and the ids that it holds."""
     if isinstance(value, Mapping):

@@ -20,6 +20,7 @@ from clipfair.plan.published import published_file
 from clipfair.plan.questions import question_settings
 from clipfair.plan.search_jobs import search_file
 from clipfair.plan.study_plan import StudyPlan
+from clipfair.plan.table_checks import printed_name
 from clipfair.plan.tabular_jobs import tabular_records
 
 
@@ -212,7 +213,7 @@ def _rows(plan: StudyPlan, table: Table, methods: list[str]) -> dict[str, dict[s
     places = plan.published.get(table.published)
     rows = {}
     for name in methods if table.rows is None else table.rows:
-        rows[name] = {"name": table.names.get(name) or plan.configuration.methods[name].name or name}
+        rows[name] = {"name": printed_name(name, table, plan.configuration)}
         if places and name in places.rows:
             rows[name]["published"] = places.rows[name]
     return rows

@@ -143,7 +143,7 @@ def test_a_baseline_of_a_method_itself_is_checked_in_each_table(plan_of):
         plan_of(overlay={"tables": {"fairclip/zero-shot": {"grids": ["fair-clip", "fair-aligned"]}}})
     message = str(error.value)
     assert message.startswith("methods.a-fairclip.baseline: no run of 'clip-ft-aligned' for ")
-    assert message.endswith("or give a-fairclip another or null in tables.fairclip/zero-shot.baselines")
+    assert message.endswith("or give 'a-fairclip' another or null in tables.fairclip/zero-shot.baselines")
     tables = {"grids": ["fair-clip", "fair-aligned"], "baselines": {"a-fairclip": None}}
     plan = plan_of(overlay={"tables": {"fairclip/zero-shot": tables}})
     assert baselines_of(plan.tables["fairclip/zero-shot"], plan.configuration) == {}
