@@ -1,10 +1,12 @@
 """Baselines: a method may be compared only with the same training without what it does about groups."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from clipfair.core.errors import unknown
 from clipfair.core.paths import Run
-from clipfair.core.settings import Violation
+from clipfair.core.settings import Key, Violation, spell
 from clipfair.plan.configuration.methods import FinetuneMethod
+from clipfair.plan.configuration.root import Configuration
 from clipfair.plan.configuration.studies import Grid, Table
 from clipfair.plan.configuration.types import NONE
 from clipfair.plan.study_plan import StudyPlan
@@ -30,6 +32,55 @@ LOSS = frozenset(
 CONTROLS = frozenset({"example_weights", "sampler", "dro_step"})
 
 
+def baselines_of(table: Table, configuration: Configuration) -> dict[str, str]:
+    """The baseline of each method that a table compares with one: the table's, else the method's own.
+
+    A table compares its rows, or the methods that have a role in its findings. Where nothing gives an order,
+    methods with several λ come first, then the others with a fairness loss, then controls.
+    """
+    grids = [configuration.grids.get(name) for name in table.grids]
+    trained: dict[str, set[str]] = {}
+    for grid in grids:
+        for method in grid.methods if isinstance(grid, Grid) else ():
+            trained.setdefault(method, set()).update(grid.lams)
+    found = {}
+    for method in _compared(table, trained):
+        entry = configuration.methods.get(method)
+        own = entry.baseline if isinstance(entry, FinetuneMethod) else None
+        if (baseline := table.baselines.get(method, own)) is not None:
+            found[method] = baseline
+    order = {method: (not _has_loss(method, configuration), len(trained[method]) == 1) for method in found}
+    return {method: found[method] for method in sorted(found, key=order.__getitem__)}
+
+
+def _compared(table: Table, trained: Collection[str]) -> list[str]:
+    roles = table.settings.get("roles")
+    if roles is not None:
+        # The role `selection` is a mapping.
+        chosen = [method for method in roles.values() if isinstance(method, str)]
+    else:
+        chosen = trained if table.rows is None else table.rows
+    return [method for method in dict.fromkeys(chosen) if method in trained]
+
+
+def _has_loss(method: str, configuration: Configuration) -> bool:
+    entry = configuration.methods.get(method)
+    return isinstance(entry, FinetuneMethod) and entry.switches.distance is not None
+
+
+def check_own_baselines(configuration: Configuration) -> None:
+    """Check that the baseline of each method is a method that fine-tunes.
+
+    Raises
+    ------
+    Violation
+        The first that is not.
+    """
+    for name, method in configuration.methods.items():
+        if isinstance(method, FinetuneMethod) and method.baseline is not None:
+            _check_fine_tunes(("methods", name, "baseline"), method.baseline, configuration)
+
+
 def check_baselines(name: str, table: Table, plan: StudyPlan) -> None:
     """Check that each baseline of a table differs from its method in the fairness loss or one control alone.
 
@@ -41,20 +92,34 @@ def check_baselines(name: str, table: Table, plan: StudyPlan) -> None:
     Violation
         If a baseline differs in something else, or is not among the runs of the table.
     """
-    for method, baseline in table.baselines.items():
+    given = {method: baseline for method, baseline in table.baselines.items() if baseline is not None}
+    for method, baseline in {**baselines_of(table, plan.configuration), **given}.items():
         key = ("tables", name, "baselines", method)
         for entry in (method, baseline):
-            if not isinstance(plan.configuration.methods.get(entry), FinetuneMethod):
-                raise Violation(key, f"{entry!r} is no method that fine-tunes")
-        _check_switches(key, method, baseline, set(table.baseline_exceptions.get(method, ())), plan)
-        for grid, batch in _batches_of(table, method, plan):
-            _check_run(key, grid, batch, baseline, table, plan)
+            _check_fine_tunes(key, entry, plan.configuration)
+        try:
+            _check_switches(key, method, baseline, set(table.baseline_exceptions.get(method, ())), plan)
+            for grid, batch in _batches_of(table, method, plan):
+                _check_run(key, grid, batch, baseline, table, plan)
+        except Violation as violation:
+            if method in given:
+                raise
+            own = ("methods", method, "baseline")
+            raise Violation(
+                own, f"{violation.message}; or give {method!r} another or null in {spell(key[:3])}"
+            ) from None
 
 
-def _check_switches(key: tuple, method: str, baseline: str, allowed: set[str], plan: StudyPlan) -> None:
+def _check_fine_tunes(key: Key, method: str, configuration: Configuration) -> None:
+    known = [name for name, entry in configuration.methods.items() if isinstance(entry, FinetuneMethod)]
+    if method not in known:
+        raise Violation(key, unknown("method that fine-tunes", method, known))
+
+
+def _check_switches(key: Key, method: str, baseline: str, allowed: set[str], plan: StudyPlan) -> None:
     own, other = (plan.configuration.methods[entry].job_settings() for entry in (method, baseline))
     if other["distance"] is not None:
-        raise Violation(key, f"{baseline!r} has a fairness loss; a baseline has none")
+        raise Violation(key, f"{baseline!r} has a fairness loss; a baseline has none, so name another")
     differing = sorted(switch for switch in own.keys() - LOSS - allowed if own[switch] != other[switch])
     is_control = own["distance"] is None and len(differing) == 1 and differing[0] in CONTROLS
     if differing and not is_control:
@@ -65,7 +130,7 @@ def _check_switches(key: tuple, method: str, baseline: str, allowed: set[str], p
         )
 
 
-def _check_run(key: tuple, grid: Grid, batch: Run, baseline: str, table: Table, plan: StudyPlan) -> None:
+def _check_run(key: Key, grid: Grid, batch: Run, baseline: str, table: Table, plan: StudyPlan) -> None:
     """Check that the table has the baseline of a batch: same data, model, recipe and seeds."""
     seeds: set[int] = set()
     for other, run in _batches_of(table, baseline, plan):

@@ -9,7 +9,7 @@ from pathlib import Path
 from clipfair.core.errors import unknown
 from clipfair.core.paths import Run
 from clipfair.core.settings import Violation
-from clipfair.plan.baselines import check_baselines
+from clipfair.plan.baselines import check_baselines, check_own_baselines
 from clipfair.plan.configuration.methods import FinetuneMethod
 from clipfair.plan.configuration.models import LocalWeights
 from clipfair.plan.configuration.recipes import Recipe
@@ -32,6 +32,7 @@ from clipfair.plan.shown_values import check_metrics, check_one_method, check_tr
 from clipfair.plan.study_plan import StudyPlan
 from clipfair.plan.table_checks import (
     check_named,
+    check_names,
     check_places,
     check_published,
     check_settings,
@@ -70,6 +71,7 @@ def check_plan(plan: StudyPlan) -> None:
     _check_data(plan)
     check_shards(plan)
     _check_models(plan)
+    check_own_baselines(configuration)
     for name, table in configuration.tables.items():
         _check_table(name, table, configuration)
     for name, table in plan.tables.items():
@@ -83,6 +85,7 @@ def check_plan(plan: StudyPlan) -> None:
     for name, table in plan.tables.items():
         check_baselines(name, table, plan)
         check_shown(name, table, plan)
+        check_names(name, table, plan)
         check_metrics(name, table, plan)
         check_one_method(name, table, plan)
         check_tracked(name, table, plan)

@@ -1,17 +1,16 @@
 """The page docs/configuration.md, written from the model of the configuration.
 
-python -m clipfair.plan.configuration_page                  # writes the page
-python -m clipfair.plan.configuration_page --json-schema    # prints a JSON schema, for editors
+``python -m clipfair.plan.configuration_page`` writes it and the JSON schema docs/configuration.schema.json.
 """
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from clipfair.core.io import write_text
 from clipfair.core.paths import ROOT
 from clipfair.plan.configuration.root import Configuration
+from clipfair.plan.configuration_schema import SCHEMA, render_schema
 
 PAGE = ROOT / "docs/configuration.md"
 HEAD = """# Configuration: every key
@@ -24,11 +23,14 @@ replaced. `config.yaml`, then `--configfile mine.yaml`, then `--config key=value
 key, a wrong value or an id that does not exist is an error of one line before any job: it names the file, the
 key and the known values. [Adding an entry](extending.md) has an example of each kind.
 
-- `like: <id>` gives an entry the keys of another one of its catalogue, where it has none itself (`name`
-  excepted); chains are followed. A key replaces the other's whole value. Of a study, roles are added one by
-  one.
+- `like: <id>` gives an entry the keys of another one of its catalogue, where it has none itself (`name` and
+  `baseline` excepted); chains are followed. A key replaces the other's whole value; of `settings`, and of the
+  roles of a study, each key replaces that key alone. A contrast of a question may be like another, too.
 - `$role` in grids, searches and tables stands for what the study binds it to (`studies.<study>.roles`).
 - A number may be written in any way that YAML or Python reads, e.g. `1e-7` or `1.0e-7`.
+- With the first line `# yaml-language-server: $schema=docs/configuration.schema.json` in a file in the
+  repository's folder, editors complete and check its keys (VS Code's extension YAML, and others with its
+  language server) by this [JSON schema](configuration.schema.json).
 - `module:function` names a function of your own: of a file below `src/clipfair`, or of any module on the
   Python path.
 """
@@ -149,11 +151,9 @@ def _text(description: str) -> str:
 
 
 def main() -> None:
-    """Write the page, or print the JSON schema."""
-    if "--json-schema" in sys.argv[1:]:
-        print(json.dumps(Configuration.model_json_schema(), indent=2))
-    else:
-        write_text(PAGE, render())
+    """Write the page and the JSON schema."""
+    write_text(PAGE, render())
+    write_text(SCHEMA, render_schema())
 
 
 if __name__ == "__main__":

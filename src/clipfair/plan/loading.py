@@ -4,30 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
 from clipfair.core import paths
 from clipfair.core.catalogue import Dataset, Expected, load_catalogue
 from clipfair.core.errors import UserError, unknown
 from clipfair.core.provenance import settings_digest
-from clipfair.core.settings import Key, Violation, parse, spell
+from clipfair.core.settings import Violation, parse
 from clipfair.plan.checks import check_plan, check_tables
 from clipfair.plan.configuration.data import GeneratedDataset
 from clipfair.plan.configuration.root import Configuration
 from clipfair.plan.configuration.studies import Grid, Table, TabularGrid
-from clipfair.plan.configuration.types import ROLE
-from clipfair.plan.configuration_files import (
-    COMMAND_LINE,
-    configuration_files,
-    file_of,
-    read_configuration,
-    value_at,
-)
+from clipfair.plan.configuration_files import configuration_files, read_configuration, read_file
 from clipfair.plan.draws import with_draws
 from clipfair.plan.numbers import read_numbers
 from clipfair.plan.published import read_published_tables
-from clipfair.plan.resolve import resolve
+from clipfair.plan.resolve import check_roles, resolve
 from clipfair.plan.study_plan import StudyPlan
+from clipfair.plan.violation_message import message_of
 
 
 def load_study(study: str = "", *, root: Path = paths.ROOT, overlays: Sequence[Path] = ()) -> StudyPlan:
@@ -53,13 +45,16 @@ def load_plan(config: Mapping, files: Sequence[str | Path] = ()) -> StudyPlan:
         One line: which file and key, what is wrong, which values are known.
     """
     try:
-        return _make_plan(config)
+        return _make_plan(config, files)
     except Violation as violation:
-        raise UserError(_message(violation, config, files)) from None
+        raise UserError(message_of(violation, config, files)) from None
 
 
-def _make_plan(config: Mapping) -> StudyPlan:
-    configuration = with_draws(parse(Configuration, resolve(read_numbers(config))))
+def _make_plan(config: Mapping, files: Sequence[str | Path]) -> StudyPlan:
+    resolved = resolve(read_numbers(config))
+    if files:
+        check_roles(config, [config, *map(read_file, files)])
+    configuration = with_draws(parse(Configuration, resolved))
     datasets = with_generated(load_catalogue(paths.CATALOGUE), configuration.generated)
     published = read_published_tables()
     tables = _chosen_tables(configuration)
@@ -125,66 +120,3 @@ def with_generated(
             like=entry.format,
         )
     return {**datasets, **made}
-
-
-def _message(violation: Violation, config: Mapping, files: Sequence[str | Path]) -> str:
-    """``config/tables/m4.yaml: grids.table5.seeds: ...``, with the file and entry that set the value."""
-    key = _origin(violation.key, config)
-    offending = (*key, *violation.offending[len(violation.key) :])
-    value = value_at(config, offending)
-    file = file_of(offending, value, files) if files else ""
-    place = ": ".join(filter(None, [_relative(file), spell(key)]))
-    note = _text_note(value) if file == COMMAND_LINE and len(key) > 1 else _role_note(key, config)
-    return f"{place}: {violation.message}{note}"
-
-
-def _origin(key: Key, config: Mapping) -> Key:
-    """The key that sets a value: of the study's own grid, or of the entry that an entry is like."""
-    if len(key) < 3:
-        return key
-    catalogue, name, *rest = key
-    own = ("studies", _study_with_grids(config), "grids")
-    for place in ((*own, name), (catalogue, name)) if catalogue == "grids" else ((catalogue, name),):
-        entry = value_at(config, place)
-        if isinstance(entry, Mapping):
-            if rest[0] in entry:
-                return (*place, *rest)
-            if "like" in entry and rest[0] != "like":
-                return _origin((catalogue, entry["like"], *rest), config)
-    return key
-
-
-def _study_with_grids(config: Mapping) -> object:
-    """The study whose grids the chosen one has: itself, or one that it is like."""
-    name = config.get("study")
-    for _ in config.get("studies", {}):  # no chain is longer
-        study = value_at(config, ("studies", name))
-        if not isinstance(study, Mapping) or "grids" in study or "like" not in study:
-            break
-        name = study["like"]
-    return name
-
-
-def _text_note(value: object) -> str:
-    """Snakemake takes every value within a mapping or a list on its command line for text."""
-    is_text = isinstance(value, str) and not isinstance(yaml.safe_load(value), str)
-    return (
-        "; in a mapping or a list --config gives text: write it into a file for --configfile"
-        if is_text
-        else ""
-    )
-
-
-def _role_note(key: Key, config: Mapping) -> str:
-    """From which role a value comes, if the entry names one."""
-    written = value_at(config, key)
-    items = written if isinstance(written, list) else [written]
-    roles = [item for item in items if isinstance(item, str) and item.startswith(ROLE)]
-    if not roles:
-        return ""
-    return f" ({', '.join(roles)}: see studies.{config.get('study')}.roles)"
-
-
-def _relative(file: str) -> str:
-    path = Path(file)
-    return str(path.relative_to(paths.ROOT)) if path.is_relative_to(paths.ROOT) else file

@@ -7,16 +7,14 @@ from clipfair.core.errors import unknown
 from clipfair.core.paths import Run
 from clipfair.core.settings import Key, Violation, parse
 from clipfair.plan.analysis_plan import PlannedClaim, PlannedQuestion, read_analysis_plan
+from clipfair.plan.claim_words import CHOSEN, worlds_of
 from clipfair.plan.configuration.data import GeneratedDataset
 from clipfair.plan.configuration.studies import Grid, Table
 from clipfair.plan.study_plan import StudyPlan
 from clipfair.plan.table_settings import TABLE_SETTINGS, QuestionSettings, RunValue, WorldsSettings
 
 PART = "questions"
-# The world of a claim about all worlds of its question.
-ALL_WORLDS = "all three"
 LEVELS = ("method", "lam", "model", "balance")
-CHOSEN = "chosen"
 
 
 def question_settings(name: str, table: Table, generated: Mapping[str, GeneratedDataset]) -> dict:
@@ -44,11 +42,6 @@ def question_settings(name: str, table: Table, generated: Mapping[str, Generated
             if dataset in generated
         },
     }
-
-
-def worlds_of(world: str, worlds: list[str]) -> list[str]:
-    """The worlds that a claim is about, of those of its question."""
-    return worlds if world == ALL_WORLDS else [world]
 
 
 def check_question(name: str, table: Table, plan: StudyPlan) -> None:

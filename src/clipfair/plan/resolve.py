@@ -1,6 +1,6 @@
 """From the merged files to the configuration of one study: `like`, the study's grids, its roles."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from clipfair.core.errors import unknown
@@ -23,7 +23,11 @@ CATALOGUES = (
     "tables",
 )
 # What an entry does not take over from the one that it is like.
-OWN = ("like", "name")
+OWN = ("like", "name", "baseline")
+# A key whose own keys are taken over one by one; those that the entry has come last.
+MERGED = "settings"
+# Settings of a table of a question, of which one may be like another.
+CONTRASTS = "contrasts"
 
 
 def resolve(config: Mapping) -> dict:
@@ -42,6 +46,7 @@ def resolve(config: Mapping) -> dict:
     resolved = {**config, "grids": _with_own_grids(config, study)}
     for catalogue in CATALOGUES:
         resolved[catalogue] = resolve_like(resolved.get(catalogue, {}), catalogue)
+    resolved["tables"] = {name: _like_contrasts(name, table) for name, table in resolved["tables"].items()}
     roles = study.get("roles", {})
     tables = _bind(resolved["tables"], study.get("tables"), roles, config, "tables")
     used = [tables[name] for name in _names(study.get("tables")) if name in tables]
@@ -51,8 +56,10 @@ def resolve(config: Mapping) -> dict:
     return {**resolved, "tables": tables}
 
 
-def resolve_like(entries: Mapping[str, Any], catalogue: str) -> dict[str, Any]:
+def resolve_like(entries: Mapping[str, Any], catalogue: str, *, within: Key = ()) -> dict[str, Any]:
     """Each entry with the keys of the one that it is like, where it has none; chains are followed.
+
+    Of ``settings``, the keys are taken over one by one. ``within`` is the path to the catalogue.
 
     Raises
     ------
@@ -64,20 +71,65 @@ def resolve_like(entries: Mapping[str, Any], catalogue: str) -> dict[str, Any]:
         entry = entries[name]
         if "like" not in entry:
             return entry
-        key, like = (catalogue, name, "like"), entry["like"]
+        key, like = (*within, catalogue, name, "like"), entry["like"]
         if like in chain:
             raise Violation(
                 key, f"{' is like '.join([*chain, like])}: a circle; give one of them its own keys"
             )
         if not isinstance(like, str) or like not in entries:
-            raise Violation(key, unknown(f"entry of {catalogue}", str(like), map(str, entries)))
-        taken = follow(like, (*chain, like))
-        return {
-            **{name: value for name, value in taken.items() if name not in OWN},
-            **{name: value for name, value in entry.items() if name != "like"},
-        }
+            known = [str(other) for other in entries if other != name]
+            raise Violation(key, unknown(f"entry of {catalogue}", str(like), known))
+        taken = {key: value for key, value in follow(like, (*chain, like)).items() if key not in OWN}
+        own = {key: value for key, value in entry.items() if key != "like"}
+        return {**taken, **own, **_merged(taken.get(MERGED), own.get(MERGED))}
 
     return {name: follow(name, (name,)) for name in entries}
+
+
+def _like_contrasts(name: str, table: Mapping) -> Mapping:
+    """A table in whose settings each contrast has the parts of the one that it is like."""
+    settings = table.get(MERGED)
+    contrasts = settings.get(CONTRASTS) if isinstance(settings, Mapping) else None
+    if not (isinstance(contrasts, Mapping) and all(isinstance(one, Mapping) for one in contrasts.values())):
+        return table
+    resolved = resolve_like(contrasts, CONTRASTS, within=("tables", name, MERGED))
+    return {**table, MERGED: {**settings, CONTRASTS: resolved}}
+
+
+def _merged(taken: Any, own: Any) -> dict[str, dict]:
+    """The key of settings that are those of two entries together; nothing if they are not mappings."""
+    if not (isinstance(taken, Mapping) and isinstance(own, Mapping)):
+        return {}
+    return {MERGED: {**{key: value for key, value in taken.items() if key not in own}, **own}}
+
+
+def check_roles(config: Mapping, contents: Iterable[Mapping]) -> None:
+    """Check that a grid, a search or a table names each role that a study binds, in at least one file.
+
+    It need not be one that the study builds, and a later file may replace it: a study may be narrowed to some
+    of its tables, and a list that has a role replaced.
+
+    Raises
+    ------
+    Violation
+        The first role that nothing names.
+    """
+    places = [
+        file.get(catalogue) for file in contents for catalogue in ("grids", "searches", "tables", "studies")
+    ]
+    known = set().union(*map(_roles_in, places))
+    for name, study in config["studies"].items():
+        for role in study.get("roles", {}):
+            if role not in known:
+                message = f"{unknown('role', str(role), known)}; no grid, search or table names it"
+                raise Violation(("studies", name, "roles", role), message)
+
+
+def _roles_in(value: Any) -> set[str]:
+    """The roles that are named anywhere in ``value``."""
+    if isinstance(value, Mapping | list):
+        return set().union(*map(_roles_in, value.values() if isinstance(value, Mapping) else value))
+    return {value.removeprefix(ROLE)} if _is_role(value) else set()
 
 
 def _studies(config: Mapping) -> dict[str, Any]:
@@ -146,9 +198,8 @@ def _bind(entries: Mapping, names: Any, roles: Mapping, config: Mapping, catalog
                 return f"{ROLE}{role}"
             if role not in roles:
                 study = config["study"]
-                raise Violation(
-                    (catalogue, name), unknown(f"role of study {study}", f"${role}", _spelled(roles))
-                )
+                message = unknown(f"role of study {study}", f"{ROLE}{role}", _spelled(roles))
+                raise Violation((catalogue, name), f"{message}; bind {role} in studies.{study}.roles")
             return roles[role]
 
         return _substitute(entry, value_of)

@@ -7,6 +7,7 @@ from functools import cache
 from clipfair.core import paths
 from clipfair.core.errors import UserError, unknown
 from clipfair.core.settings import Key, Violation, parse
+from clipfair.plan.baselines import baselines_of
 from clipfair.plan.configuration.root import Configuration
 from clipfair.plan.configuration.studies import Grid, Table
 from clipfair.plan.published import MAPPING, published_file
@@ -99,6 +100,30 @@ def check_shown(name: str, table: Table, plan: StudyPlan) -> None:
                 )
 
 
+def check_names(name: str, table: Table, plan: StudyPlan) -> None:
+    """Check that a table prints no two methods under one name.
+
+    Raises
+    ------
+    Violation
+        The second method of that name.
+    """
+    methods = [method for grid in table.grids if grid in plan.grids for method in plan.grids[grid].methods]
+    seen: dict[str, str] = {}
+    for method in dict.fromkeys(methods if table.rows is None else table.rows):
+        printed = printed_name(method, table, plan.configuration)
+        twin = seen.setdefault(printed, method)
+        if twin != method:
+            key = ("tables", name, "names", method) if method in table.names else ("methods", method, "name")
+            message = f"{printed!r} is the name of {twin!r}, too, which is in table {name}; choose another"
+            raise Violation(key, message)
+
+
+def printed_name(method: str, table: Table, configuration: Configuration) -> str:
+    """What a table prints for a method: the name that it gives, else the method's own, else its id."""
+    return table.names.get(method) or configuration.methods[method].name or method
+
+
 def _named(value: object, keys: Iterable[str], key: Key) -> Iterator[tuple[Key, list[str]]]:
     """Each setting with one of the names ``keys``, at any depth, with its path and the ids that it holds."""
     if isinstance(value, Mapping):
@@ -159,7 +184,7 @@ def check_places(plan: StudyPlan) -> None:
         readers = {table: entry for table, entry in tables.items() if name in entry.grids}
         entries = list(readers.values())
         places = {
-            "methods": ("rows", {one for table in entries for one in _methods_of(table, grid)}),
+            "methods": ("rows", {one for table in entries for one in _methods_of(table, grid, plan)}),
             "balances": (
                 "settings.conditions",
                 {one for table in entries for one in _conditions_of(table, grid, plan)},
@@ -192,9 +217,10 @@ def _check_human_shares(name: str, table: Table, plan: StudyPlan) -> None:
                 )
 
 
-def _methods_of(table: Table, grid: Grid) -> Iterable[str]:
+def _methods_of(table: Table, grid: Grid, plan: StudyPlan) -> Iterable[str]:
     if "roles" in table.settings:
-        return [*table.baselines.values(), *(method for _, method in _leaves(table.settings["roles"], ()))]
+        baselines = baselines_of(table, plan.configuration).values()
+        return [*baselines, *(method for _, method in _leaves(table.settings["roles"], ()))]
     return grid.methods if table.rows is None else table.rows
 
 

@@ -11,6 +11,7 @@ from clipfair.core.paths import Run
 from clipfair.core.provenance import settings_digest
 from clipfair.data.embedded.world import make_settings
 from clipfair.plan import analysis_plan
+from clipfair.plan.baselines import baselines_of
 from clipfair.plan.configuration.studies import Grid, Table
 from clipfair.plan.data_jobs import annotation_job, shard_paths
 from clipfair.plan.data_needed import datasets_of
@@ -19,6 +20,7 @@ from clipfair.plan.published import published_file
 from clipfair.plan.questions import question_settings
 from clipfair.plan.search_jobs import search_file
 from clipfair.plan.study_plan import StudyPlan
+from clipfair.plan.table_checks import printed_name
 from clipfair.plan.tabular_jobs import tabular_records
 
 
@@ -189,7 +191,7 @@ def _trained_settings(plan: StudyPlan, table: Table) -> dict:
             for name in _named(chosen, "evaluations")
         },
         "rows": _rows(plan, table, _named(chosen, "methods")),
-        "baselines": _baselines(table, _named(chosen, "methods")),
+        "baselines": baselines_of(table, configuration),
         **_published_places(plan, table),
         **_with_names(table.settings, plan),
         **_stereotype(plan, table),
@@ -212,15 +214,10 @@ def _rows(plan: StudyPlan, table: Table, methods: list[str]) -> dict[str, dict[s
     published = places.rows | places.variants if places else {}
     rows = {}
     for name in methods if table.rows is None else table.rows:
-        rows[name] = {"name": table.names.get(name) or plan.configuration.methods[name].name or name}
+        rows[name] = {"name": printed_name(name, table, plan.configuration)}
         if name in published:
             rows[name]["published"] = published[name]
     return rows
-
-
-def _baselines(table: Table, methods: list[str]) -> dict[str, str]:
-    """The baseline of each method that the table's grids have."""
-    return {name: baseline for name, baseline in table.baselines.items() if name in methods}
 
 
 def _published_places(plan: StudyPlan, table: Table) -> dict[str, dict[str, str]]:

@@ -3,7 +3,7 @@
 import pytest
 
 from clipfair.core.errors import UserError
-from clipfair.plan.baselines import CONTROLS, LOSS
+from clipfair.plan.baselines import CONTROLS, LOSS, baselines_of
 from clipfair.plan.configuration.methods import Switches
 
 STUDIES = ["embedded", "embedded-full", "lab", "open", "paper"]
@@ -34,8 +34,9 @@ def test_every_method_with_a_fairness_loss_has_a_baseline_in_its_table(plan_of, 
             continue
         compared = _compared(table, plan)
         fair = {entry for entry in compared if methods[entry].job_settings().get("distance")}
-        assert fair <= table.baselines.keys(), name
-        assert {table.baselines[entry] for entry in fair} <= set(compared) | set(_trained(table, plan)), name
+        baselines = baselines_of(table, plan.configuration)
+        assert fair <= baselines.keys(), name
+        assert {baselines[entry] for entry in fair} <= set(_trained(table, plan)), name
 
 
 def _compared(table, plan):
@@ -48,6 +49,48 @@ def _compared(table, plan):
 
 def _trained(table, plan):
     return dict.fromkeys(method for grid in table.grids for method in plan.grids[grid].methods)
+
+
+def test_a_table_takes_the_baseline_of_each_method_that_it_compares(plan_of):
+    plan = plan_of("paper")
+    of = {name: baselines_of(table, plan.configuration) for name, table in plan.tables.items()}
+    assert of["fairclip/zero-shot"]["a-fairclip"] == "clip-ft-aligned"
+    # Its own entry, as A-FairCLIP has the common recipe there.
+    assert of["fairclip/lambda"] == {"fairclip-corrected": "clip-ft", "a-fairclip": "clip-ft-all"}
+    # The rows, not all methods of the grids.
+    assert of["fairclip/original-table3"] == {"fairclip-released": "clip-ft-released"}
+    # The roles; an entry like another does not take over its baseline.
+    assert "fairclip-released-fp32" not in of["fairclip/findings"]
+    assert of["fairclip/findings"]["fairclip-plus"] == "clip-ft-all"
+    # null: compared with another method of the table.
+    assert of["fairclip/switches"] == {}
+
+
+def test_methods_with_several_lambdas_come_first_and_controls_last(plan_of):
+    plan = plan_of("questions")
+    assert list(baselines_of(plan.tables["questions/q3"], plan.configuration)) == [
+        "a-fairclip-w2",
+        "a-fairclip-w2-placebo",
+        "a-fairclip-margin-w2",
+        "a-fairclip-margin-label-w2",
+        "fairclip-released",
+        "clip-ft-reweighed",
+        "clip-ft-balanced",
+        "clip-ft-m4",
+        "clip-ft-dro",
+    ]
+
+
+def test_a_table_gives_a_baseline_only_where_it_differs(plan_of):
+    plan = plan_of()
+    methods = plan.configuration.methods
+    same = [
+        (name, method)
+        for name, table in plan.configuration.tables.items()
+        for method, baseline in table.baselines.items()
+        if baseline == methods[method].baseline
+    ]
+    assert same == []
 
 
 def test_every_switch_is_of_the_loss_a_control_or_of_the_training():
@@ -76,7 +119,9 @@ def test_a_declared_exception_is_allowed(plan_of):
     ("table", "message"),
     [
         ({"baselines": {"a-fairclip": "fairclip-corrected"}}, "'fairclip-corrected' has a fairness loss"),
-        ({"baselines": {"a-fairclip": "zero-shot"}}, "'zero-shot' is no method that fine-tunes"),
+        ({"baselines": {"a-fairclip": "zero-shot"}}, "unknown method that fine-tunes 'zero-shot'"),
+        ({"baselines": {"a-fairclip": "clip-ft-al"}}, "(did you mean 'clip-ft-all'?); known: a-fairclip, "),
+        ({"baselines": {"a-fairclp": "clip-ft-all"}}, "(did you mean 'a-fairclip'?); known: a-fairclip, "),
         ({"baselines": {"a-fairclip": "clip-ft"}}, "(logit_scale, trained)"),
         ({"grids": ["fair-clip", "fair-lambda"]}, "no run of 'clip-ft-all'"),
     ],
@@ -85,6 +130,23 @@ def test_a_baseline_of_another_kind_or_without_runs_is_refused(plan_of, table, m
     with pytest.raises(UserError) as error:
         plan_of(overlay={"tables": {"fairclip/lambda": table}})
     assert message in str(error.value)
+
+
+def test_a_baseline_of_a_method_itself_is_checked_in_each_table(plan_of):
+    with pytest.raises(UserError) as error:
+        plan_of(overlay={"methods": {"a-fairclip": {"baseline": "clip-ft-aligne"}}})
+    assert str(error.value).startswith(
+        "methods.a-fairclip.baseline: unknown method that fine-tunes 'clip-ft-aligne' "
+        "(did you mean 'clip-ft-aligned'?); known: a-fairclip, "
+    )
+    with pytest.raises(UserError) as error:
+        plan_of(overlay={"tables": {"fairclip/zero-shot": {"grids": ["fair-clip", "fair-aligned"]}}})
+    message = str(error.value)
+    assert message.startswith("methods.a-fairclip.baseline: no run of 'clip-ft-aligned' for ")
+    assert message.endswith("or give 'a-fairclip' another or null in tables.fairclip/zero-shot.baselines")
+    tables = {"grids": ["fair-clip", "fair-aligned"], "baselines": {"a-fairclip": None}}
+    plan = plan_of(overlay={"tables": {"fairclip/zero-shot": tables}})
+    assert baselines_of(plan.tables["fairclip/zero-shot"], plan.configuration) == {}
 
 
 def test_a_baseline_of_another_recipe_is_refused(plan_of):

@@ -47,5 +47,5 @@ def test_examples_are_chosen_by_columns_of_their_dataset(study, plan_of, columns
 
 def test_an_entry_like_one_with_conditions_may_have_none(plan_of):
     evaluations = plan_of("questions").configuration.evaluations
-    assert "where" in evaluation_settings(evaluations["embedded-fundus-threshold-free"])
+    assert "where" in evaluation_settings(evaluations["fairvlmed-threshold-free"])
     assert "where" not in evaluation_settings(evaluations["fairface-units-metrics"])

@@ -57,11 +57,75 @@ def test_a_message_names_the_entry_that_an_entry_is_like_and_the_role(error_of, 
     mine = tmp_path / "mine.yaml"
     mine.write_text("studies: {embedded: {roles: {eye-recipe: fundus}}}", encoding="utf-8")
     message = error_of(load_study, overlays=[mine])
-    assert message.startswith("config/tables/fairclip.yaml: grids.fair-clip.recipe: unknown recipe 'fundus'")
-    assert message.endswith("($eye-recipe: see studies.embedded.roles)")
+    assert message.startswith(f"{mine}: studies.embedded.roles.eye-recipe: unknown recipe 'fundus'")
+    assert message.endswith("(in grids.fair-clip.recipe)")
     mine.write_text("studies: {embedded: {grids: {m4-siglip: {seeds: [0, 0]}}}}", encoding="utf-8")
     message = error_of(load_study, overlays=[mine])
     assert message == f"{mine}: studies.embedded.grids.m4-siglip.seeds: 0 is listed twice"
+
+
+@pytest.mark.parametrize(
+    ("written", "study", "place"),
+    [
+        # in a list of several roles: the one that binds the value
+        ("{embedded: {roles: {retrieval: nothing}}}", "embedded", "studies.embedded.roles.retrieval: "),
+        (
+            "{embedded: {roles: {swept-lams: [1, much]}}}",
+            "embedded",
+            "studies.embedded.roles.swept-lams[1]: ",
+        ),
+        # of the study that an other is like
+        ("{embedded: {roles: {eyes: nothing}}}", "embedded-full", "studies.embedded.roles.eyes: "),
+        (
+            "{embedded-full: {roles: {swept-lams: [x]}}}",
+            "embedded-full",
+            "studies.embedded-full.roles.swept-lams[0]",
+        ),
+        (
+            "{embedded: {roles: {swept-lam: [5]}}}",
+            "embedded",
+            "studies.embedded.roles.swept-lam: unknown role",
+        ),
+        (
+            "{embedded: {grids: {m4-siglp: {seeds: [0]}}}}",
+            "embedded",
+            "studies.embedded.grids.m4-siglp: miss",
+        ),
+    ],
+)
+def test_a_message_names_the_role_or_the_grid_of_a_study(error_of, tmp_path, written, study, place):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(f"studies: {written}", encoding="utf-8")
+    assert error_of(load_study, study, overlays=[mine]).startswith(f"{mine}: {place}")
+
+
+def test_a_value_that_several_roles_may_have_is_reported_where_it_is_used(error_of, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    roles = "{association: [nothing], few-shot: [nothing]}"
+    mine.write_text(f"studies: {{embedded: {{roles: {roles}}}}}", encoding="utf-8")
+    message = error_of(load_study, overlays=[mine])
+    assert message.startswith("config/tables/m4.yaml: ")
+    assert message.endswith("see studies.embedded.roles)")
+
+
+def test_a_message_says_how_a_list_is_written(error_of, tmp_path):
+    files = configuration_files(ROOT)
+    config = read_configuration(files) | {"subset": "fairface"}
+    message = error_of(load_plan, config, files)
+    assert message == "--config: subset: 'fairface' should be a list; write \"subset=[fairface]\""
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("subset: fairface", encoding="utf-8")
+    message = error_of(load_study, overlays=[mine])
+    assert message == f"{mine}: subset: 'fairface' should be a list; write [fairface]"
+
+
+def test_a_message_names_the_entry_that_settings_are_taken_from(error_of, tmp_path):
+    mine, base = tmp_path / "mine.yaml", tmp_path / "base.yaml"
+    base.write_text("tables: {m4/base: {like: m4/figure6, settings: {shown: [nothing]}}}", encoding="utf-8")
+    own = "m4/own: {like: m4/base, settings: {metrics: [accuracy]}}"
+    mine.write_text(f"tables: {{{own}}}\nstudies: {{embedded: {{tables: [m4/own]}}}}", encoding="utf-8")
+    message = error_of(load_study, overlays=[base, mine])
+    assert message.startswith(f"{base}: tables.m4/base.settings.shown: unknown evaluation 'nothing'; known: ")
 
 
 def test_numbers_may_be_written_as_numbers_or_text():

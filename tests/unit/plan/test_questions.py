@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from clipfair.core.code_digest import code_closure
 from clipfair.core.errors import UserError
 from clipfair.core.paths import ROOT
 from clipfair.plan.analysis_plan import read_analysis_plan
@@ -24,6 +25,14 @@ def test_a_builder_takes_everything_about_a_claim_from_the_plan(plan_of):
     assert settings["checks"]["gap-score"]["at_least"] == PLAN.worlds["gap-score"].check.at_least
     assert settings["contrasts"]["Q2.2"]["of"][0]["lam"] == "1"
     assert settings["draws"] == {"gap-rates": 16, "gap-score": 16}
+
+
+def test_a_new_key_of_the_configuration_makes_no_table_of_a_question_again(plan_of):
+    plan = plan_of("questions")
+    for name in plan.tables:
+        closure = code_closure(*table_job(plan, name).modules)
+        found = {module for module in closure if module.startswith("clipfair.plan.configuration.")}
+        assert found <= {"clipfair.plan.configuration.types"}, name
 
 
 def test_a_metric_has_one_margin_in_the_plan():

@@ -3,7 +3,41 @@
 import pytest
 
 from clipfair.core.settings import Violation
-from clipfair.plan.resolve import resolve, resolve_like
+from clipfair.plan.resolve import check_roles, resolve, resolve_like
+
+
+def test_settings_are_taken_over_key_by_key_and_the_own_ones_come_last():
+    entries = {
+        "a": {"settings": {"x": {"old": 1}, "y": 1, "z": 1}},
+        "b": {"like": "a", "settings": {"x": {"new": 2}, "w": 2}},
+        "c": {"like": "b", "settings": {"y": 3}},
+        "d": {"like": "c"},
+        "e": {"like": "a", "settings": None},
+    }
+    found = {name: entry["settings"] for name, entry in resolve_like(entries, "generated").items()}
+    assert found["b"] == {"y": 1, "z": 1, "x": {"new": 2}, "w": 2}
+    assert list(found["b"]) == ["y", "z", "x", "w"]
+    assert found["c"] == found["d"] == {"z": 1, "x": {"new": 2}, "w": 2, "y": 3}
+    assert found["e"] is None
+    assert entries["a"]["settings"] == {"x": {"old": 1}, "y": 1, "z": 1}
+
+
+def test_a_contrast_has_the_parts_of_the_one_that_it_is_like():
+    contrasts = {"Q.1": {"of": [{"lam": "$lam"}]}, "Q.2": {"like": "Q.1"}, "Q.3": {"like": "Q.4"}}
+    tables = {"m4/a": {"grids": ["more"], "settings": {"contrasts": {**contrasts, "Q.4": {"of": []}}}}}
+    found = resolve({**CONFIG, "tables": tables})["tables"]["m4/a"]["settings"]["contrasts"]
+    assert found == {name: {"of": [{"lam": 0.07}]} for name in ("Q.1", "Q.2")} | {
+        name: {"of": []} for name in ("Q.3", "Q.4")
+    }
+    tables["m4/a"]["settings"]["contrasts"] = contrasts
+    with pytest.raises(Violation, match=r"unknown entry of contrasts 'Q\.4' \(did you mean") as caught:
+        resolve({**CONFIG, "tables": tables})
+    assert caught.value.key == ("tables", "m4/a", "settings", "contrasts", "Q.3", "like")
+
+
+def test_an_entry_has_its_own_baseline():
+    entries = {"a": {"baseline": "plain", "x": 1}, "b": {"like": "a", "y": 2}}
+    assert resolve_like(entries, "methods")["b"] == {"x": 1, "y": 2}
 
 
 def test_an_entry_has_the_keys_of_the_one_that_it_is_like_and_chains_are_followed():
@@ -22,7 +56,8 @@ def test_an_entry_has_the_keys_of_the_one_that_it_is_like_and_chains_are_followe
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ({"a": {"like": "b"}, "bb": {}}, "unknown entry of recipes 'b' (did you mean 'bb'?); known: a, bb"),
+        ({"a": {"like": "b"}, "bb": {}}, "unknown entry of recipes 'b' (did you mean 'bb'?); known: bb"),
+        ({"small-98": {"like": "small-99"}, "x": {}}, "unknown entry of recipes 'small-99'; known: x"),
         ({"a": {"like": "a"}}, "a is like a: a circle; give one of them its own keys"),
         (
             {"a": {"like": "b"}, "b": {"like": "c"}, "c": {"like": "b"}},
@@ -90,6 +125,22 @@ def test_a_role_that_the_study_does_not_bind():
     config["studies"]["mine"]["roles"] = {"models": [], "pair": "web", "lam": 1}
     with pytest.raises(Violation, match=r"'\$pairs' \(did you mean '\$pair'\?\)"):
         resolve(config)
+    config["studies"]["mine"]["roles"] = {}
+    with pytest.raises(Violation, match=r"'\$\w+'; known: none; bind \w+ in studies\.mine\.roles$"):
+        resolve(config)
+
+
+def test_a_role_that_nothing_names():
+    typo = {**CONFIG, "studies": {"mine": {"roles": {"lams": [5]}, "grids": {"own": {"models": ["$only"]}}}}}
+    with pytest.raises(
+        Violation, match=r"unknown role 'lams' \(did you mean 'lam'\?\); known: elsewhere, "
+    ) as caught:
+        check_roles(typo, [typo])
+    assert caught.value.key == ("studies", "mine", "roles", "lams")
+    typo["studies"]["mine"]["roles"] = {"only": 1, "elsewhere": "web"}
+    check_roles(typo, [typo])
+    # One file names it, and another replaces the list.
+    check_roles({**typo, "grids": {}, "tables": {}}, [typo, {"grids": {"unused": {"dataset": "web"}}}])
 
 
 def test_a_study_that_is_not_there():

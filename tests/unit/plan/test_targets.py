@@ -53,8 +53,9 @@ def test_data_are_what_new_runs_need_and_no_results(plan_of):
 
 
 def test_scores_of_evaluations_without_a_threshold_are_published(plan_of):
-    roles = {"eye-test": "embedded-fundus-threshold-free"}
-    plan = plan_of(overlay={"studies": {"embedded": {"roles": roles}}})
+    evaluations = {"fundus-metrics": {"like": "fairvlmed-threshold-free", "dataset": "embedded-fundus"}}
+    roles = {"eye-test": "fundus-metrics"}
+    plan = plan_of(overlay={"evaluations": evaluations, "studies": {"embedded": {"roles": roles}}})
     assert "results/tables/embedded/predictions" in study_targets(plan)
     batches = [batch for name in ("fair-zero-shot", "fair-mmd") for batch in plan.grids[name].batches]
     assert {plan.path_of(paths.EVALUATE, batch) for batch in batches} <= set(predicted_folders(plan))

@@ -254,6 +254,9 @@ class FinetuneMethod(CatalogueEntry, Switches):
     kind: Literal["finetune"]
     variant: Literal[tuple(VARIANTS)]
     """The published method whose switches these are, where none is given (docs/fairclip-methods.md)."""
+    baseline: str | None = Field(default=None, exclude=True)
+    """Id of the method that tables compare it with: the same training without what it does about groups. An
+    entry does not take it over by `like`."""
 
     @model_validator(mode="after")
     def _switches_of_the_loss_have_an_effect(self) -> Self:

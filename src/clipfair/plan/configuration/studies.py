@@ -157,8 +157,8 @@ class Table(CatalogueEntry):
     """Ids of the methods it shows, in order; all of its grids unless given."""
     names: dict[str, str] = {}
     """Id of a method: the name in this table, in place of the method's own."""
-    baselines: dict[str, str] = {}
-    """Id of a method: that of the same training without its fairness loss, which it is compared with."""
+    baselines: dict[str, str | None] = {}
+    """Id of a method: its baseline in this table, in place of the method's own; null: none."""
     baseline_exceptions: dict[str, list[str]] = {}
     """Id of a method: switches in which its baseline may differ, in addition to the fairness loss."""
     settings: dict[str, Any] = {}

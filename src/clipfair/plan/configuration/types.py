@@ -109,7 +109,8 @@ class CatalogueEntry(SettingsModel):
     """An entry of a catalogue; these two keys are those of every catalogue."""
 
     like: str | None = Field(default=None, exclude=True)
-    """Id of an entry of the same catalogue: its keys (but for `name`) are this entry's where it has none."""
+    """Id of an entry of the same catalogue: its keys (but for `name` and `baseline`) are this entry's where
+    it has none."""
     name: str = Field(default="", exclude=True)
     """What tables print; the id unless given."""
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from clipfair.metrics.statistics import MeanInterval, mean_interval
 from clipfair.metrics.verdicts import HOLDS, UNDECIDED
-from clipfair.plan.questions import worlds_of
+from clipfair.plan.claim_words import worlds_of
 from clipfair.tables.common.findings import Check, Claim, judge_checks
 from clipfair.tables.questions.contrasts import has_groups, side_values
 from clipfair.tables.questions.measures import FLOOR, measure_of

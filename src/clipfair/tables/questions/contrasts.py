@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from clipfair.metrics.relations import unit_correlations
-from clipfair.plan.questions import CHOSEN
+from clipfair.plan.claim_words import CHOSEN
 from clipfair.tables.questions.measures import DISTANCES, FAIRNESS, MEANS, THRESHOLD_FREE, measure_of
 from clipfair.tables.questions.values import choose_lams, select
 

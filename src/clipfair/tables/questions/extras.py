@@ -8,7 +8,7 @@ import pandas as pd
 
 from clipfair.metrics.relations import clustered_slope, unit_correlations
 from clipfair.metrics.statistics import equivalence_test, mean_interval, nested_interval
-from clipfair.plan.questions import CHOSEN
+from clipfair.plan.claim_words import CHOSEN
 from clipfair.tables.questions.contrasts import models_of
 from clipfair.tables.questions.measures import DISTANCES, FAIRNESS, THRESHOLD_FREE, measure_of
 from clipfair.tables.questions.secondary import row_name
