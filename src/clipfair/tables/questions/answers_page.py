@@ -36,11 +36,11 @@ data: SYNTHETIC (generated) or REAL.
 
 
 class QuestionText(SettingsModel):
-    """What a question does not show, and what can be said against its answer."""
+    """Limits of a question, and objections to its answer."""
 
     limits: str
     objections: str
-    """What was found when the answer was recomputed from the published predictions and attacked."""
+    """Findings of an adversarial check that recomputed the answer from the published predictions."""
 
 
 class PaperText(SettingsModel):
