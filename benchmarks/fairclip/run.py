@@ -19,7 +19,7 @@ import torch
 from reference import released_loss
 from torch import Tensor, nn
 
-from clipfair.core.io import write_csv, write_parquet
+from clipfair.core.io import write_parquet
 from clipfair.data.datasets import harvard_fairvlmed
 from clipfair.data.embedded.generate import generate_world
 from clipfair.data.embedded.world import make_settings
@@ -29,6 +29,7 @@ from clipfair.metrics.evaluated_distances import EXACT
 from clipfair.models.build import build
 from clipfair.models.interface import BuiltModel
 from clipfair.plan.configuration.methods import VARIANTS
+from clipfair.tables.common.table_files import write_table
 from clipfair.train.deferred import DeferredChecks
 from clipfair.train.fairclip.objective import FairclipObjective
 from clipfair.train.finetuning.batches import GroupedBatches
@@ -275,7 +276,7 @@ def main() -> None:
         for method in METHODS if is_fast else ["a-fairclip"]:
             keep(steps(case, method))
         keep(parts(case))
-    write_csv(Path(__file__).with_name("results.csv"), pd.DataFrame(rows))
+    write_table(Path(__file__).with_name("results.csv"), pd.DataFrame(rows), "synthetic")
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ import pandas as pd
 from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 
-from clipfair.core.io import write_csv
 from clipfair.core.paths import ROOT
 from clipfair.plan.loading import load_study
+from clipfair.tables.common.table_files import write_table
 from clipfair.tabular.classifier import make_classifier
 from clipfair.tabular.protocol import Protocol, split, split_data
 
@@ -48,7 +48,7 @@ def main() -> None:
                 fitted = make_classifier(settings, seed=seed).fit(data.X_train, data.y_train)
                 loss = log_loss(data.y_test, fitted.predict_proba(data.X_test))
                 rows.append({"task": name, "seed": seed, "epochs": epochs, "log_loss": loss})
-    write_csv(Path(__file__).with_name("epochs.csv"), pd.DataFrame(rows))
+    write_table(Path(__file__).with_name("epochs.csv"), pd.DataFrame(rows), "real")
 
 
 if __name__ == "__main__":

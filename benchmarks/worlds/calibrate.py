@@ -25,7 +25,6 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from clipfair.core.catalogue import load_catalogue  # noqa: E402
-from clipfair.core.io import write_csv  # noqa: E402
 from clipfair.core.paths import CATALOGUE, Run  # noqa: E402
 from clipfair.core.provenance import settings_digest  # noqa: E402
 from clipfair.data.embedded.generate import generate_world  # noqa: E402
@@ -37,6 +36,7 @@ from clipfair.plan.analysis_plan import read_analysis_plan  # noqa: E402
 from clipfair.plan.loading import load_study  # noqa: E402
 from clipfair.plan.study_plan import StudyPlan  # noqa: E402
 from clipfair.plan.training_jobs import training_settings  # noqa: E402
+from clipfair.tables.common.table_files import read_table, write_table  # noqa: E402
 from clipfair.train.finetuning.epochs import predict_split  # noqa: E402
 from clipfair.train.finetuning.examples import Examples, read_splits  # noqa: E402
 from clipfair.train.run import train  # noqa: E402
@@ -51,7 +51,7 @@ FORMAT = "harvard-fairvlmed"
 def main(weights: str, scratch: str) -> None:
     """Append the rows of the candidates that worlds.csv does not have."""
     plan = load_study("embedded")
-    rows = pd.read_csv(RESULTS).to_dict("records") if RESULTS.exists() else []
+    rows = read_table(RESULTS).to_dict("records") if RESULTS.exists() else []
     known = {tuple(row[name] for name in IDENTITY) for row in rows}
     for draw, seed in DRAWS.items():
         start = Path(weights, f"seed~{seed}", "model.safetensors")
@@ -60,7 +60,7 @@ def main(weights: str, scratch: str) -> None:
             if tuple(identity.values()) not in known:
                 found = measure(candidate, draw, plan, str(start), Path(scratch))
                 rows.append({"date": datetime.now(UTC).date().isoformat(), **identity, **found})
-                write_csv(RESULTS, pd.DataFrame(rows))
+                write_table(RESULTS, pd.DataFrame(rows), "synthetic")
 
 
 def identify(candidate: Candidate, draw: int) -> dict:

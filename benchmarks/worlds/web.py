@@ -16,11 +16,12 @@ import pandas as pd
 from candidates import WEB
 
 from clipfair.balance.conditions import make_condition
-from clipfair.core.io import read_json, write_csv
+from clipfair.core.io import read_json
 from clipfair.core.provenance import settings_digest
 from clipfair.data.embedded.generate import generate_world
 from clipfair.data.embedded.world import make_settings
 from clipfair.plan.loading import load_study
+from clipfair.tables.common.table_files import read_table, write_table
 
 RESULTS = Path(__file__).with_name("web.csv")
 DRAWS = (100, 101)
@@ -31,13 +32,13 @@ BIASES = ("representation_bias", "association_bias")
 def main(scratch: str) -> None:
     """Append the rows of the candidates that web.csv does not have."""
     balances = load_study("embedded").configuration.balances
-    rows = pd.read_csv(RESULTS).to_dict("records") if RESULTS.exists() else []
+    rows = read_table(RESULTS).to_dict("records") if RESULTS.exists() else []
     known = {(row["settings"], row["draw"]) for row in rows}
     for settings in WEB:
         for draw in DRAWS:
             if (json.dumps(settings), draw) not in known:
                 rows += measure(settings, draw, balances, Path(scratch))
-                write_csv(RESULTS, pd.DataFrame(rows))
+                write_table(RESULTS, pd.DataFrame(rows), "synthetic")
 
 
 def measure(settings: Mapping, draw: int, balances: Mapping, scratch: Path) -> Iterator[dict]:

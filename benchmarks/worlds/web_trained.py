@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from clipfair.core import paths
-from clipfair.core.io import read_json, write_csv
-from clipfair.tables.common.table_files import read_table
+from clipfair.core.io import read_json
+from clipfair.tables.common.table_files import read_table, write_table
 
 RESULTS = Path(__file__).with_name("web-trained.csv")
 STUDY, DATASET = "embedded", "web-associated-100"
@@ -29,7 +29,7 @@ def main() -> None:
     rates = {name: _rate(name) for name in rows["condition"].unique()}
     rows = rows[["condition", "dataset", "metric", "value"]].round({"value": 4})
     rows.insert(0, "date", datetime.now(UTC).date().isoformat())
-    write_csv(RESULTS, rows.assign(rate=rows["condition"].map(rates)))
+    write_table(RESULTS, rows.assign(rate=rows["condition"].map(rates)), "synthetic")
 
 
 def _rate(condition: str) -> float:

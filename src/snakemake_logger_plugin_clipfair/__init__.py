@@ -88,7 +88,7 @@ class WorkflowState:
 
     @property
     def advice(self) -> str:
-        """What failed and what to do; empty if nothing failed."""
+        """The failures and advice on them; empty if nothing failed."""
         if not self.failed:
             return ""
         places = [f"{rule} ({log})" if log else rule for rule, log in self.failed.values()]

@@ -3,7 +3,7 @@
 # of bias.
 # in:    results/train/<study>/<run key>/{model.safetensors,snapshots/,spec.json} or data/weights/,
 #        data/prepared/<dataset>/<version>/table.parquet, data/raw/<dataset>/<version>/
-# out:   results/embed/<study>/<run key less its seed>/
+# out:   results/embed/<study>/<run key without the seed>/
 #          seed~<s>/examples~<n>/record.json      the checkpoint: its run, digest, temperature and bias
 #          seed~<s>/examples~<n>/texts.npz        one array for each set of texts
 #          seed~<s>/examples~<n>/<dataset>.npz    keys, images, features (pre-logits), 16-bit

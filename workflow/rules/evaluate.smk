@@ -1,8 +1,8 @@
 # Evaluate: the metrics of both papers from embeddings and prepared tables; no model is run. One job is a
 # batch: all of its seeds on all of its evaluations. Small models (recipes with several seeds_per_process) are
 # embedded in the same job, because importing torch costs more than that.
-# in:    results/embed/<study>/<run key less its seed>/, data/prepared/<dataset>/<version>/table.parquet
-# out:   results/evaluate/<study>/<run key less its seed>/
+# in:    results/embed/<study>/<run key without the seed>/, data/prepared/<dataset>/<version>/table.parquet
+# out:   results/evaluate/<study>/<run key without the seed>/
 #          seed~<s>/on~<evaluation>/metrics.json      every value with n and interval, or a reason
 #          seed~<s>/on~<evaluation>/scores.parquet    predictions that all values can be recomputed from
 #        <the folder's name>.spec.json                settings, versions, and the digest of the folder

@@ -3,7 +3,7 @@
 # (evaluate.smk).
 # in:    results/train/<study>/<run key>/{model.safetensors,spec.json} or data/weights/,
 #        data/prepared/<dataset>/<version>/table.parquet, data/raw/<dataset>/<version>/
-# out:   results/evaluate/<study>/augmented/<run key less its seed>/
+# out:   results/evaluate/<study>/augmented/<run key without the seed>/
 #          seed~<s>/on~<evaluation>/metrics.json      as of an evaluation
 #          seed~<s>/on~<evaluation>/scores.parquet    predictions that all values can be recomputed from
 #          seed~<s>/on~<evaluation>/log.csv           AUC of validation and test, every few epochs

@@ -1,7 +1,7 @@
 # Tabular: Table 5 of CLIP the Bias. One job is one mitigation on one dataset with all its
 # repeats: the imports of a job cost more than one fit of the base classifier.
 # in:    data/prepared/<dataset>/<version>/table.parquet
-# out:   results/tabular/<study>/<run key less its seed>/
+# out:   results/tabular/<study>/<run key without the seed>/
 #          metrics.json           every repeat's metrics, per group, with n
 #          predictions.parquet    seed, row, label, group, prediction: all metrics follow from it
 #          spec.json              what made it

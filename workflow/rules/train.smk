@@ -10,7 +10,7 @@
 #          spec.json           settings, digests of data and code, versions, hardware
 #          log.csv             loss terms, learning rate, temperature, gradient norm, images/s
 #        results/tables/<study>/epochs/<run key>.csv   of a fine-tuning: the validation of each epoch
-#        results/tables/<study>/cards/<run key less its seed>/
+#        results/tables/<study>/cards/<run key without the seed>/
 #          card.md, curves.png the model card and the training curves of all seeds
 #        data/weights/<model>.safetensors      published weights
 #        data/weights/<model>.vocabulary.txt   the published vocabulary of its tokenizer

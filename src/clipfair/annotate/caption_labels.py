@@ -1,4 +1,4 @@
-"""Labels of images from their captions, for data that nobody labelled."""
+"""Labels of images from their captions, for unlabelled data."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,7 +43,7 @@ def caption_labels(
     flags: Mapping[str, str],
     max_bad_share: float,
 ) -> pd.DataFrame:
-    """Return labels for images that nobody labelled: the values that their captions mention.
+    """Return labels for unlabelled images: the values that their captions mention.
 
     A caption mentions only a part of what the image shows, so these labels have false negatives. Annotators
     are calibrated to their share (``match_share`` of :func:`clipfair.annotate.image.calibrate`).

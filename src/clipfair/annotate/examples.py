@@ -1,4 +1,4 @@
-"""The image-text pairs of webdataset shards, checked: good examples are yielded, bad ones counted."""
+"""Checked image-text pairs from webdataset shards: good examples are yielded, bad ones counted."""
 
 import json
 from collections import defaultdict

@@ -27,7 +27,7 @@ _BACKGROUND_CAPTIONS = 1000  # enough to know their mean direction to a few perc
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How an image annotator is fitted and calibrated.
+    """Settings for fitting and calibrating an image annotator.
 
     No pydantic model: ``kind`` alone is written by users, and the configuration has checked it
     (``AnnotatorEntry``); the other values are set in code.

@@ -44,7 +44,7 @@ def read_labels(
         raise UserError(f"{path}: no column {', '.join(missing)}; it has {', '.join(frame.columns)}")
     if frame["key"].duplicated().any():
         key = frame["key"][frame["key"].duplicated()].iloc[0]
-        raise UserError(f"{path}: key {key!r} is there twice; keys must be unique")
+        raise UserError(f"{path}: duplicate key {key!r}; keys must be unique")
     columns = {
         name.removeprefix(_IMAGE_PREFIX): frame[name]
         for name in frame

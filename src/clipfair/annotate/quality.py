@@ -133,7 +133,7 @@ def _check_keys(annotated: pd.Series, true: pd.Series) -> None:
     for what, keys in (("annotations", annotated), ("truth", true)):
         twice = keys.duplicated()
         if twice.any():
-            raise UserError(f"{what}: key {keys[twice].iloc[0]!r} is there twice; keys must be unique")
+            raise UserError(f"{what}: duplicate key {keys[twice].iloc[0]!r}; keys must be unique")
     unknown = ~annotated.isin(true)
     if unknown.any():
         raise UserError(

@@ -94,7 +94,7 @@ def allowed_pairs(
     labels: Sequence[AnnotationColumn],
     wanted: Mapping[str, Sequence[str]],
 ) -> np.ndarray:
-    """Which groups are to be independent of which labels, (m, c) bool.
+    """The pairs of groups and labels to be made independent, (m, c) bool.
 
     ``wanted`` names the label attributes of each sensitive attribute. An attribute is never paired with
     itself, in any modality: membership of a group cannot be independent of membership of that group.

@@ -1,4 +1,4 @@
-"""Conditions: which examples of annotated data a model is trained on, and how that changes the data's biases.
+"""Conditions: selection of training examples from annotated data, and its effect on the biases of the data.
 
 A condition gives each example a weight q in [0, Q] and keeps it when a hash of its key falls under
 q / Q, so that the kept examples depend neither on the order nor on the shards. Shards are never rewritten:

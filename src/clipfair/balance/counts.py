@@ -1,4 +1,4 @@
-"""Pattern counts: all that M4 needs of the data. Those of shards add up."""
+"""Pattern counts, which are all that M4 needs to know about the data; counts of shards can be added."""
 
 import itertools
 import json

@@ -31,7 +31,7 @@ class Indicator:
 
 @dataclass(frozen=True)
 class IndicatorLayout:
-    """How a table's columns become sensitive attributes, labels and utilities.
+    """Assignment of the columns of a table to sensitive attributes, labels and utilities.
 
     ``missing`` decides whether an empty cell is an error, or sets no indicator. The columns in ``soft`` hold
     probabilities instead of 0 and 1; they are rounded to multiples of 1/200, so that equal examples can be

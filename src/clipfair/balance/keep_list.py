@@ -39,7 +39,7 @@ class KeepListSums:
 
 @dataclass(frozen=True)
 class SampledTables:
-    """What is known of some tables after sampling.
+    """Results of sampling from some tables.
 
     Attributes
     ----------

@@ -1,4 +1,5 @@
-"""Functions of the batches of tables, in several processes; the results do not depend on their number."""
+"""Parallel evaluation of functions on batches of tables; the results do not depend on the number of
+processes."""
 
 import contextlib
 import multiprocessing

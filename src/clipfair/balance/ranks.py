@@ -1,4 +1,4 @@
-"""The value at a rank of numbers in several sorted parts, which need not be in memory."""
+"""Order statistics of numbers in several sorted parts, which need not be in memory."""
 
 from collections.abc import Sequence
 

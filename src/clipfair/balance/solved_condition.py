@@ -1,4 +1,4 @@
-"""A solved condition: all that the weight of an example and the audit depend on, as one file."""
+"""A solved condition: everything that the weights and the audit depend on, in one file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ from clipfair.m4 import M4Settings, weights
 
 @dataclass(frozen=True)
 class Weigher:
-    """All that the weight of an example depends on (eq. 5): the columns, the settings, and (v, mu).
+    """Everything that the weight of an example depends on (eq. 5): the columns, the settings, and (v, mu).
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Sums over weighed examples, from which their biases follow. Those of batches add up."""
+"""Sums over weighted examples, from which the biases are computed; sums of batches can be added."""
 
 from dataclasses import dataclass
 

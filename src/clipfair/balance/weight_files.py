@@ -23,7 +23,7 @@ from clipfair.core.errors import UserError, progress
 
 @dataclass(frozen=True)
 class _WrittenBatch:
-    """What is written of a batch of n examples: keys, sorted hashes, weights, kept; and its sums."""
+    """Output for a batch of n examples: keys, sorted hashes, weights, keep decisions, and sums."""
 
     table: int
     keys: pa.Array

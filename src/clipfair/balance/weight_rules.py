@@ -1,4 +1,4 @@
-"""How each kind of condition weighs examples: the rule that follows from the data, and the weights."""
+"""Weighting of examples for each kind of condition: the rule derived from the data, and the weights."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from clipfair.plan.condition_settings import (
 
 @dataclass(frozen=True)
 class WeightRule:
-    """What the weights of a condition depend on besides its settings, in plain values.
+    """Inputs of the weights of a condition besides its settings, as plain values.
 
     Attributes
     ----------

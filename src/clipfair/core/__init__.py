@@ -1,1 +1,1 @@
-"""What every other package needs: errors, files, paths, provenance, schemas, the dataset catalogue."""
+"""Foundations of all other packages: errors, files, paths, provenance, schemas, the dataset catalogue."""

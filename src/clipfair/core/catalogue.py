@@ -95,7 +95,7 @@ class File(_Closed):
 
 @dataclass(frozen=True, config=CLOSED)
 class Layout(_Closed):
-    """One of the forms in which a dataset's folder may come: the files and folders that must be there."""
+    """An accepted layout of a dataset's folder: the files and folders that it must contain."""
 
     name: Id
     files: Annotated[tuple[File, ...], Field(min_length=1)]
@@ -107,7 +107,7 @@ Layouts = dict[Id, Annotated[dict[RelativePath, dict[str, Any]], Field(min_lengt
 
 @dataclass(frozen=True, config=CLOSED)
 class Count(_Closed):
-    """The number of examples whose columns have the values ``where``."""
+    """The number of examples that meet the conditions ``where``."""
 
     where: Annotated[dict[str, str | int | bool], Field(min_length=1)]
     rows: Whole
@@ -115,14 +115,14 @@ class Count(_Closed):
 
 @dataclass(frozen=True, config=CLOSED)
 class Expected(_Closed):
-    """What the complete prepared dataset must hold; None where it is not known."""
+    """Expected content of the complete prepared dataset; None where it is not known."""
 
     rows: Positive | None = None
-    """Examples in all."""
+    """Number of examples."""
     classes: Annotated[int, Field(ge=2)] | None = None
-    """Classes, where they are too many to be named here."""
+    """Number of classes, if there are too many to list."""
     captions: Positive | None = None
-    """Captions in all."""
+    """Number of captions."""
     counts: tuple[Count, ...] = ()
     """Examples with given values of attributes, labels, split or used."""
 
@@ -134,44 +134,45 @@ class Dataset(_Closed):
     id: Id
     """Lower case, digits and single dashes; a part of paths."""
     title: Text
-    """The name a person knows it by."""
+    """Name of the dataset in print."""
     kind: Literal[
         "tabular", "pairs", "people", "classification", "retrieval", "clinical", "annotations", "weights"
     ]
-    """What it is used for: tabular (Table 5 of CLIP the Bias), pairs (image-text pretraining), people (images
+    """Use of the dataset: tabular (Table 5 of CLIP the Bias), pairs (image-text pretraining), people (images
     with perceived attributes), classification (zero- and few-shot), retrieval, clinical, annotations (labels
-    or captions without their images, to be balanced). weights: of a model, not an entry of the file."""
+    or captions without their images, to be balanced). weights: weights of a model, not an entry of the
+    file."""
     version: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
     """The release that checksums and counts belong to; a part of paths."""
     access: Literal["open", "request", "login", "private", "generated"]
     """open: downloaded by clipfair. request: granted by its owner on request. login: needs an account and
-    accepted terms. private: nobody outside its owner has it. generated: synthetic, not an entry of the
-    file."""
+    accepted terms. private: not available outside its owner. generated: synthetic, not an entry of
+    the file."""
     licence: Text
     """The licence, or the terms of use where there is none."""
     citation: Text
-    """Whom to cite."""
+    """Publication to cite."""
     homepage: Url
-    """Where its owner describes it."""
+    """Web page of the owner."""
     how_to_get: Text | None = None
-    """For a person, where clipfair cannot download it: what to do. One sentence."""
+    """Instructions for data that clipfair cannot download. One sentence."""
     archives: tuple[Archive, ...] = ()
-    """What is downloaded, or may lie in the mirror folder under the same names."""
+    """Files to download; the mirror folder may have them under the same names."""
     layouts: tuple[Layout, ...] = ()
-    """The forms in which the dataset's folder may come, by name. The first is what the archives unpack to;
-    any of them may lie in the mirror folder."""
+    """Accepted layouts of the dataset's folder, by name. The first is that of the unpacked archives; the
+    mirror folder may have any of them."""
     attributes: dict[str, Values] = field(default_factory=dict)
     """Sensitive attributes and their values."""
     labels: dict[str, Values] = field(default_factory=dict)
     """Labels and their values; the place of a value in the list is its integer code."""
     expected: Expected = Expected()
-    """What the complete prepared dataset must hold."""
+    """Expected content of the complete prepared dataset."""
     notes: Text | None = None
-    """What is not known, or needs attention."""
+    """Open points and warnings."""
     miniature: bool = False
     """Whether the files are generated ones in the dataset's format; tables made from them say synthetic."""
     like: Id | None = None
-    """Of a generated dataset: the id of the dataset whose file format it has."""
+    """Generated datasets: the id of the dataset whose file format is used."""
     loader: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*([.][a-z_][a-z0-9_]*)*$")] | None = None
     """The module with load(folder) that reads it: one of clipfair.data.datasets, or any importable module by
     its full name (my_package.my_module). By default the module named like the id, with underscores for

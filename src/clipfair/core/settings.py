@@ -1,4 +1,4 @@
-"""Typed settings: a pydantic model is their only description, and an error is one line."""
+"""Typed settings, described only by a pydantic model; errors take one line."""
 
 import difflib
 import re

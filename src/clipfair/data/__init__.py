@@ -1,1 +1,1 @@
-"""Data: from the internet or a mirror folder to checked tables. One module a dataset."""
+"""Data: from the internet or a mirror folder to checked tables. One module per dataset."""

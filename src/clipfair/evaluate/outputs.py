@@ -34,7 +34,7 @@ def write_evaluation(
     Parameters
     ----------
     results
-        Number of training examples -> the result of the checkpoint after so many.
+        Number of training examples -> the result of the checkpoint at that number.
     run
         The seven levels of the run.
     evaluation, settings

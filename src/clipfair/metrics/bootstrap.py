@@ -15,7 +15,7 @@ _BLOCK = 32_768  # draws per block: few enough to stay in the processor's cache
 
 
 def draw_counts(n: int, rng: np.random.Generator, *, replicates: int = REPLICATES) -> Iterator[np.ndarray]:
-    """How often each of ``n`` examples is drawn: blocks of (b, n) integers, ``replicates`` rows in all."""
+    """Counts of draws of each of ``n`` examples: blocks of (b, n) integers, ``replicates`` rows in total."""
     block = max(1, _BLOCK // n)
     for start in range(0, replicates, block):
         b = min(block, replicates - start)

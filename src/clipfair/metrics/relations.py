@@ -1,7 +1,7 @@
-"""How two quantities of models go together: rank correlation and regression, with independent units.
+"""Association of two quantities over models: rank correlation and regression, with independent units.
 
-Models of one unit (one draw of the data with one seed) are dependent, units are independent. A unit therefore
-gives one correlation, and the interval of a slope is over units (docs/analysis-plan.md).
+Models of one unit (one draw of the data with one seed) are dependent; units are independent. Each unit
+therefore gives one correlation, and the interval of a slope is over units (docs/analysis-plan.md).
 """
 
 from collections.abc import Sequence

@@ -46,7 +46,7 @@ def _curve(y_true: np.ndarray, score: np.ndarray, own: np.ndarray) -> _Curve:
     marked = own[:, negatives].nonzero()[1].reshape(len(own), k)  # the group's negatives, from the highest
 
     def count(rows: np.ndarray, side: str) -> np.ndarray:
-        """How many of the group's examples in ``rows`` are above each of its negatives, or not below it."""
+        """Count the group's examples in ``rows`` that are above each of its negatives, or not below it."""
         counts = np.hstack([np.zeros((len(own), 1), int), own[:, rows].cumsum(axis=1)])
         return np.take_along_axis(counts, np.searchsorted(-score[rows], -score[negatives], side)[marked], 1)
 

@@ -1,4 +1,4 @@
-"""Architectures of open_clip: checked by its files, without importing it, which takes seconds."""
+"""Architectures of open_clip, checked against its files without importing it, which would take seconds."""
 
 import ast
 import difflib

@@ -1,4 +1,5 @@
-"""A user's own file of weights: there, and the one that the configuration describes. Without torch."""
+"""Check of a local file of weights: it exists and is the one that the configuration describes. Without
+torch."""
 
 from collections.abc import Mapping
 from pathlib import Path

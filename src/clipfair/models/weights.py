@@ -1,4 +1,4 @@
-"""Published weights, or a file of one's own: fetched and checked like a dataset's files, as .safetensors."""
+"""Published or local weights: fetched and checked like the files of a dataset, stored as .safetensors."""
 
 import contextlib
 import shutil

@@ -1,1 +1,1 @@
-"""What is run: the checked configuration, the runs of a study, what is missing for it."""
+"""Planning: the checked configuration, the runs of a study, missing data."""

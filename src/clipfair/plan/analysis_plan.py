@@ -33,7 +33,7 @@ class VerdictRule(SettingsModel):
 
 
 class PlannedMetric(SettingsModel):
-    """What a claim is about."""
+    """A metric that claims are about."""
 
     name: str
     unit: Literal["points", ""]
@@ -42,12 +42,12 @@ class PlannedMetric(SettingsModel):
 
 
 class WorldCheck(SettingsModel):
-    """What plain fine-tuning must show for the claims in a world to be judged: the mean over units."""
+    """Condition on plain fine-tuning (mean over units) under which the claims in a world are judged."""
 
     metric: str
     at_least: Number | None = None
     at_most_above_floor: Number | None = None
-    """Above what exact parity would show at this size and selection rate."""
+    """Upper limit above the sampling floor, the value of exact parity at this size and selection rate."""
 
 
 class PlannedWorld(SettingsModel):
@@ -57,7 +57,7 @@ class PlannedWorld(SettingsModel):
     unfairness: str
     check: WorldCheck
     settings: dict[str, Any]
-    """What differs from the settings that all worlds have in common."""
+    """Overrides of the common settings of all worlds."""
 
 
 class PilotDifference(SettingsModel):
@@ -70,7 +70,7 @@ class PilotDifference(SettingsModel):
 
 
 class Pilot(SettingsModel):
-    """The pilot that standard deviations are taken from."""
+    """The pilot that supplies the standard deviations."""
 
     text: str
     draws: Count
@@ -79,21 +79,21 @@ class Pilot(SettingsModel):
 
 
 class PlannedClaim(SettingsModel):
-    """A difference within units, and what is expected of it."""
+    """A difference within units, and its expected direction."""
 
     id: str
     world: str
     metric: str
     of: str
     less: str
-    """What is subtracted."""
+    """Subtracted condition."""
     expected: Literal["lower", "higher", "equivalent"]
     margin: Positive
     """The smallest difference that matters."""
     pilot: str | None = None
-    """The difference of the pilot whose standard deviation is assumed; null: none is known."""
+    """Difference of the pilot whose standard deviation is assumed; null: not known."""
     repeated: Count = 1
-    """Claims of this form in the family."""
+    """Number of claims of this form in the family."""
 
 
 class PlannedQuestion(SettingsModel):
@@ -134,9 +134,9 @@ class AnalysisPlan(SettingsModel):
     metrics: dict[str, PlannedMetric]
     common_settings: dict[str, Any]
     overfit_settings: dict[str, Any]
-    """What differs in Q4 from its world."""
+    """Overrides of the settings of the world in Q4."""
     web_settings: dict[str, Any]
-    """Of the synthetic pairs of the world web."""
+    """Settings of the synthetic pairs of the world web."""
     worlds: dict[str, PlannedWorld]
     pilot: Pilot
     questions: dict[str, PlannedQuestion] = Field(min_length=1)
@@ -144,7 +144,7 @@ class AnalysisPlan(SettingsModel):
 
     @property
     def judgement(self) -> dict[str, Any]:
-        """What decides verdicts: the rules' numbers and the claims. Texts and deviations are left out."""
+        """The inputs of verdicts: the numbers of the rules and the claims, without texts and deviations."""
         numbers = self.model_dump(include={"level", "power", "confidence", "largest_cost", "levelling_down"})
         checks = {name: world.check.model_dump() for name, world in self.worlds.items()}
         return numbers | {"checks": checks, "claims": [claim.model_dump() for claim in self.claims]}

@@ -22,8 +22,9 @@ from clipfair.plan.analysis_plan import (
 PAGE = ROOT / "docs/analysis-plan.md"
 HEAD = """# Analysis plan
 
-**No results on this page.** It was written before any run of the study `questions`. Runs before it are
-exploratory. The page is made from [resources/analysis_plan.yaml](../resources/analysis_plan.yaml)
+**No results of the study `questions` on this page**: it was written before any run of that study. Runs
+before it are exploratory; the section [Pilot](#pilot-exploratory-synthetic-data) quotes one of them, on
+synthetic data. The page is made from [resources/analysis_plan.yaml](../resources/analysis_plan.yaml)
 (`python -m clipfair.plan.analysis_plan_page`), which the code that judges claims reads.
 """
 CLAIM_HEAD = (
@@ -100,11 +101,12 @@ def _worlds(plan: AnalysisPlan) -> Iterator[str]:
 
 
 def _pilot(plan: AnalysisPlan) -> Iterator[str]:
-    yield from ("## Pilot (exploratory)", "")
+    yield from ("## Pilot (exploratory, synthetic data)", "")
     yield from _wrapped(plan.pilot.text)
-    yield from (
-        "",
-        "| difference in matched DPD, points | mean | 95% interval | standard deviation of a unit |",
+    yield ""
+    yield (
+        "| SYNTHETIC, exploratory: difference in matched DPD, points | mean | 95% interval | "
+        "standard deviation of a unit |"
     )
     yield "|---|---|---|---|"
     for entry in plan.pilot.differences.values():

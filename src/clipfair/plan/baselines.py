@@ -1,4 +1,4 @@
-"""Baselines: a method may be compared only with the same training without what it does about groups."""
+"""Baselines: a method may be compared only with the same training without its treatment of groups."""
 
 from collections.abc import Collection, Iterator
 

@@ -1,4 +1,4 @@
-"""What the configuration names must exist and agree; every error names the known values."""
+"""Cross-reference checks: names in the configuration must exist and agree; errors list the known values."""
 
 import re
 from collections.abc import Iterable
@@ -189,7 +189,7 @@ def _check_table(name: str, table: Table, configuration: Configuration) -> None:
 
 
 def _check_sources(name: str, table: Table, plan: StudyPlan) -> None:
-    """Of a table of the study: with the roles put in."""
+    """Check the sources of a table of the study, with its roles resolved."""
     key = ("tables", name)
     _check_known((*key, "annotations"), "annotation", table.annotations, plan.configuration.annotations)
     _check_datasets((*key, "datasets"), table.datasets, plan)

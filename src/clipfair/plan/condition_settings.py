@@ -1,12 +1,12 @@
-"""The settings of each kind of condition: one model for the configuration and the job that balances.
+"""Settings of each kind of condition, shared by the configuration and the balancing job.
 
 The kinds are
 
 - ``all``: every example (the baseline).
-- ``m4``: balanced by M4 (section 5).
+- ``m4``: balancing by M4 (section 5).
 - ``quality``: the ``share`` with the highest image-text similarity over all shards (section 4.4).
 - ``drop_human``: a ``share`` of the examples with humans is dropped at random, all others stay (appendix
-  A.6). With one seed, a smaller share drops a subset of those of a larger one.
+  A.6). With the same seed, a smaller share drops a subset of what a larger share drops.
 - ``neutralise``: every example, with captions rewritten (appendix A.6).
 """
 
@@ -24,17 +24,18 @@ Labels = Sequence[str] | Mapping[str, Sequence[str]]
 
 
 class ConditionSettings(SettingsModel):
-    """The settings of every condition: the biases that its audit measures (and M4 removes)."""
+    """Settings of all conditions: the biases that the audit measures (and M4 removes)."""
 
     sensitive: Sequence[str] = Field(("gender",), min_length=1)
     """Attributes whose groups are compared, and balanced by M4."""
     labels: Labels = ("occupation", "proxy")
-    """Attributes that the sensitive ones should not be associated with; or, by sensitive attribute, those
-    of each. A sensitive attribute may be a label of another one (appendix A.2.3: age for gender)."""
+    """Attributes with which the sensitive ones should not be associated; or a mapping from each sensitive
+    attribute to its own list. A sensitive attribute may be a label of another one (appendix A.2.3: age for
+    gender)."""
     target: TargetRule | Mapping[str, Annotated[float, Field(ge=0, le=1)]] = "data"
-    """Proportions of the groups: those of the data; uniform or median, over the groups of one attribute in
-    one modality; or shares by group (gender=male in every modality, or text.gender=male), and those of the
-    data for the other groups."""
+    """Target proportions of the groups. data: those of the data; uniform or median: equal shares, or the
+    median share, of the groups of one attribute in one modality. A mapping gives shares by group (gender=male
+    in every modality, or text.gender=male); the other groups keep their share in the data."""
 
     @property
     def labels_of(self) -> dict[str, tuple[str, ...]]:
@@ -62,21 +63,22 @@ class ConditionSettings(SettingsModel):
 
 
 class M4ConditionSettings(M4Options, ConditionSettings):
-    """Balanced by M4 (section 5): no representation bias, no association bias.
+    """Balancing by M4 (section 5): no representation bias, no association bias.
 
-    At the largest feasible rate some multipliers are large, and so must the penalty be: 10 leaves
-    violations of 1e-5 there on the captions of Flickr30k, 1000 none.
+    At the largest feasible rate some multipliers are large, so the penalty must be large, too: on the
+    captions of Flickr30k, a penalty of 10 leaves violations of 1e-5 there, 1000 leaves none.
     """
 
     sensitive: Sequence[str] = Field(min_length=1)
     """Attributes whose groups are balanced."""
     labels: Labels
-    """Attributes that become independent of the sensitive ones; or, by sensitive attribute, those of each."""
+    """Attributes made independent of the sensitive ones; or a mapping from each sensitive attribute to a
+    list."""
     min_rate: float = Field(0.0, ge=0)
-    """The least that rate max may come to. Where the constraints allow less, this is the rate, and
-    constraints are violated at the price of penalty."""
+    """Lower bound of the chosen rate. If the largest feasible rate is smaller, this bound is the rate, and
+    constraints are violated at the price `penalty`."""
     penalty: float = Field(1000.0, gt=0, allow_inf_nan=False)
-    """V, the price of one unit of violation of a constraint."""
+    """V, the price per unit of constraint violation."""
 
     @model_validator(mode="after")
     def _check_sampling(self) -> "M4ConditionSettings":
@@ -90,7 +92,7 @@ class M4ConditionSettings(M4Options, ConditionSettings):
 
 
 class ShareConditionSettings(ConditionSettings):
-    """A condition with one number."""
+    """Settings of a condition with a share."""
 
     share: float = Field(gt=0, le=1)
     """Share of the examples to keep (quality), or of those with humans to drop (drop_human)."""
@@ -106,7 +108,7 @@ CONDITION_SETTINGS: dict[str, type[ConditionSettings]] = {
 
 
 def parse_condition(kind: str, values: Mapping) -> ConditionSettings:
-    """The settings of a condition of ``kind`` from plain values; what is not named has its default.
+    """Parse the settings of a condition of ``kind`` from plain values; missing ones get their defaults.
 
     Raises
     ------

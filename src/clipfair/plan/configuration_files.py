@@ -1,4 +1,4 @@
-"""The files of the configuration: which there are, whether they are YAML, which of them says what.
+"""Configuration files: their list, YAML validity, and the source file of each key.
 
 ``python -m clipfair.plan.configuration_files FILE...`` checks files.
 """
@@ -82,7 +82,7 @@ def read_file(path: str | Path) -> dict:
 
 
 class _Loader(yaml.CSafeLoader):
-    """A safe loader that refuses a key that is there twice, and an alias within its own anchor."""
+    """A safe loader that refuses a duplicate key, and an alias within its own anchor."""
 
     def construct_document(self, node: yaml.Node) -> Any:
         # PyYAML finds such an alias only if the values in an entry are constructed before the entry.

@@ -74,7 +74,7 @@ def annotation_job(plan: StudyPlan, dataset: str) -> AnnotationJob:
 
 
 def annotation_of(plan: StudyPlan, dataset: str) -> DatasetAnnotation:
-    """How a dataset is annotated.
+    """The annotation entry of a dataset.
 
     Raises
     ------

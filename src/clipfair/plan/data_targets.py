@@ -1,4 +1,4 @@
-"""What new runs of a study are made from: its data, conditions and initial weights."""
+"""Inputs of new runs of a study: data, conditions and initial weights."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Checks of files and folders outside the repository that a study writes to or reads, before any job."""
+"""Checks before any job of the files and folders outside the repository that a study reads or writes."""
 
 import os
 from pathlib import Path

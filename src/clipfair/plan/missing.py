@@ -1,4 +1,4 @@
-"""Data that a study needs and only a person can get: found before any job, reported in one message."""
+"""Missing data that must be obtained by hand: found before any job, reported in one message."""
 
 import sys
 from collections.abc import Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The settings of the mitigation methods of Table 5: one model for the configuration and the method.
+"""Settings of the mitigation methods of Table 5, shared by the configuration and the methods.
 
 A method is a module in ``clipfair.tabular.methods``; :data:`MITIGATION_SETTINGS` names the model of each.
 """
@@ -17,37 +17,37 @@ class ClassifierSettings(SettingsModel):
     """The base classifier of Table 5: a multilayer perceptron (appendix A.2.4).
 
     The paper gives 128 hidden units and a learning rate of 0.001. It does not give the batch size or the
-    number of epochs. Their defaults have nearly the least validation log-loss of the unmitigated classifier
-    that the table's time allows, and serve both datasets and all methods.
+    number of epochs. Their defaults give nearly the smallest validation log-loss of the unmitigated
+    classifier within the time allowed for the table; both datasets and all methods use them.
     """
 
     hidden_units: int = Field(128, ge=1)
-    """Width of the one hidden layer (ReLU)."""
+    """Width of the single hidden layer (ReLU)."""
     learning_rate: float = Field(0.001, gt=0)
-    """Adam's initial learning rate."""
+    """Initial learning rate of Adam."""
     batch_size: int = Field(128, ge=1)
-    """Examples in a step."""
+    """Batch size."""
     epochs: int = Field(6, ge=1)
-    """Passes over the training data; there is no early stopping."""
+    """Number of passes over the training data; there is no early stopping."""
     library: Literal["clipfair", "scikit-learn"] = "clipfair"
-    """The implementation. scikit-learn: its `MLPClassifier` with its default L2 penalty of 0.0001, four times
+    """Implementation. scikit-learn: its `MLPClassifier` with the default L2 penalty of 0.0001, four times
     slower."""
 
 
 class MitigationSettings(SettingsModel):
-    """The settings of every mitigation method."""
+    """Settings of all mitigation methods."""
 
     split_seed: int | None = Field(None, ge=0)
-    """Seed of one split for all repeats, which then differ in the initial weights, the order of the
-    minibatches and random decisions; by default a repeat has its own split."""
+    """Seed of a split used by all repeats, which then differ in the initial weights, the order of the
+    minibatches and random decisions; null: each repeat has its own split."""
 
 
 class BaselineSettings(MitigationSettings):
-    """No settings of its own: the base classifier, no mitigation."""
+    """The base classifier without mitigation; no settings of its own."""
 
 
 class ReductionSettings(MitigationSettings):
-    """fairlearn's ``ExponentiatedGradient`` under demographic parity: its names and defaults."""
+    """fairlearn's ``ExponentiatedGradient`` under demographic parity, with its names and defaults."""
 
     difference_bound: float = Field(0.01, gt=0)
     """Allowed difference between a group's selection rate and the overall one; two groups may differ by
@@ -55,50 +55,50 @@ class ReductionSettings(MitigationSettings):
     eps: float = Field(0.01, gt=0)
     """1 / eps bounds the Lagrange multipliers."""
     max_iter: int = Field(50, ge=1)
-    """Iterations at most; each fits two or three classifiers."""
+    """Maximum number of iterations; each fits two or three classifiers."""
 
 
 class ThresholdOptimizerSettings(MitigationSettings):
     """fairlearn's ``ThresholdOptimizer`` under demographic parity."""
 
     predict_method: Literal["predict", "predict_proba"] = "predict"
-    """predict: thresholds on the classifier's hard labels, fairlearn's default until 0.10, hence the
-    paper's; a group's rule then mixes the classifier with a constant. predict_proba: thresholds on its
-    probabilities, for which the method was made."""
+    """predict: thresholds on the hard labels of the classifier, the default of fairlearn until 0.10 and hence
+    of the paper; the rule of a group then mixes the classifier with a constant. predict_proba: thresholds
+    on probabilities, for which the method was designed."""
 
 
 class RTOSettings(MitigationSettings):
-    """Randomized threshold optimizer: the names and defaults of the authors' code."""
+    """Randomized threshold optimizer, with the names and defaults of the authors' code."""
 
     gamma: float = Field(1.0, gt=0)
-    """Width of the zone of scores, in [-1, 1], within which decisions are random."""
+    """Width of the interval of scores, in [-1, 1], within which decisions are random."""
     eps: float = Field(0.0, ge=0)
-    """Allowed difference of mean decisions between groups."""
+    """Allowed difference in mean decision between groups."""
     rho: Annotated[float, Field(ge=0, le=1)] | Literal["mean"] = "mean"
-    """The mean decision of all groups; mean: the mean predicted probability."""
+    """Mean decision of all groups; mean: the mean predicted probability."""
 
 
 class CorrelationRemoverSettings(MitigationSettings):
-    """fairlearn's ``CorrelationRemover``: its name and default."""
+    """fairlearn's ``CorrelationRemover``, with its name and default."""
 
     alpha: float = Field(1.0, ge=0, le=1)
-    """Share of the correlation to remove."""
+    """Share of the correlation that is removed."""
 
 
 class R2BSettings(MitigationSettings):
-    """No settings of its own: gamma and eta of the authors' code only change how it converges to the
-    projection, and their default eps = 0 asks for exact agreement."""
+    """No settings of its own: gamma and eta of the authors' code only change the convergence to the
+    projection, and their default eps = 0 requires exact agreement."""
 
 
 class M4MitigationSettings(MitigationSettings, M4Options):
-    """M4 on the training rows: what section 5 of the paper leaves open and appendix A.2.4 does not say."""
+    """M4 on the training rows: settings that section 5 and appendix A.2.4 of the paper leave open."""
 
     use: Literal["subsample", "reweigh"] = "subsample"
     """subsample: keep a row with probability q / Q, as the paper does throughout; reweigh: train on all
     rows with weights q / eta."""
     target: Literal["data", "uniform"] = "data"
-    """pi. data: the groups' shares in the training rows, so that only the association with the label is
-    balanced; uniform: equal shares."""
+    """Target shares pi. data: the shares of the groups in the training rows, so that only the association
+    with the label is balanced; uniform: equal shares."""
 
     @model_validator(mode="after")
     def _check_sampling(self) -> "M4MitigationSettings":
@@ -119,7 +119,7 @@ MITIGATION_SETTINGS: dict[str, type[MitigationSettings]] = {
 
 
 def parse_mitigation(kind: str, values: Mapping) -> MitigationSettings:
-    """The settings of the method ``kind`` from plain values; what is not named has its default.
+    """Parse the settings of the method ``kind`` from plain values; missing ones get their defaults.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The code that the settings of a job name: distances, and functions of the user's own; its digest."""
+"""User-defined functions and distances named in the settings of a job, and the digest of their code."""
 
 from collections.abc import Iterable, Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""Published tables: where an entry of the configuration stands in them (resources/published/mapping.yaml)."""
+"""Mapping of entries of the configuration to published rows (resources/published/mapping.yaml)."""
 
 from pathlib import Path
 
@@ -10,16 +10,17 @@ MAPPING = "resources/published/mapping.yaml"
 
 
 class PublishedTable(SettingsModel):
-    """The places of our entries in one published table."""
+    """The rows and columns of our entries in one published table."""
 
     rows: dict[str, str] = {}
-    """Id of a method, mitigation or condition: the row; {attr} is the attribute of the run."""
+    """Id of a method, mitigation or condition -> row; {attr} is replaced by the attribute of the run."""
     variants: dict[str, str] = {}
-    """Id of a method or mitigation that is another reading of a row than the one in `rows`: that row."""
+    """Id of a method or mitigation that is another reading of a published row than the one in `rows` -> that
+    row."""
     datasets: dict[str, str] = {}
-    """Id of an evaluation or task: the value of the column `dataset`."""
+    """Id of an evaluation or task -> value of the column `dataset`."""
     metrics: dict[str, str] = {}
-    """A metric's id: the value of the column `metric`."""
+    """Id of a metric -> value of the column `metric`."""
 
 
 def read_published_tables() -> dict[str, PublishedTable]:

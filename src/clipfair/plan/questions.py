@@ -1,4 +1,5 @@
-"""Tables of the questions of the analysis plan: what they take from it, and the runs that its claims need."""
+"""Tables of the questions of the analysis plan: their inputs from the plan, and the runs that the claims
+need."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace

@@ -19,15 +19,15 @@ from clipfair.plan.published import PublishedTable
 
 @dataclass(frozen=True, eq=False)
 class StudyPlan:
-    """What one study builds.
+    """The plan of one study.
 
     Grids may share runs; a run is then trained once, with the seeds and evaluations of all of them together.
 
     Attributes
     ----------
-    configuration : checked, with the roles of the study put in.
+    configuration : checked, with the roles of the study resolved.
     datasets : by id: the catalogue, and the synthetic datasets, families and their draws included.
-    published : table -> where our entries stand in the published table.
+    published : table -> rows and columns of our entries in the published table.
     tables : the tables of the study by id, in its order.
     grids, tabular_grids : the grids that the tables read, by id.
     left_out : datasets that are missing and left out.
@@ -89,7 +89,7 @@ class StudyPlan:
         return self.configuration.models[run.model]
 
     def recipe_of(self, batch: Run) -> Recipe:
-        """How a batch is trained."""
+        """The recipe of a batch."""
         return self.configuration.recipes[self.grids_of(batch)[0].recipe]
 
     def is_trained(self, run: Run) -> bool:

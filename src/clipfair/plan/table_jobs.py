@@ -77,7 +77,8 @@ class TableJob:
 
     @property
     def drawn_file(self) -> str:
-        """What of a table is drawn: the comparison, where there is one, has the published points."""
+        """The file of a table that is drawn: the comparison, if there is one, since it has the published
+        points."""
         return ".compare.csv" if self.published else ".csv"
 
 
@@ -352,7 +353,7 @@ def data_kind(plan: StudyPlan, table: str) -> str:
 
 
 def data_notes(plan: StudyPlan, table: str) -> list[str]:
-    """What a reader of the table must know about its data, one sentence each."""
+    """Notes for readers of the table about its data, one sentence each."""
     datasets = datasets_of(plan, table)
     synthetic, real = (
         [name for name in datasets if plan.data_kind_of(name) == kind] for kind in ("synthetic", "real")

@@ -16,14 +16,14 @@ class NoSettings(SettingsModel):
 
 
 class ShownSettings(SettingsModel):
-    """What every table of values of evaluations has."""
+    """Common settings of tables that show values of evaluations."""
 
     shown: SomeIds
     """Ids of evaluations."""
     groups: list[str] | None = None
-    """Groups whose values are shown; those of all examples together unless given."""
+    """Groups whose values are shown; all examples together unless given."""
     conditions: list[str] | None = None
-    """Conditions, in order; all of the grids unless given."""
+    """Conditions, in order; all those of the grids unless given."""
 
 
 class MetricSettings(ShownSettings):
@@ -49,7 +49,7 @@ class HumanShareSettings(MetricsSettings):
     """Several metrics, by the share of human examples."""
 
     human_shares: dict[str, Share]
-    """Condition: the share of the human examples that it keeps."""
+    """Condition -> share of the human examples that it keeps."""
 
 
 class ClaimSettings(MetricsSettings):
@@ -60,7 +60,7 @@ class ClaimSettings(MetricsSettings):
     smallest_p: Share | None = None
     largest_p: Share | None = None
     direction: Literal["higher", "lower"] | None = None
-    """Of the metrics, compared with the baseline."""
+    """Direction of the metrics relative to the baseline."""
 
     @model_validator(mode="after")
     def _says_what_is_expected(self) -> Self:
@@ -125,7 +125,7 @@ class SwitchesSettings(EvaluationSettings):
 
 
 class EpochsSettings(SettingsModel):
-    """A table of what is tracked at each epoch."""
+    """A table of the quantities tracked at each epoch."""
 
     split: Literal["validation", "test"] | None = None
     """The split that is tracked; test unless given."""
@@ -137,11 +137,12 @@ class FairclipFindingsSettings(EvaluationSettings):
     """The methods that the findings of the reproduction compare."""
 
     roles: dict[str, Any]
-    """Role: id of a method; `selection`: a mapping (src/clipfair/tables/fairclip/roles.py)."""
+    """Role -> id of a method; `selection` -> a mapping (src/clipfair/tables/fairclip/roles.py)."""
 
 
 class RunValue(SettingsModel):
-    """A value of runs, one for each unit. Its levels must leave one setting of the runs of a world."""
+    """A value of runs, one for each unit. The levels given must select one setting among the runs of a
+    world."""
 
     method: str | None = None
     """Id in `methods`."""
@@ -153,30 +154,30 @@ class RunValue(SettingsModel):
     balance: str | None = None
     """Id in `balances` or `schedules`."""
     kind: str | None = None
-    """Of the evaluation, where several have the metric; threshold_free unless given."""
+    """Kind of the evaluation, if several have the metric; threshold_free unless given."""
     weight: Number = 1
-    """Of the value in the sum."""
+    """Weight of the value in the sum."""
     correlation: list[str] | None = Field(default=None, min_length=2, max_length=2)
     """A distance and a metric: their rank correlation over the fine-tuned models of a world, in place of a
     value."""
 
 
 class ClaimContrast(SettingsModel):
-    """The difference that a claim is about: a sum of values less another."""
+    """The difference that a claim is about: a sum of values minus another one."""
 
     of: list[RunValue] = Field(min_length=1)
-    """What the claim is about."""
+    """Values that are added."""
     less: list[RunValue] = Field(default=[])
-    """What is subtracted; zero unless given."""
+    """Values that are subtracted; zero unless given."""
     methods: Ids = Field(default=[])
-    """Of a claim that is repeated: one for each of these methods, which is that of `of`."""
+    """Repeated claims: one claim for each of these methods, which replaces the method in `of`."""
 
 
 class WorldsSettings(SettingsModel):
     """Values of all methods in some worlds, and their differences from a baseline."""
 
     worlds: dict[str, str] = Field(min_length=1)
-    """World: id of the dataset that its models are trained on."""
+    """World -> id of the training dataset."""
     plain: RunValue | None = None
     """Plain fine-tuning, the baseline of every method without one in `baselines`; null: no differences."""
     attributes: SomeIds = Field(default=["race"])
@@ -187,13 +188,14 @@ class DifferencesSettings(WorldsSettings):
     """Differences without verdicts: no plan has claims about these data."""
 
     title: str
-    """Of the page."""
+    """Title of the page."""
     pairs: dict[str, str] = Field(default={})
-    """Method: another with the same settings of runs, from which it is also subtracted."""
+    """Method -> another method with the same settings of runs, from which it is also subtracted."""
 
 
 class QuestionSettings(WorldsSettings):
-    """A question of the analysis plan, which has everything about its claims that is not given here."""
+    """A question of the analysis plan; the plan supplies everything about its claims that is not given
+    here."""
 
     question: str
     """Id in resources/analysis_plan.yaml."""

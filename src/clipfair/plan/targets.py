@@ -1,4 +1,4 @@
-"""What a study builds: its tables, figures, pages and summaries, and the data that they are made from."""
+"""Targets of a study: tables, figures, pages and summaries, and the data that they are made from."""
 
 from collections.abc import Collection
 from pathlib import PurePath

@@ -49,7 +49,7 @@ class TrainingJob:
 
     @property
     def data(self) -> dict:
-        """What the training reads, as :func:`clipfair.train.run.train` takes it."""
+        """The inputs of the training, in the form that :func:`clipfair.train.run.train` takes."""
         data = {"raw": self.raw, "contents": paths.contents_of(self.raw), "cache": self.cache}
         if self.keep:
             data["keep"] = self.keep

@@ -61,7 +61,7 @@ def test_labels_of_images(read):
         (TRUTH, {"categories": ["objekt"]}, "no column objekt; it has key, caption"),
         (TRUTH, {"flags": {"human=person": "human"}}, "no column human"),
         (TRUTH.drop(columns="key"), {}, "no column key"),
-        (pd.concat([TRUTH, TRUTH]), {}, "key 'a' is there twice"),
+        (pd.concat([TRUTH, TRUTH]), {}, "duplicate key 'a'"),
         (TRUTH[["key", "text.gender=man"]], {}, "no labels; expected columns such as gender=man"),
         (TRUTH.assign(**{"age=old": [1, 2, 0]}), {}, "age=old: expected only 0 and 1"),
         (TRUTH.assign(**{"age=old": [1, None, 0]}), {}, "age=old: expected only 0 and 1"),

@@ -67,8 +67,8 @@ def test_without_groups_all_is_the_only_one():
     ("annotations", "truth", "fragment"),
     [
         (ANNOTATIONS, TRUTH[TRUTH["key"] != "b"], "key 'b' is annotated but not in the truth"),
-        (ANNOTATIONS, pd.concat([TRUTH, TRUTH]), "truth: key 'a' is there twice"),
-        (pd.concat([ANNOTATIONS, ANNOTATIONS]), TRUTH, "annotations: key 'd' is there twice"),
+        (ANNOTATIONS, pd.concat([TRUTH, TRUTH]), "truth: duplicate key 'a'"),
+        (pd.concat([ANNOTATIONS, ANNOTATIONS]), TRUTH, "annotations: duplicate key 'd'"),
         (ANNOTATIONS, TRUTH[["key", "occupation"]], "share no column"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Settings that several parts of the synthetic world share: the look of people, and what captions mention."""
+"""Settings shared by several parts of the synthetic world: appearance of people, content of captions."""
 
 from collections.abc import Collection, Iterable
 from typing import Annotated
@@ -13,7 +13,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class LookSettings(SettingsModel):
-    """How often a perceived gender is visible in how people look; shares in [0, 1]."""
+    """Frequencies of gendered features in the appearance of people; shares in [0, 1]."""
 
     long_hair_women: Share = 0.95
     long_hair_men: Share = 0.05
@@ -22,7 +22,7 @@ class LookSettings(SettingsModel):
 
 
 class MentionSettings(SettingsModel):
-    """How often a caption mentions what is in the image; shares in [0, 1]."""
+    """Frequencies with which a caption mentions the content of its image; shares in [0, 1]."""
 
     gender: Share = 0.55
     occupation: Share = 0.85

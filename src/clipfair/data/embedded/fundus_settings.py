@@ -61,7 +61,7 @@ class FundusSettings(SettingsModel):
     """Share of unknown languages that the npz files code as other (2) instead of unknown (-1): inferred for
     the published files."""
     glaucoma_rate: Rate = 0.505
-    """Rate of glaucoma of a person without a rate of their groups."""
+    """Rate of glaucoma for a person none of whose groups has its own rate."""
     glaucoma_rates: Mapping[str, Rate] = Field(
         default={
             "race=asian": 0.479,
@@ -87,15 +87,15 @@ class FundusSettings(SettingsModel):
     noise: Shares = Field(default={"asian": 0.10, "black": 0.30, "white": 0.10})
     """Standard deviation of the image's noise, by race: image quality depends on the group."""
     cup_shift: Mapping[str, float] = {}
-    """What is added to the mean cup-to-disc ratio, with and without glaucoma, by race; 0 for a race without a
+    """Shift of the mean cup-to-disc ratio, with and without glaucoma, by race; 0 for a race without a
     value."""
     background_shift: Mapping[str, BackgroundShift] = {}
-    """What is added to the brightness of the background, by race; 0 for a race without a value. It makes race
-    visible in the image; given race it says nothing of glaucoma."""
+    """Shift of the brightness of the background, by race; 0 for a race without a value. It makes race visible
+    in the image; given race, it is not informative about glaucoma."""
     findings: Shares = Field(default={"english": 0.9, "spanish": 0.6, "other": 0.6, "unknown": 0.8})
-    """How often a note contains the findings, by language: the style of notes depends on the group."""
+    """Share of notes that contain the findings, by language: the style of notes depends on the group."""
     diagnosis: Share = 0.9
-    """How often a note names the diagnosis."""
+    """Share of notes that name the diagnosis."""
 
     @model_validator(mode="after")
     def _check_groups(self) -> "FundusSettings":

@@ -25,7 +25,7 @@ BLOCK = 250
 
 @dataclass(frozen=True)
 class Framing:
-    """How the content of n images is shown, each (n,) of bool.
+    """Framing of the content of n images, each field (n,) bool.
 
     Attributes
     ----------

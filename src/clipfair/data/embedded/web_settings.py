@@ -17,7 +17,7 @@ class Rates(SettingsModel):
 
 
 class Proxy(SettingsModel):
-    """How often a proxy is next to a person."""
+    """Frequencies of a proxy next to a person."""
 
     occupation: str
     with_occupation: Share
@@ -125,9 +125,9 @@ class WebSettings(SettingsModel):
     mentions: MentionSettings = MentionSettings()
     look: LookSettings = LookSettings()
     image_errors: AnnotatorErrors = AnnotatorErrors(missed=0.10, invented=0.005)
-    """Of the simulated annotator of images."""
+    """Errors of the simulated annotator of images."""
     text_errors: AnnotatorErrors = AnnotatorErrors(missed=0.02, invented=0.001)
-    """Of the simulated annotator of captions."""
+    """Errors of the simulated annotator of captions."""
 
     @model_validator(mode="after")
     def _check_names_and_sums(self) -> "WebSettings":

@@ -1,1 +1,1 @@
-"""What loaders of datasets share: reading published files, checking their cells, columns and keys."""
+"""Code shared by the loaders of datasets: reading published files, checking their cells, columns and keys."""

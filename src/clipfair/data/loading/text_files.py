@@ -118,7 +118,7 @@ def _check_header(found: Sequence[str], expected: Sequence[str], *, where: str) 
         raise UserError(f"{where}: {' but '.join(problems)}; {ADVICE}")
     if len(found) != len(set(found)):
         repeated = sorted({name for name in found if list(found).count(name) > 1})
-        raise UserError(f"{where}: column {', '.join(map(repr, repeated))} is there twice; {ADVICE}")
+        raise UserError(f"{where}: column {', '.join(map(repr, repeated))} occurs twice; {ADVICE}")
 
 
 def _as_text(cell: object) -> str:

@@ -1,4 +1,4 @@
-"""Thresholds of its own for each group, chosen on validation (Hardt et al., 2016), by fairlearn.
+"""A separate threshold for each group, chosen on validation (Hardt et al., 2016), by fairlearn.
 
 Settings: ``label`` (``positive``), ``prompts``, ``sensitive`` and ``support``, the validation examples, as
 for the kind threshold_free.

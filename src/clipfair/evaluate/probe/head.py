@@ -33,7 +33,7 @@ BASE_BATCH = 256  # the batch size that the base rate is given for
 
 @dataclass(frozen=True)
 class ProbeSettings:
-    """How a probe is fitted; the defaults are the reproduction's.
+    """Settings for fitting a probe; the defaults are those of the reproduction.
 
     No pydantic model: the configuration has checked the values (``LinearProbeEvaluation``), and jobs of
     evaluation do not import pydantic.

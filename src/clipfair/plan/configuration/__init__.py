@@ -1,1 +1,1 @@
-"""The typed model of the configuration: every key, its default, its checks and its description."""
+"""Typed model of the configuration: keys, defaults, checks and descriptions."""

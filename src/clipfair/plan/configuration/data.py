@@ -18,14 +18,15 @@ class GeneratedDataset(CatalogueEntry):
     part: Literal["web", "faces", "named-faces", "scenes", "objects", "textures", "captions", "fundus"]
     """Part of the synthetic world (docs/synthetic-data.md)."""
     format: str
-    """Id of the dataset whose file format and loader it has."""
+    """Id of the dataset whose file format and loader are used."""
     seed: Whole = 0
-    """Of its random numbers."""
+    """Random seed."""
     draws: Count | None = None
-    """A family: so many datasets `<id>-draw-<d>`, with the seeds `seed` + d. A run with seed s reads the draw
-    s modulo `draws`, wherever its dataset or that of an evaluation is the family."""
+    """Number of datasets in the family `<id>-draw-<d>`; draw d has the seed `seed` + d. A run with seed s
+    reads draw s modulo `draws` where its dataset, or the dataset of an evaluation, is the family. null: one
+    dataset."""
     settings: dict[str, Any] = {}
-    """What differs from the part's defaults (src/clipfair/data/embedded/)."""
+    """Overrides of the part's defaults (src/clipfair/data/embedded/)."""
 
 
 class AnnotationEncoder(SettingsModel):
@@ -35,7 +36,7 @@ class AnnotationEncoder(SettingsModel):
     """linear: fitted to the pairs of the first `fit_shards` shards, without labels; clip: an entry of
     `models` with published weights."""
     fit_shards: Count | None = None
-    """linear: shards that it is fitted to."""
+    """linear: number of shards to fit the encoder to."""
     model: str | None = None
     """clip: id in `models`."""
     batch_size: Count | None = None
@@ -45,23 +46,24 @@ class AnnotationEncoder(SettingsModel):
 
 
 class AnnotatorEntry(SettingsModel):
-    """What annotates images, fitted or calibrated on the labelled pairs of the first `labelled_shards`
+    """The image annotator, fitted or calibrated on the labelled pairs of the first `labelled_shards`
     shards."""
 
     kind: Literal["probe", "zero_shot"]
     """probe: logistic regression on image features; zero_shot: CLIP's similarity with prompts."""
     labels: str
-    """A parquet file of labels in the dataset's folder; or captions: the attributes that captions mention."""
+    """A parquet file of labels in the dataset's folder, or `captions`: the attributes that captions
+    mention."""
     labelled_shards: Count
-    """Shards with labels."""
+    """Number of shards with labels."""
     categories: list[str]
-    """Columns of the labels that hold a value's name; of captions: attributes of the vocabularies."""
+    """Columns of the labels file that hold a category name; with captions: attributes of the vocabularies."""
     flags: dict[str, str] = {}
-    """Label: column of 0 and 1; of captions: attribute of which any value counts."""
+    """Label -> column with values 0 and 1; with captions: label -> attribute, any value of which counts."""
 
 
 class DatasetAnnotation(CatalogueEntry):
-    """How the dataset of the same id is annotated."""
+    """Annotation of the dataset with the same id."""
 
     source: Literal["pairs", "captions", "labels"]
     """pairs: shards of images and captions, both annotated; captions: texts alone; labels: the prepared table
@@ -69,24 +71,24 @@ class DatasetAnnotation(CatalogueEntry):
     vocabularies: list[Vocabulary] = []
     """Files in resources/vocabulary."""
     shards: Whole = 0
-    """pairs: number of shards; for data that are not synthetic only until they are there, as then the shards
-    in their folder count."""
+    """pairs: number of shards. For real data it is used only until the data are present; then the shards in
+    their folder are counted."""
     shards_per_job: Count = 2000
-    """pairs: shards of which one job counts the patterns, and one samples the examples, of a condition. One
-    job makes the whole condition if there are no more shards."""
+    """pairs: shards handled by one job when it counts the patterns or samples the examples of a condition. If
+    there are no more shards than this, one job makes the whole condition."""
     encoder: AnnotationEncoder | None = None
     annotator: AnnotatorEntry | None = None
     max_bad_share: Share = 0.0
-    """Largest share of unreadable examples in a shard; more stop the job."""
+    """Largest accepted share of unreadable examples in a shard; a larger share stops the job."""
 
 
 class ConditionEntry(CatalogueEntry):
-    """Which examples of an annotated dataset are trained on."""
+    """Selection of training examples from an annotated dataset."""
 
     seed: Whole = 0
-    """Of the sampling."""
+    """Sampling seed."""
     within: str | None = None
-    """Id in `balances`: choose among that condition's examples alone."""
+    """Id in `balances`: select only from the examples of that condition."""
 
 
 class AllExamples(ConditionEntry, ConditionSettings):
@@ -96,19 +98,19 @@ class AllExamples(ConditionEntry, ConditionSettings):
 
 
 class BalancedExamples(ConditionEntry, M4ConditionSettings):
-    """Balanced by M4 (CLIP the Bias, section 5)."""
+    """Balancing by M4 (CLIP the Bias, section 5)."""
 
     kind: Literal["m4"]
 
 
 class QualityExamples(ConditionEntry, ShareConditionSettings):
-    """The share of examples whose image and caption agree best."""
+    """Filtering by quality: the share of examples whose image and caption agree best."""
 
     kind: Literal["quality"]
 
 
 class DroppedHumanExamples(ConditionEntry, ShareConditionSettings):
-    """Without a share of the examples that show or mention people."""
+    """All examples but a share of those that show or mention people."""
 
     kind: Literal["drop_human"]
 
@@ -134,7 +136,7 @@ def _check_schedule(stages: list[tuple[str, float]]) -> list[tuple[str, float]]:
 
 Stage = Annotated[
     tuple[str, Annotated[float, Field(gt=0, lt=1)]],
-    # YAML has lists, which strict pydantic takes for no tuple.
+    # YAML has lists; strict pydantic does not accept them as tuples.
     BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
 ]
 Schedule = Annotated[list[Stage], Field(min_length=2), AfterValidator(_check_schedule)]

@@ -1,4 +1,4 @@
-"""Evaluations: what a model is measured on."""
+"""Evaluations: data and settings of the measurements on a model."""
 
 from typing import Annotated, Literal, Self
 
@@ -25,45 +25,46 @@ GroupDistance = word_or_own(*(name.removeprefix(PREFIX) for name in EVALUATED))
 
 
 class ModelEvaluation(CatalogueEntry):
-    """What every kind of evaluation has."""
+    """Common settings."""
 
     dataset: str
-    """Id of the dataset that it is measured on."""
+    """Id of the dataset."""
     split: str
     """Value of the dataset's column `split`."""
     where: Where | None = None
-    """Further conditions on the examples, column: a value, or a list of values. `hash_rank: {below: n}`
-    selects the first n of the examples that meet the others, in the order of a hash of their keys,
-    `hash_rank: {from: n}` the rest. null: no conditions, also where an entry is like one that has some."""
+    """Further conditions on the examples: column -> value or list of values. `hash_rank: {below: n}` selects
+    the first n of the examples that meet the other conditions, in the order of a hash of their keys, and
+    `hash_rank: {from: n}` the rest. null: no conditions, even if the entry named by `like` has some."""
 
     def job_settings(self) -> dict:
-        """What was set; no conditions are left out."""
+        """The settings given; `where` is omitted if it has no conditions."""
         settings = super().job_settings()
         return settings if self.where else {key: settings[key] for key in settings if key != "where"}
 
 
 class EmbeddedEvaluation(ModelEvaluation):
-    """What the kinds that read embeddings of images have."""
+    """Common settings of the kinds that read image embeddings."""
 
     resize: Count | None = None
-    """Pixels that images are resized to before the centre of the model's image size is cut out; without it
-    they are resized to that size."""
+    """Size in pixels to which images are resized before the centre crop to the model's image size; null: they
+    are resized to the model's image size."""
 
 
 class RepresentationEvaluation(EmbeddedEvaluation):
-    """Which of several words the model chooses for images without people (CLIP the Bias, section 4.1)."""
+    """Representation bias: the model's choice of words for images without people (CLIP the Bias, section
+    4.1)."""
 
     kind: Literal["representation"]
     attributes: Annotated[list[str], Field(min_length=2), Unique]
     """The words to choose from."""
     target: list[Share] | None = None
-    """pi, a share for each word; equal shares unless given."""
+    """Target shares pi, one for each word; equal shares unless given."""
     template: Template | None = None
-    """The sentence that a word is put into; "{}" unless given."""
+    """Template into which a word is inserted; "{}" unless given."""
     images: Count | None = None
     """Number of images drawn at random; all unless given."""
     seed: Whole | None = None
-    """Of that draw."""
+    """Seed of that draw."""
 
     @model_validator(mode="after")
     def _draw_has_a_seed(self) -> Self:
@@ -73,19 +74,19 @@ class RepresentationEvaluation(EmbeddedEvaluation):
 
 
 class AssociationEvaluation(EmbeddedEvaluation):
-    """How much an occupation depends on a perceived attribute (CLIP the Bias, section 4.2)."""
+    """Association bias between occupations and a perceived attribute (CLIP the Bias, section 4.2)."""
 
     kind: Literal["association"]
     attribute: str
     """Column of the groups."""
     groups: Annotated[dict[str, str], Field(min_length=2, max_length=2)]
-    """Two words, first minus second: the attribute's value."""
+    """Two words -> values of the attribute; the bias is that of the first minus that of the second."""
     occupations: str | SomeIds
     """The occupations, or the vocabulary in resources/vocabulary that lists them."""
     neutral: str
     """The text that each occupation is compared with."""
     template: Template | None = None
-    """The sentence that a word is put into; "{}" unless given."""
+    """Template into which a word is inserted; "{}" unless given."""
 
 
 class ZeroShotEvaluation(EmbeddedEvaluation):
@@ -95,7 +96,8 @@ class ZeroShotEvaluation(EmbeddedEvaluation):
     classes: Literal["labels", "imagenet"]
     """The values of the column `label`, or ImageNet's names as published with CLIP."""
     templates: Literal["clip"] | Annotated[list[Template], Field(min_length=1)]
-    """Sentences over which a class is averaged; clip: the 80 published with CLIP, and the bare name."""
+    """Templates whose embeddings are averaged for a class; clip: the 80 published with CLIP and the bare
+    name."""
 
 
 class FewShotEvaluation(EmbeddedEvaluation):
@@ -103,11 +105,12 @@ class FewShotEvaluation(EmbeddedEvaluation):
 
     kind: Literal["few_shot"]
     support: Support
-    """The examples that shots are drawn from, column: a value, or a list of values; or several of these."""
+    """Examples from which shots are drawn: column -> value or list of values; or a list of such
+    conditions."""
     shots: Annotated[list[Count], Field(min_length=1), Unique]
-    """Numbers of examples of a class."""
+    """Numbers of examples per class."""
     seeds: Annotated[list[Whole], Field(min_length=1), Unique]
-    """Draws of them."""
+    """Seeds of the draws."""
 
 
 class RetrievalEvaluation(EmbeddedEvaluation):
@@ -115,7 +118,7 @@ class RetrievalEvaluation(EmbeddedEvaluation):
 
     kind: Literal["retrieval"]
     captions: Literal["all"]
-    """Every caption of an image is used."""
+    """all: use every caption of an image."""
 
 
 class GroupFairnessEvaluation(EmbeddedEvaluation):
@@ -125,18 +128,18 @@ class GroupFairnessEvaluation(EmbeddedEvaluation):
     label: str
     """Column that is predicted."""
     positive: str | None = None
-    """The label's value that is 1, unless it is 0 and 1."""
+    """The value of the label that counts as 1, unless the values are 0 and 1."""
     prompts: Prompts
     """Prompts of label 0 and of label 1."""
     sensitive: SomeIds
     """Columns of the groups."""
     captions: Literal["all"] | None = None
-    """Embed each example's own text, for the distances."""
+    """all: embed each example's own text, for the distances."""
     max_characters: Count | None = None
-    """Where those texts are cut, back to the last space."""
+    """Maximum length of those texts, which are cut at the last space before it."""
     distances: Annotated[list[GroupDistance], Unique] | None = None
-    """Of every group to all; sinkhorn: as released, not converged; square: of the released score. Or your
-    own, `module:function`."""
+    """Distances of every group to all examples. sinkhorn: as released, not converged; square: of the released
+    score. Or user-defined distances, `module:function`."""
 
     @model_validator(mode="after")
     def _distances_need_captions(self) -> Self:
@@ -145,32 +148,33 @@ class GroupFairnessEvaluation(EmbeddedEvaluation):
         return self
 
     def job_settings(self) -> dict:
-        """What was set, with the settings of each distance by its metric."""
+        """The settings given, with the settings of each distance by its metric."""
         settings = super().job_settings()
         return settings | {"distances": named_distances(self.distances)} if self.distances else settings
 
 
 class ValidatedEvaluation(EmbeddedEvaluation):
-    """Settings of kinds that predict a binary label and choose something on validation."""
+    """Settings of the kinds that predict a binary label and fit or choose something on validation."""
 
     label: str
     """Column that is predicted."""
     positive: str | None = None
-    """The label's value that is 1, unless it is 0 and 1."""
+    """The value of the label that counts as 1, unless the values are 0 and 1."""
     sensitive: SomeIds
     """Columns of the groups."""
     support: Support
-    """The validation examples, to which threshold and recalibration are fitted; as in few-shot
+    """Validation examples, to which threshold and recalibration are fitted; conditions as in few-shot
     classification."""
 
 
 class MarginEvaluation(ValidatedEvaluation):
-    """Settings of kinds with the metrics of threshold_free (docs/evaluation.md)."""
+    """Settings of the kinds with the metrics of threshold_free (docs/evaluation.md)."""
 
     intersections: Annotated[list[Annotated[list[str], Field(min_length=2), Unique]], Unique] | None = None
     """Attributes of `sensitive` whose groups are combined."""
     resamples: Count | None = None
-    """Of the BCa intervals, which take one evaluation more for each example; none unless given."""
+    """Resamples of the BCa intervals, which take one more evaluation per example; no intervals unless
+    given."""
 
     @model_validator(mode="after")
     def _intersections_are_of_its_attributes(self) -> Self:
@@ -188,13 +192,13 @@ class ThresholdFreeEvaluation(MarginEvaluation):
     prompts: Prompts
     """Prompts of label 0 and of label 1."""
     captions: Literal["all"] | None = None
-    """Embed each example's own text, for the distances of the score of an image with it."""
+    """all: embed each example's own text, for the distances of the score of the image with it."""
     max_characters: Count | None = None
-    """Where those texts are cut, back to the last space."""
+    """Maximum length of those texts, which are cut at the last space before it."""
 
 
 class GroupThresholdsEvaluation(ValidatedEvaluation):
-    """Thresholds of its own for each group, chosen on validation (docs/evaluation.md)."""
+    """A separate threshold for each group, chosen on validation (docs/evaluation.md)."""
 
     kind: Literal["group_thresholds"]
     prompts: Prompts
@@ -226,49 +230,50 @@ class LinearProbeEvaluation(ModelEvaluation):
     label: str
     """Column that is predicted."""
     positive: str | None = None
-    """The label's value that is 1, unless it is 0 and 1."""
+    """The value of the label that counts as 1, unless the values are 0 and 1."""
     sensitive: SomeIds
     """Columns of the groups."""
     support: Support
-    """The examples that the probe is fitted to and chosen by, as in few-shot classification."""
+    """Examples for fitting the probe and for choosing the epoch; conditions as in few-shot classification."""
     validation: str
     """The split of the support that chooses the epoch."""
     feature: Literal["embedding", "pre-logits", "first-query", "max-query", "all-queries"]
-    """What the probe reads; of BLIP2: the mean (pre-logits), the first, the maximum or all of its queries;
-    the last three: augmented only."""
+    """Input of the probe. With BLIP2: the mean (pre-logits), the first, the maximum or all of the queries;
+    the last three with `augmented` only."""
     head: Literal["lars", "logistic", "best-query"] | None = None
-    """lars unless given; logistic: a logistic regression (C = 0.316) on images that are not augmented;
-    best-query: none, BLIP2's zero-shot classification with `prompts` (augmented only)."""
+    """lars (the default): a linear head trained with LARS; logistic: a logistic regression (C = 0.316) on
+    images that are not augmented; best-query: no head, BLIP2's zero-shot classification with `prompts`
+    (with `augmented` only)."""
     prompts: Prompts | None = None
     """best-query: prompts of label 0 and of label 1."""
     captions: Literal["all"] | None = None
-    """Concatenate the features of each example's own text (augmented only)."""
+    """all: concatenate the features of each example's own text (with `augmented` only)."""
     caption_words: Count | None = None
-    """Process those texts as LAVIS does, and keep so many words."""
+    """Maximum number of words after those texts are processed as in LAVIS."""
     max_characters: Count | None = None
-    """Where those texts are cut, back to the last space."""
+    """Maximum length of those texts, which are cut at the last space before it."""
     augmented: bool = False
-    """Fit to augmented images, with the frozen model at every step."""
+    """Fit to augmented images: the frozen model encodes them at every step."""
     dropout: bool | None = None
-    """Run the model in training mode while the head is fitted, as released (augmented only)."""
+    """Run the model in training mode while the head is fitted, as released (with `augmented` only)."""
     epochs: Count | None = None
-    """Passes over the support; 500 unless given."""
+    """Number of passes over the support; 500 unless given."""
     batch_size: Annotated[int, Field(ge=2)] | None = None
-    """Examples a step."""
+    """Batch size."""
     base_rate: Positive | None = None
-    """Learning rate at a batch of 256."""
+    """Learning rate for a batch size of 256."""
     momentum: NotNegative | None = None
-    """Of LARS."""
+    """LARS momentum."""
     trust: Positive | None = None
-    """Trust coefficient of LARS."""
+    """LARS trust coefficient."""
     weight_decay: NotNegative | None = None
-    """Of LARS."""
+    """LARS weight decay."""
     warm_up: Count | None = None
-    """Epochs up to the full learning rate; 10 unless given."""
+    """Warm-up epochs; 10 unless given."""
     every: Count | None = None
-    """Epochs between two evaluations."""
+    """Number of epochs between evaluations."""
     reshuffle: bool | None = None
-    """Draw a new order in each epoch."""
+    """Shuffle again in each epoch."""
 
     @model_validator(mode="after")
     def _reads_images(self) -> Self:

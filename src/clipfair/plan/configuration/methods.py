@@ -1,8 +1,8 @@
-"""Methods: what a model is trained for, and every switch of the FairCLIP reproduction.
+"""Methods: training objectives, and all switches of the FairCLIP reproduction.
 
 The released code differs from the paper's mathematics, and the reproduction from both, in details that
-decide the numbers. Each detail is a switch; a variant is a published method's values of all switches
-(docs/fairclip-methods.md has the source of each).
+change the results. Each detail is a switch; a variant holds the values of all switches for a published method
+(docs/fairclip-methods.md gives the source of each).
 """
 
 import math
@@ -24,10 +24,10 @@ from clipfair.plan.configuration.types import (
 
 
 class ScaledDistance(SettingsModel):
-    """What every distance has."""
+    """Settings shared by all distances."""
 
     scale_free: bool = False
-    """Divide the scores by the standard deviation of everybody's first."""
+    """Divide the scores by the standard deviation of the scores of all examples first."""
 
 
 class SinkhornDistance(ScaledDistance):
@@ -56,7 +56,7 @@ class KernelDistance(ScaledDistance):
 
     kind: Literal["gaussian", "laplacian"]
     bandwidth: Positive | Literal["median"]
-    """median: of the distances between two scores."""
+    """median: the median distance between two scores."""
 
 
 class EnergyDistance(ScaledDistance):
@@ -66,7 +66,7 @@ class EnergyDistance(ScaledDistance):
 
 
 class OwnDistance(ScaledDistance):
-    """A distance of your own, with the arguments that it takes (docs/extending.md)."""
+    """A user-defined distance, with its arguments (docs/extending.md)."""
 
     model_config = {"extra": "allow"}
 
@@ -119,74 +119,79 @@ def _check_weights(weights: dict[str, float]) -> dict[str, float]:
 
 
 class Switches(SettingsModel):
-    """How a model is fine-tuned; the defaults are fine-tuning without a fairness loss, in full precision."""
+    """Switches of fine-tuning; the defaults are fine-tuning without a fairness loss, in full precision."""
 
     distance: Distance | None = None
-    """What the fairness loss sums over the groups; null: no fairness loss."""
+    """Distance that the fairness loss sums over the groups; null: no fairness loss."""
     score: Literal["diag", "diag_square", "margin"] = "diag"
-    """Of a pair, from the logits L of its batch: L_ii, or (L L)_ii as released. margin: of an image, the
-    logit of the prompt of label 1 minus that of label 0, which decides the prediction."""
+    """Score compared between groups. diag and diag_square: the score of a pair from the logits L of its
+    batch, L_ii, or (L L)_ii as released. margin: the score of an image, the logit of the prompt of label 1
+    minus that of label 0, which decides the prediction."""
     conditional: Literal["none", "label"] = "none"
-    """label: the mean over both labels of the distances between scores of examples with that label."""
+    """label: compute the distance among the examples with each label, and average over both labels."""
     groups: Literal["true", "shuffled"] = "true"
-    """shuffled: a placebo; the groups of the training examples are permuted once, by the seed of the run."""
+    """shuffled: a placebo; the groups of the training examples are permuted once, with the seed of the
+    run."""
     normalise: Literal["none", "group", "batch", "both", "standard"] = "none"
-    """Whose scores are divided by their sum; standard: both sides minus their mean, over their deviation."""
+    """Which scores are divided by their sum (of the group, of the batch, or both); standard: both are centred
+    and divided by their standard deviation."""
     weights: Annotated[dict[str, Number], AfterValidator(_check_weights)] | None = None
-    """Attribute: weight, sum 1; the run's attr is their names joined by a hyphen. null: the attr alone."""
+    """Attribute -> weight, sum 1; the run's attr is their names joined by a hyphen. null: the attr alone."""
     group_reduction: Literal["sum", "mean"] = "sum"
-    """The distances of an attribute's groups: their sum or their mean."""
+    """Sum or mean of the distances over the groups of an attribute."""
     divide_by_attributes: bool = False
     """Divide the weighted sum by the number of attributes."""
     overwritten: bool = False
     """Compute the fairness loss, but train on the contrastive loss alone (released MMD)."""
     nan_to_zero: bool = False
-    """Count a distance that is not a number as 0."""
+    """Replace a distance that is NaN by 0."""
     mismatched_pairs: bool = False
-    """The texts of a group's batch are those of other people (FairFace script)."""
+    """Pair the images of a group's batch with the texts of other people (FairFace script)."""
     precision: Literal["fp32", "fp16_roundtrip"] = "fp32"
-    """fp16_roundtrip: weights and scores are rounded to 16 bits after each step, as released."""
+    """fp16_roundtrip: round weights and scores to 16 bits after each step, as released."""
     saved: Literal["fp32", "fp16"] = "fp32"
-    """fp16: the kept weights are rounded to 16 bits."""
+    """fp16: round the saved weights to 16 bits."""
     trained: Literal["towers", "all"] = "towers"
-    """What the optimiser changes: the image tower and the blocks of the text tower, or everything."""
+    """Trained parameters: the image tower and the blocks of the text tower, or all parameters."""
     logit_scale: Literal["frozen", "trained"] = "frozen"
-    """The temperature."""
+    """Whether the temperature is trained."""
     mode: Literal["eval", "train"] = "eval"
-    """Of batch norm while training."""
+    """Batch-norm mode in training."""
     generators: Literal["separate", "shared"] = "separate"
-    """shared: one generator shuffles batches and groups, so that the fairness loss changes the batches."""
+    """shared: one random generator shuffles batches and groups, so that the fairness loss changes the
+    batches."""
     accumulation: Literal["sum", "last"] = "sum"
-    """The gradient of a step of several batches (accumulate of the recipe): their mean loss's, or that of the
-    last batch over their number (FairCLIP+ script, which clears the gradients in every batch)."""
+    """Gradient of a step with several batches (`accumulate` of the recipe). sum: the gradient of their mean
+    loss; last: the gradient of the last batch divided by their number (FairCLIP+ script, which clears the
+    gradients in every batch)."""
     drop_last: bool = False
-    """Leave out the last, smaller batch."""
+    """Drop the last, smaller batch."""
     drop_last_groups: bool = False
-    """The same of each group's batches."""
+    """Drop the last, smaller batch of each group."""
     drop_last_validation: bool = False
-    """The same where epochs are compared."""
+    """Drop the last, smaller batch when the epoch is selected."""
     selection: Literal["validation", "test", "last"] = "validation"
-    """The epoch that is kept: of the best AUC on a split (ties: the later), or the last."""
+    """Selected epoch: the one with the best AUC on a split (ties: the later one), or the last."""
     selection_scores: Literal["cosine", "dot"] = "cosine"
-    """dot: embeddings are not normalised where epochs are compared."""
+    """dot: do not normalise the embeddings when the epoch is selected."""
     example_weights: word_or_own("none", *module_names("train/example_weights")) = "none"
-    """Factors of the examples' contrastive losses, by group of the run's attr and label. Or your own,
-    `module:function`."""
+    """Weights of the examples' contrastive losses, by group of the run's attr and by label. Or a user-defined
+    function, `module:function`."""
     sampler: Literal["shuffled", "group-balanced"] = "shuffled"
-    """group-balanced: each pass has every cell of attr and label equally often; its length stays."""
+    """group-balanced: every cell of attr and label occurs equally often in an epoch of unchanged length."""
     dro_step: Positive | None = None
-    """Group-DRO over the cells of attr and label: the step size of their weights; null: no group-DRO."""
+    """Step size of the weights of group-DRO over the cells of attr and label; null: no group-DRO."""
 
     @property
     def uses_cells(self) -> bool:
-        """A switch is set that takes the cells of the run's attribute and the label."""
+        """Whether a switch is set that uses the cells of the run's attribute and the label."""
         controls = (self.example_weights, self.sampler, self.dro_step)
         return controls != ("none", "shuffled", None)
 
 
 _RELEASED_SINKHORN = {"kind": "sinkhorn", "p": 2, "blur": 1e-4, "scaling": 0.5, "diameter": None}
-# By the library itself where scores are of the order of 1e4: its gradients in 32 bits are not those of its
-# formula there, and what was trained was trained with them (docs/fairclip-methods.md).
+# Computed by the library itself where scores are of the order of 1e4: there its 32-bit gradients differ from
+# those of its formula, and the published models were trained with them (docs/fairclip-methods.md).
 _GEOMLOSS = {**_RELEASED_SINKHORN, "kind": "geomloss"}
 _RELEASED = {"precision": "fp16_roundtrip", "generators": "shared", "selection": "test"}
 _FAIRCLIP = {"distance": _RELEASED_SINKHORN, "score": "diag_square", "normalise": "both"}
@@ -218,7 +223,7 @@ _PLUS_RAW = {
     "normalise": "none",
 }
 
-# The published methods: what differs from the defaults of Switches.
+# The published methods, as overrides of the defaults of Switches.
 _VARIANTS = {
     "clip-ft": {},
     "clip-ft-released": _RELEASED,
@@ -241,22 +246,23 @@ class PretrainMethod(CatalogueEntry):
 
     kind: Literal["pretrain"]
     loss: word_or_own(*module_names("train/losses"))
-    """softmax: CLIP's; sigmoid: SigLIP's; over the batch of all processes. Or your own, `module:function`."""
+    """softmax: CLIP's loss; sigmoid: SigLIP's; over the batch of all processes. Or a user-defined loss,
+    `module:function`."""
     temperature: Positive | None
-    """The factor of the cosines at the start; null: the model's own."""
+    """Initial factor of the cosines; null: that of the model."""
     bias: Number | None = None
-    """Of the logits at the start; sigmoid needs one."""
+    """Initial logit bias; required by sigmoid."""
 
 
 class FinetuneMethod(CatalogueEntry, Switches):
-    """Fine-tuning of the FairCLIP reproduction: a published variant, and the switches that differ from it."""
+    """Fine-tuning of the FairCLIP reproduction: a published variant and overrides of its switches."""
 
     kind: Literal["finetune"]
     variant: Literal[tuple(VARIANTS)]
-    """The published method whose switches these are, where none is given (docs/fairclip-methods.md)."""
+    """The published method that supplies the switches not given here (docs/fairclip-methods.md)."""
     baseline: str | None = Field(default=None, exclude=True)
-    """Id of the method that tables compare it with: the same training without what it does about groups. An
-    entry does not take it over by `like`."""
+    """Id of the method that tables compare it with, the same training without the fairness loss or control.
+    It is not copied by `like`."""
 
     @model_validator(mode="after")
     def _switches_of_the_loss_have_an_effect(self) -> Self:
@@ -280,7 +286,7 @@ class FinetuneMethod(CatalogueEntry, Switches):
 
     @property
     def switches(self) -> Switches:
-        """All switches: the entry's own, else its variant's."""
+        """All switches: those of the entry, otherwise those of its variant."""
         own = {name: getattr(self, name) for name in self.model_fields_set & Switches.model_fields.keys()}
         return VARIANTS[self.variant].model_copy(update=own)
 
@@ -290,13 +296,13 @@ class FinetuneMethod(CatalogueEntry, Switches):
 
 
 class Blip2Method(CatalogueEntry):
-    """The first stage of BLIP2, trained on."""
+    """Continued training of the first stage of BLIP2."""
 
     kind: Literal["blip2"]
 
 
 class ZeroShotMethod(CatalogueEntry):
-    """The model as it is."""
+    """The model without further training."""
 
     kind: Literal["zero_shot"]
 

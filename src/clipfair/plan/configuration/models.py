@@ -25,7 +25,7 @@ Overrides = Annotated[
 
 
 class StartRun(SettingsModel):
-    """The levels of the key of the run that a model starts from."""
+    """Identification of the run that a model starts from."""
 
     dataset: str
     balance: str = NONE
@@ -34,8 +34,8 @@ class StartRun(SettingsModel):
     attr: str = NONE
     lam: Lam = "0"
     seed: Whole | None = None
-    """That run for every seed; null: the run of the same seed as the training or evaluation that starts from
-    it, so that a standard deviation over seeds includes pretraining."""
+    """Seed of the source run. null: the seed of the training or evaluation that starts from it, so that a
+    standard deviation over seeds includes pretraining."""
 
 
 class PublishedWeights(SettingsModel):
@@ -44,23 +44,23 @@ class PublishedWeights(SettingsModel):
     url: Url
     """A .safetensors file, OpenAI's archive, or a checkpoint of torch."""
     sha256: Sha256 | None
-    """Of the file; null if it is not published."""
+    """SHA-256 of the file; null if it is not published."""
     licence: str | None = None
-    """Of the weights."""
+    """Licence of the weights."""
     tower: str | None = None
-    """Id of the model whose image tower these weights lack."""
+    """Id of the model that supplies the image tower, if these weights have none."""
 
 
 class LocalWeights(SettingsModel):
-    """Weights in a file of one's own."""
+    """Weights from a local file."""
 
     file: UserPath
     """Its path, absolute or from the working directory: a .safetensors file, OpenAI's archive, or a
     checkpoint of torch (its entry `model`, `model_state_dict` or `state_dict`, or the whole)."""
     sha256: Sha256
-    """Of the file (`sha256sum`)."""
+    """SHA-256 of the file (`sha256sum`)."""
     tower: str | None = None
-    """Id of the model whose image tower these weights lack."""
+    """Id of the model that supplies the image tower, if these weights have none."""
 
 
 class TrainedWeights(SettingsModel):
@@ -84,24 +84,24 @@ Weights = Annotated[
 
 
 class TrainableModel(CatalogueEntry):
-    """What every kind of model has."""
+    """Settings shared by all kinds of models."""
 
     weights: Weights | None = None
-    """What it starts from: published weights, a file, a run of this study, or null for random weights."""
+    """Initial weights: published weights, a file, or a run of this study; null: random weights."""
 
     @property
     def start(self) -> StartRun | None:
-        """The run that it starts from, None for published or random weights."""
+        """The run that it starts from; None for published or random weights."""
         return self.weights.run if isinstance(self.weights, TrainedWeights) else None
 
     @property
     def published(self) -> PublishedWeights | LocalWeights | None:
-        """The published weights, or those of a file, that it starts from; None if there are none."""
+        """The published or local weights that it starts from; None if there are none."""
         return None if isinstance(self.weights, TrainedWeights) else self.weights
 
     @property
     def vocabulary(self) -> "PublishedVocabulary | None":
-        """The published vocabulary of its tokenizer, None if there is none."""
+        """The published vocabulary of its tokenizer; None if there is none."""
         return None
 
 
@@ -112,13 +112,13 @@ class SmallModel(TrainableModel):
     width: Count
     """Channels of the first convolution."""
     dim: Count
-    """Representation size r."""
+    """Joint embedding dimension (r in the paper)."""
     words: str
-    """List of words in resources/words."""
+    """Id of a word list in resources/words."""
     length: Length
-    """Largest number of words of a text; the last one is its end."""
+    """Maximum number of words of a text, including the end token."""
     size: Annotated[int, Field(ge=16)]
-    """Pixels of a side."""
+    """Image size in pixels per side."""
 
 
 class VitModel(TrainableModel):
@@ -126,57 +126,57 @@ class VitModel(TrainableModel):
 
     kind: Literal["vit"]
     vision: Annotated[str, Field(pattern=r"^[SB]/(16|32)$")]
-    """Size of the image tower, and its patches in pixels."""
+    """Size of the image tower and its patch size in pixels."""
     text: Literal["S", "B"]
     """Size of the text tower."""
     dim: Count
-    """Representation size r."""
+    """Joint embedding dimension (r in the paper)."""
     length: Length
-    """Tokens of a text; the last is always its end."""
+    """Number of tokens of a text; the last one is always the end token."""
     size: Annotated[int, Field(ge=32, multiple_of=32)]
-    """Pixels of a side."""
+    """Image size in pixels per side."""
     antialias: bool = False
     """Resize images with antialiasing, unlike big_vision."""
     overrides: Overrides = {}
-    """Settings of open_clip's towers that differ: `vision_cfg` and `text_cfg`, such as `{layers: 6}`."""
+    """Overrides of open_clip's settings of the towers: `vision_cfg` and `text_cfg`, such as `{layers: 6}`."""
 
 
 class SiglipModel(TrainableModel):
-    """A SigLIP of open_clip."""
+    """A SigLIP model of open_clip."""
 
     kind: Literal["siglip"]
     architecture: Annotated[str, AfterValidator(check_siglip)]
-    """Its name in open_clip."""
+    """Name of the architecture in open_clip."""
     length: Length
-    """Tokens of a text; the last is always its end."""
+    """Number of tokens of a text; the last one is always the end token."""
     antialias: bool = False
     """Resize images with antialiasing, unlike big_vision."""
     overrides: Overrides = {}
-    """Settings of open_clip other than the architecture's, such as `{vision_cfg: {layers: 6}}`."""
+    """Overrides of open_clip's settings of the architecture, such as `{vision_cfg: {layers: 6}}`."""
 
 
 class OpenClipModel(TrainableModel):
-    """A CLIP of open_clip, with the text tower and tokenizer of OpenAI's models."""
+    """A CLIP model of open_clip, with the text tower and tokenizer of OpenAI's models."""
 
     kind: Literal["open_clip"]
     architecture: Annotated[str, AfterValidator(check_clip)]
-    """Its name in open_clip."""
+    """Name of the architecture in open_clip."""
     overrides: Overrides = {}
-    """Settings of open_clip that differ from the architecture's, such as `{vision_cfg: {layers: 6}}`."""
+    """Overrides of open_clip's settings of the architecture, such as `{vision_cfg: {layers: 6}}`."""
     normalisation: Literal["openai", "symmetric"] = "openai"
     """Mean and standard deviation of pixels: OpenAI's; or symmetric, 0.5 each, as open_clip's ViT-L-14 of
     LAION-2B was trained."""
     resize: Literal["squash-bicubic"] | None = None
-    """squash-bicubic: both sides of an image to the model's size, as for open_clip's DFN-5B; null: the
-    shorter side, and a centre crop."""
+    """squash-bicubic: resize both sides of an image to the model's size, as for open_clip's DFN-5B; null:
+    resize the shorter side, and crop the centre."""
 
 
 class WordTokenizer(SettingsModel):
-    """A word is a token."""
+    """A tokenizer with one token per word."""
 
     kind: Literal["words"]
     words: str
-    """List of words in resources/words."""
+    """Id of a word list in resources/words."""
 
 
 class PublishedVocabulary(SettingsModel):
@@ -205,24 +205,26 @@ class Blip2Model(TrainableModel):
     tower: Tower
     """The frozen image tower: kind and settings of a model."""
     tokens: Count | None = None
-    """The block of a transformer tower whose tokens are read, from 1; none for a small tower."""
+    """Number of the block of a transformer tower whose tokens are read, from 1; null for a small tower."""
     queries: Count
-    """Learned queries that read the tokens."""
+    """Number of learned queries that read the tokens."""
     dim: Count
-    """Of the space that images and texts share."""
+    """Joint embedding dimension."""
     length: Length
-    """Tokens of a text."""
+    """Number of tokens of a text."""
     tokenizer: Annotated[WordTokenizer | BertTokenizer, Field(discriminator="kind")]
     qformer: dict[str, Any]
     """Arguments of transformers' Blip2QFormerConfig."""
     caption_words: Count | None = None
-    """Process texts as LAVIS does (lower case, fewer marks) and keep so many words; null: as they are."""
+    """Maximum number of words after texts are processed as in LAVIS (lower case, fewer punctuation marks);
+    null: texts are not processed."""
     resize: Literal["squash-bicubic"] | None = None
-    """squash-bicubic: both sides of an image to the model's size, as LAVIS does; null: as the tower's."""
+    """squash-bicubic: resize both sides of an image to the model's size, as in LAVIS; null: as for the
+    tower."""
 
     @property
     def vocabulary(self) -> PublishedVocabulary | None:
-        """The published vocabulary of its tokenizer, None if there is none."""
+        """The published vocabulary of its tokenizer; None if there is none."""
         return self.tokenizer.vocabulary if isinstance(self.tokenizer, BertTokenizer) else None
 
 

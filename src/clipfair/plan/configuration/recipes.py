@@ -1,4 +1,4 @@
-"""Recipes: how a model is trained, and what its job asks for."""
+"""Recipes: training settings, and the resources of the job."""
 
 import math
 from typing import Annotated, Literal, Self
@@ -28,26 +28,27 @@ FINE_TUNING = ("epochs", "label", "attributes", "prompts", "splits")
 
 
 class SplitRows(SettingsModel):
-    """Which rows of the prepared table are a split."""
+    """Rows of the prepared table that form a split."""
 
     split: str
     """Value of the column `split`."""
     where: Where | None = None
-    """Further columns and their values, as in an evaluation."""
+    """Further conditions on columns, as in an evaluation."""
 
 
 class Subsample(SettingsModel):
-    """A part of the training split, chosen by a hash of the keys: a share that the seed of the run draws, or
-    one of disjoint parts."""
+    """A subset of the training split, chosen by a hash of the keys: a share drawn with the seed of the run,
+    or one of several disjoint subsets."""
 
     share: PositiveShare | None = None
-    """Share of the examples that are kept. With the same seed a smaller share is a part of a larger one."""
+    """Share of the examples that are kept. With the same seed, a smaller share is contained in a larger
+    one."""
     attribute: str | None = None
-    """The attribute whose groups get the shares `shares`."""
+    """The attribute whose groups have the proportions `shares`."""
     shares: dict[str, Share] | None = None
-    """Group: its share of the examples kept; sum 1."""
+    """Group -> its share of the examples kept; sum 1."""
     disjoint: Count | None = None
-    """Instead of a share: disjoint parts of so many examples; the run with seed s is trained on part s."""
+    """Instead of a share: disjoint subsets of this size; the run with seed s is trained on subset s."""
 
     @model_validator(mode="after")
     def _chooses_in_one_way(self) -> Self:
@@ -74,98 +75,104 @@ class Recipe(CatalogueEntry):
     """Pretraining has `examples`; fine-tuning has `epochs`, `label`, `attributes`, `prompts` and `splits`."""
 
     batch_size: Count
-    """Examples over all processes that the loss contrasts; those of a step, but for accumulated batches."""
+    """Global batch size: examples that the loss contrasts, over all processes. A step of accumulated batches
+    in fine-tuning has more."""
     examples: Count | None = None
-    """Pretraining: examples seen in all."""
+    """Pretraining: total number of examples seen."""
     optimiser: Literal["adafactor", "adamw", "adam"]
-    """adafactor: big_vision's (CLIP the Bias, appendix A.4)."""
+    """adafactor: the implementation of big_vision (CLIP the Bias, appendix A.4)."""
     learning_rate: Positive
-    """The peak."""
+    """Peak learning rate."""
     weight_decay: NotNegative = 0.0
-    """adafactor: not multiplied by the learning rate; adamw: multiplied; adam: a part of the gradient."""
+    """adafactor: not multiplied by the learning rate; adamw: multiplied by it; adam: a part of the
+    gradient."""
     betas: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)] | None = (
         None
     )
-    """Of Adam and AdamW; [0.9, 0.999] unless given."""
+    """Betas of Adam and AdamW; [0.9, 0.999] unless given."""
     eps: Positive | None = None
-    """Of Adam and AdamW; 1e-8 unless given."""
+    """Epsilon of Adam and AdamW; 1e-8 unless given."""
     decayed: Literal["kernels", "matrices"] | None = None
-    """adamw: what decays; matrices: embeddings, too, as LAVIS; kernels unless given."""
+    """adamw: parameters with weight decay; matrices includes embeddings, as in LAVIS; kernels unless
+    given."""
     schedule: Literal["rsqrt", "cosine", "cosine-by-epoch", "constant"]
-    """Of the learning rate, over all stages; cosine-by-epoch: LAVIS's, whose warm-up ends with the epoch."""
+    """Learning-rate schedule over all stages; cosine-by-epoch: that of LAVIS, whose warm-up ends with the
+    epoch."""
     warmup: Whole = 0
-    """Steps up to the peak."""
+    """Warm-up steps."""
     start: Share | None = None
-    """The learning rate at the start of the warm-up as a share of the peak; 0 unless given."""
+    """Learning rate at the start of the warm-up, as a share of the peak; 0 unless given."""
     floor: Share | None = None
-    """Of a cosine: the last learning rate as a share of the peak."""
+    """cosine: final learning rate, as a share of the peak."""
     timescale: Count | None = None
-    """rsqrt: its time scale, in steps."""
+    """rsqrt: time scale in steps."""
     cooldown: Whole | None = None
-    """rsqrt: steps to zero at the end."""
+    """rsqrt: number of final steps in which the learning rate falls to zero."""
     clip: Positive | None = None
-    """Largest norm of the gradient; null: not clipped."""
+    """Maximum gradient norm; null: no clipping."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16: autocast; features and loss stay in 32 bits."""
     accumulate: Count = 1
-    """Pretraining: parts that each process's batch is split into; the loss stays that of the whole batch.
-    Fine-tuning: batches of a step, each with a loss of its own (see the switch accumulation)."""
+    """Pretraining: number of parts into which the batch of each process is split; the loss is still that of
+    the whole batch. Fine-tuning: number of batches per step, each with its own loss (see the switch
+    `accumulation`)."""
     compile: bool = False
-    """Compile both towers by torch.compile."""
+    """Compile both towers with torch.compile."""
     channels_last: bool = False
-    """Store the weights of convolutions, and so images, with channels last; faster on GPUs with bf16, and
-    for the small models on a CPU."""
+    """Use the channels-last memory format for convolutions and images; faster on GPUs with bf16, and for the
+    small models on a CPU."""
     in_memory: bool = False
-    """Pretraining: decode the dataset once and keep it in memory; for small ones."""
+    """Pretraining: decode the dataset once and keep it in memory; for small datasets."""
     workers: Whole = 0
-    """Pretraining: processes that read and decode, for each process that trains."""
+    """Pretraining: number of reading and decoding processes per training process."""
     open_shards: Count = 8
-    """Pretraining: shards that are shuffled together."""
+    """Pretraining: number of shards that are shuffled together."""
     snapshots: Annotated[list[PositiveShare], Unique] = []
-    """Pretraining: shares of the examples after which the weights are kept."""
+    """Pretraining: shares of the examples after which the weights are saved."""
     checkpoint_minutes: NotNegative = 10.0
-    """Minutes between two checkpoints."""
+    """Minutes between checkpoints."""
     group_batch_size: Count | None = None
-    """Fine-tuning: examples of each group's batch."""
+    """Fine-tuning: batch size of each group."""
     epochs: Count | None = None
-    """Fine-tuning: passes over the training split."""
+    """Fine-tuning: number of passes over the training split."""
     label: str | None = None
     """Fine-tuning: the column that is predicted."""
     positive: str | None = None
-    """Fine-tuning: the label's value that is 1, unless it is 0 and 1."""
+    """Fine-tuning: the value of the label that counts as 1, unless the values are 0 and 1."""
     attributes: SomeIds | None = None
     """Fine-tuning: sensitive columns."""
     prompts: Prompts | None = None
     """Fine-tuning: prompts of label 0 and of label 1."""
     augment: bool | None = None
-    """Fine-tuning: train on random crops, half of them mirrored, instead of the resized images."""
+    """Fine-tuning: train on random crops, half of them mirrored, instead of resized images."""
     text_source: Literal["caption", "note", "label"] | None = None
-    """Fine-tuning: caption unless given (of FairVLMed the summary); note: the original note; label: the
-    prompt of the example's label."""
+    """Fine-tuning: source of the texts. caption (the default; for FairVLMed the summary); note: the original
+    note; label: the prompt of the example's label."""
     max_characters: Count | None = None
-    """Fine-tuning: where texts are cut, back to the last space; null: not cut."""
+    """Fine-tuning: maximum length of a text, which is cut at the last space before it; null: not cut."""
     splits: RecipeSplits | None = None
     """Fine-tuning: the rows of each split."""
     subsample: Subsample | None = None
-    """Fine-tuning: the part of the training split that is trained on; null: all of it."""
+    """Fine-tuning: subset of the training split; null: all of it."""
     measure_test: bool | None = None
-    """Fine-tuning: measure the test split after each epoch, too; true unless given. A method that selects the
-    epoch on it does so in any case."""
+    """Fine-tuning: also measure the test split after each epoch; true unless given. A method that selects the
+    epoch on the test split does so in any case."""
     tracked: Annotated[list[TrackedDistance], Unique] = []
-    """Fine-tuning: distances measured where the test split is, after each epoch; also your own,
-    `module:function`."""
+    """Fine-tuning: distances that are measured after each epoch where the test split is; also user-defined
+    ones, `module:function`."""
     numerics: Literal["portable", "native"] | None = None
-    """Of training, embedding and evaluation. portable: kernels that give the same bytes on x86-64 processors
-    with AVX2; native: the fastest; null: portable without GPUs, native with."""
+    """Numerical kernels of training, embedding and evaluation. portable: kernels that give the same bytes on
+    x86-64 processors with AVX2; native: the fastest kernels; null: portable without GPUs, native with
+    GPUs."""
     gpus: Whole = 0
-    """GPUs of the job, one process each; 0 trains on the CPU."""
+    """Number of GPUs of the job, with one process each; 0: train on the CPU."""
     seeds_per_process: Count = 1
-    """Seeds that one job trains one after another, which saves the imports of small models; with 3 these are
-    seeds 0 to 2, 3 to 5, and so on. With more than one, one job also embeds and evaluates. It changes no
-    result."""
+    """Number of seeds that one job trains one after another, which saves import time for small models; with
+    3, the jobs train seeds 0 to 2, 3 to 5, and so on. With more than one, a single job also embeds and
+    evaluates. Results do not depend on it."""
     keep_embeddings: bool = True
-    """With several seeds_per_process: keep results/embed, which nothing reads after the evaluation in the
-    same job. It changes no other result."""
+    """With several seeds_per_process: keep results/embed, which is not read again after the evaluation in the
+    same job. No other result depends on it."""
     threads: Count
     """CPU cores of the job."""
     mem_mb: Count
@@ -187,7 +194,7 @@ class Recipe(CatalogueEntry):
 
     @property
     def fine_tunes(self) -> bool:
-        """Whether it is one of fine-tuning."""
+        """Whether this is a recipe of fine-tuning."""
         return self.epochs is not None
 
     @property
@@ -196,7 +203,7 @@ class Recipe(CatalogueEntry):
         return self.numerics or ("native" if self.gpus else "portable")
 
     def job_settings(self) -> dict:
-        """All that decides the trained model, defaults included; None only where it says something."""
+        """All settings that affect the trained model, defaults included; None only where it has a meaning."""
         settings = self.model_dump(exclude_none=True, exclude={"seeds_per_process", "keep_embeddings"})
         settings["numerics"] = self.chosen_numerics
         settings["tracked"] = named_distances(self.tracked)

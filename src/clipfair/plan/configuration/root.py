@@ -19,40 +19,41 @@ class Configuration(SettingsModel):
     """Settings, then catalogues: mappings from an id to an entry."""
 
     study: str
-    """Id in `studies`: what is built."""
+    """Id in `studies` of the study that is built."""
     mirror: str = ""
     """A folder with `<dataset id>/<file>`, tried before the network. Relative to the working directory;
     empty: the environment variable CLIPFAIR_MIRROR, or none."""
     scratch: UserPath = "scratch"
-    """The folder of checkpoints, from which an interrupted training goes on; on a cluster one that all nodes
-    share. Relative to the working directory."""
+    """Folder of checkpoints, from which an interrupted training resumes; on a cluster, a folder that all
+    nodes share. Relative to the working directory."""
     missing_data: Literal["stop", "leave_out"] = "stop"
-    """If data are missing that only a person can get (a request, a login). stop: one message says which, how
-    to get them and which tables need them. leave_out: the rest is built, and every table lists what was left
-    out."""
+    """What to do if data are missing that must be obtained by hand (a request, a login). stop: one message
+    lists them, how to get them and which tables need them. leave_out: the rest is built, and every table
+    lists what was left out."""
     subset: Ids = []
-    """Ids of datasets of which a partial copy is accepted: counts are not checked, their tables say so."""
+    """Ids of datasets of which a partial copy is accepted: counts are not checked, and their tables say
+    so."""
     stand_ins: dict[str, str] = {}
-    """Id of a dataset that nobody outside its owner has: id of the public dataset that is used instead. Every
-    table made from one says so, and is not compared with published values."""
+    """Id of a private dataset -> id of the public dataset that is used instead. Every table made from one
+    says so and is not compared with published values."""
 
     generated: dict[Id, GeneratedDataset] = {}
     """Synthetic datasets."""
     annotations: dict[str, DatasetAnnotation] = {}
-    """How datasets are annotated, by the dataset's id."""
+    """Annotation of datasets, by the id of the dataset."""
     balances: dict[Id, Condition] = {}
-    """Conditions: which examples of an annotated dataset are trained on."""
+    """Conditions: selections of training examples from annotated datasets."""
     schedules: dict[Id, Schedule] = {}
-    """Conditions that are trained on in turn: `[[condition, share of the examples], ...]`. Optimiser and
-    learning rate go on from one to the next."""
+    """Sequences of conditions for training in stages: `[[condition, share of the examples], ...]`. Optimiser
+    state and learning-rate schedule continue from one stage to the next."""
     models: dict[Id, Model] = {}
     """Models."""
     recipes: dict[str, Recipe] = {}
-    """How a model is trained."""
+    """Recipes: training settings."""
     methods: dict[Id, Method] = {}
-    """What a model is trained for."""
+    """Methods: training objectives."""
     evaluations: dict[Id, Evaluation] = {}
-    """What a model is measured on."""
+    """Evaluations of models."""
     tasks: dict[str, TabularTask] = {}
     """Prediction tasks on tables."""
     classifiers: dict[Id, ClassifierEntry] = {}
@@ -60,10 +61,10 @@ class Configuration(SettingsModel):
     mitigations: dict[Id, Mitigation] = {}
     """Bias mitigation methods on tables."""
     grids: dict[str, AnyGrid] = {}
-    """What is run."""
+    """Grids of runs."""
     searches: dict[Id, Search] = {}
-    """Searches of settings."""
+    """Hyperparameter searches."""
     tables: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+/[a-z0-9-]+$")], Table] = {}
-    """What is made of it."""
+    """Tables and figures."""
     studies: dict[Annotated[str, Field(pattern=r"^[a-z0-9-]+$")], Study] = {}
-    """What is run together."""
+    """Studies: sets of tables that are built together."""

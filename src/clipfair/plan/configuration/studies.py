@@ -1,4 +1,4 @@
-"""Grids, searches, tables and studies: what is run, and what is made of it."""
+"""Grids, searches, tables and studies."""
 
 from functools import cached_property
 from itertools import product
@@ -27,7 +27,7 @@ class Grid(CatalogueEntry):
     """Models to train: every combination of the lists, each with all seeds and evaluations."""
 
     dataset: str = NONE
-    """Id of the dataset that is trained on; none: nothing is trained, models are evaluated as they are."""
+    """Id of the training dataset; none: nothing is trained, and models are evaluated as they are."""
     balances: SomeIds = [NONE]
     """Ids in `balances` or `schedules`; none: all rows of a prepared table."""
     models: SomeIds
@@ -41,13 +41,13 @@ class Grid(CatalogueEntry):
     recipe: str
     """Id in `recipes`."""
     seeds: Seeds
-    """One training each."""
+    """One training per seed."""
     evaluations: Ids = []
     """Ids in `evaluations`."""
 
     @cached_property
     def batches(self) -> tuple[Run, ...]:
-        """Its runs without their seeds, in the order of its lists."""
+        """The runs without their seeds, in the order of the lists."""
         levels = product(self.balances, self.models, self.methods, self.attrs, self.lams)
         return tuple(Run(self.dataset, *combination) for combination in levels)
 
@@ -62,9 +62,9 @@ class TabularGrid(CatalogueEntry):
     mitigations: SomeIds
     """Ids in `mitigations`."""
     test_share: Annotated[Number, Field(gt=0, lt=1)]
-    """Share of the rows that a repeat tests on."""
+    """Share of the rows in the test split of a repeat."""
     seeds: Seeds
-    """One repeat each; a repeat draws its own initial weights, batches and, without `split_seed`, split."""
+    """One repeat per seed, with its own initial weights, batches and, without `split_seed`, split."""
 
 
 AnyGrid = Annotated[
@@ -74,14 +74,14 @@ AnyGrid = Annotated[
 
 
 class Range(SettingsModel):
-    """Values of a setting that a search tries."""
+    """Range of a setting in a search."""
 
     low: Number
     high: Number
     log: bool = False
     """Draw on a logarithmic scale."""
     step: Positive | None = None
-    """Draw multiples of it above `low`."""
+    """Step size: draw `low` plus multiples of it."""
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
@@ -93,10 +93,10 @@ class Range(SettingsModel):
 
 
 class Search(CatalogueEntry):
-    """A search for settings of a fine-tuning, by best validation AUC (Optuna)."""
+    """A hyperparameter search of a fine-tuning for the best validation AUC (Optuna)."""
 
     dataset: str
-    """Id of the dataset that is trained on."""
+    """Id of the training dataset."""
     model: str
     """Id in `models`."""
     method: str
@@ -104,23 +104,23 @@ class Search(CatalogueEntry):
     attr: str = NONE
     """Sensitive attribute of the fairness loss."""
     lam: Lam = "1"
-    """λ, where `space` does not vary it."""
+    """Weight λ of the fairness loss, where `space` does not vary it."""
     run_seed: Whole = 0
-    """Of every training."""
+    """Seed of every training."""
     recipe: str
     """Id in `recipes`."""
     space: Annotated[dict[str, Range], Field(min_length=1)]
-    """What is varied: recipe.<key>, fairness.lam or method.settings.<switch>."""
+    """Search space: recipe.<key>, fairness.lam or method.settings.<switch> -> range."""
     trials: Count
-    """In all parts together."""
+    """Total number of trials."""
     seed: Whole
-    """Of the search."""
+    """Seed of the search."""
     parts: Count
-    """Jobs that share the trials."""
+    """Number of jobs that share the trials."""
 
     @property
     def run(self) -> Run:
-        """The run that is varied."""
+        """The run whose settings are varied."""
         return Run(
             dataset=self.dataset,
             model=self.model,
@@ -132,18 +132,18 @@ class Search(CatalogueEntry):
 
 
 class Table(CatalogueEntry):
-    """A table, and a figure where it is drawn; its id `<paper>/<table>` is its place in results/tables."""
+    """A table, and optionally a figure; its id `<paper>/<table>` is its path in results/tables/<study>."""
 
     builder: str
     """Module in `src/clipfair/tables/<paper>`."""
     figure: str | None = None
-    """Module `<figure>_figure` of the same package, which draws it; null: it is not drawn."""
+    """Module `<figure>_figure` of the same package, which draws the figure; null: no figure."""
     grids: Ids = []
-    """Ids in `grids`, whose evaluations it reads."""
+    """Ids in `grids` whose evaluations the table reads."""
     annotations: Ids = []
     """Ids in `annotations`, for a table about annotated data."""
     balances: Ids = []
-    """Ids in `balances`, of those datasets."""
+    """Ids in `balances` of those datasets."""
     datasets: Ids = []
     """Ids of prepared datasets, for a table about them."""
     searches: Ids = []
@@ -151,18 +151,18 @@ class Table(CatalogueEntry):
     needs: list[Literal["epochs"]] = []
     """Further inputs; epochs: the epochs of every run."""
     published: str | None = None
-    """`<file in resources/published>/<table>`: published values that it is compared with
-    (resources/published/mapping.yaml has the places of our entries in it)."""
+    """`<file in resources/published>/<table>`: the published values for comparison
+    (resources/published/mapping.yaml maps our entries to its rows and columns)."""
     rows: Ids | None = None
-    """Ids of the methods it shows, in order; all of its grids unless given."""
+    """Ids of the methods shown, in order; all methods of its grids unless given."""
     names: dict[str, str] = {}
-    """Id of a method: the name in this table, in place of the method's own."""
+    """Id of a method -> its name in this table, which replaces the usual one."""
     baselines: dict[str, str | None] = {}
-    """Id of a method: its baseline in this table, in place of the method's own; null: none."""
+    """Id of a method -> its baseline in this table, which replaces the method's own; null: none."""
     baseline_exceptions: dict[str, list[str]] = {}
-    """Id of a method: switches in which its baseline may differ, in addition to the fairness loss."""
+    """Id of a method -> switches in which its baseline may differ, besides the fairness loss."""
     settings: dict[str, Any] = {}
-    """Further settings of its builder; `shown` lists ids of evaluations."""
+    """Further settings of the builder; `shown` lists ids of evaluations."""
 
     @model_validator(mode="after")
     def _reads_one_kind(self) -> Self:
@@ -176,13 +176,13 @@ class Table(CatalogueEntry):
 
 
 class Study(SettingsModel):
-    """What is run together: tables, and what their roles stand for."""
+    """A set of tables that are built together, and the values of their roles."""
 
     like: str | None = Field(default=None, exclude=True)
-    """Id of a study whose roles this one has, too, and whose grids and tables it has where it has none."""
+    """Id of a study: its roles are added, and its grids and tables are used where this study has none."""
     roles: dict[str, Any] = {}
-    """Role: an id, a list of ids, or a number. `$<role>` in grids, searches and tables stands for it."""
+    """Role -> an id, a list of ids, or a number, which replaces `$<role>` in grids, searches and tables."""
     grids: dict[str, dict[str, Any]] = {}
-    """Grids of this study alone, and keys that replace those of a common grid."""
+    """Grids of this study only, and overrides of keys of a common grid."""
     tables: Annotated[list[str], Field(min_length=1), Unique]
-    """Ids in `tables`: what is built."""
+    """Ids in `tables` of the tables that are built."""

@@ -23,7 +23,7 @@ class TabularTask(CatalogueEntry):
     dataset: str
     """Id in resources/datasets.yaml."""
     label: str
-    """The binary column that is predicted."""
+    """Binary column that is predicted."""
     sensitive: str
     """The attribute whose groups are compared."""
 

@@ -1,4 +1,4 @@
-"""Types that the entries of several catalogues share."""
+"""Types shared by the entries of several catalogues."""
 
 import re
 from collections.abc import Iterable
@@ -19,12 +19,12 @@ _OWN_FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
 def is_own(kind: object) -> bool:
-    """Whether a kind is spelled ``module:function``: a function of the user's own."""
+    """Whether a kind is written as ``module:function``, a user-defined function."""
     return isinstance(kind, str) and _OWN_FUNCTION.fullmatch(kind) is not None
 
 
 def word_or_own(*words: str) -> Any:
-    """The type of a text that is one of ``words``, or ``module:function``."""
+    """The type of a string that is one of ``words`` or ``module:function``."""
 
     def check(value: str) -> str:
         if value not in words and not is_own(value):
@@ -41,7 +41,7 @@ def _check_id(value: str) -> str:
 
 
 def _canonical_lam(value: Any) -> str:
-    """λ in its one spelling; a role is left as it is until its study is known."""
+    """λ in its canonical spelling; a role is left unchanged until the study is known."""
     if isinstance(value, str) and value.startswith(ROLE):
         return value
     try:
@@ -54,7 +54,7 @@ def _canonical_lam(value: Any) -> str:
 
 
 def _expand_home(value: str) -> str:
-    """A path whose ``~`` is the user's home folder, as a shell reads it."""
+    """Expand ``~`` to the user's home folder, as a shell does."""
     return str(Path(value).expanduser()) if value.startswith("~") else value
 
 
@@ -68,7 +68,7 @@ def _check_unique(values: Iterable) -> Iterable:
 
 
 Unique = AfterValidator(_check_unique)
-# A checked entry as the plain mapping that it was written as, also when it is dumped.
+# A validated entry as a plain mapping with the keys that were given, also in a dump.
 PLAIN = (AfterValidator(lambda entry: entry.model_dump(exclude_unset=True)), PlainSerializer(dict))
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
@@ -79,7 +79,7 @@ Whole = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Id = Annotated[str, AfterValidator(_check_id)]
 Lam = Annotated[str, BeforeValidator(_canonical_lam)]
-# What every library takes that is given a seed.
+# The range of seeds that all libraries accept.
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Seeds = Annotated[list[Seed], Field(min_length=1), Unique]
 Ids = Annotated[list[str], Unique]
@@ -101,19 +101,19 @@ def _check_where(where: dict[str, Any]) -> dict[str, Any]:
     return where
 
 
-# Conditions on the rows of a table, column: a value, or a list of values.
+# Conditions on the rows of a table: column -> value or list of values.
 Where = Annotated[dict[str, Any], Field(min_length=1), AfterValidator(_check_where)]
 
 
 class CatalogueEntry(SettingsModel):
-    """An entry of a catalogue; these two keys are those of every catalogue."""
+    """An entry of a catalogue, with the two keys that every catalogue has."""
 
     like: str | None = Field(default=None, exclude=True)
-    """Id of an entry of the same catalogue: its keys (but for `name` and `baseline`) are this entry's where
-    it has none."""
+    """Id of an entry of the same catalogue that supplies the keys not given here, except `name` and
+    `baseline`."""
     name: str = Field(default="", exclude=True)
-    """What tables print; the id unless given."""
+    """Name in tables; the id unless given."""
 
     def job_settings(self) -> dict:
-        """What was set, as plain values for a job: without `name`, which changes no result."""
+        """The settings given, as plain values for a job; without `name`, which changes no result."""
         return self.model_dump(exclude_unset=True)

@@ -1,4 +1,4 @@
-"""Differences between two builds of a result: of its bytes, its numbers, and of what made it."""
+"""Differences between two builds of a result: in its bytes, its numbers and its provenance."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def compare_files(recorded: Path, rebuilt: Path) -> Difference:
 
 
 def reasons(recorded: str | Path, rebuilt: str | Path) -> list[str]:
-    """What differs between two specs and may explain a difference, ``<name>: <recorded> / <rebuilt>``."""
+    """Differences between two specs that may explain a difference, ``<name>: <recorded> / <rebuilt>``."""
     if not (Path(recorded).is_file() and Path(rebuilt).is_file()):
         return ["no record of what made it"]
     mine, theirs = (dict(_facts(read_json(path))) for path in (recorded, rebuilt))

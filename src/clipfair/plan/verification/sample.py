@@ -58,7 +58,7 @@ def _conditions(plan: StudyPlan) -> Iterator[SampledResult]:
 
 
 def _mitigations(plan: StudyPlan) -> Iterator[SampledResult]:
-    """Of each kind in :data:`MITIGATIONS` the first mitigation."""
+    """The first mitigation of each kind in :data:`MITIGATIONS`."""
     wanted = list(MITIGATIONS)
     for grid in plan.tabular_grids:
         for batch in plan.tabular_batches(grid):

@@ -1,4 +1,4 @@
-"""Method against method in Table 5: which of the published orders hold when repeats are paired."""
+"""Pairwise orders of methods in Table 5: published orders tested on paired repeats."""
 
 from collections.abc import Iterable, Mapping
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""Which reading of an underspecified row of Table 5 fits which published cells."""
+"""Fit of the readings of underspecified rows of Table 5 to the published cells."""
 
 from collections.abc import Iterable, Mapping
 

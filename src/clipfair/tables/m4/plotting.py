@@ -71,7 +71,7 @@ def make_panels(
 def make_rows(
     sizes: Sequence[int], *, height: float, width: float = PAGE, sharey: bool | str = False
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with a row of so many panels for each of ``sizes``; ``height`` inches a row."""
+    """A figure with one row for each of ``sizes``, the number of its panels; ``height`` inches per row."""
     figure = Figure(figsize=(width, height * len(sizes) + 0.6), layout="constrained")
     grid = figure.subplots(len(sizes), max(sizes), squeeze=False, sharey=sharey)
     for row, size in zip(grid, sizes, strict=True):
@@ -119,7 +119,7 @@ def draw_zero_line(axis: Axes) -> None:
 
 
 def label_positions(axis: Axes, names: Sequence[str], *, columns: int, width: float = PAGE) -> None:
-    """Label the positions 0, 1, ... along x; rotate labels that would overlap with so many columns."""
+    """Label the positions 0, 1, ... along x; rotate labels that would overlap with this many columns."""
     room = (width / columns - 0.5) / CHARACTER
     overlap = max(map(len, names)) * len(names) > room
     rotation = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if overlap else {}

@@ -30,16 +30,17 @@ The questions that both papers leave open, answered by the rules of the [analysi
 and what became of both papers' claims. The page is made from the recorded tables in
 [tables/questions](tables/questions) (`python -m clipfair.tables.questions.answers_page`); each sentence
 follows from the verdicts on the claims. A number is a mean over units with its 95% t interval; n counts
-units, each a draw of the data with a training seed of its own.
+units, each a draw of the data with a training seed of its own. Headings, figures and tables name the kind of
+data: SYNTHETIC (generated) or REAL.
 """
 
 
 class QuestionText(SettingsModel):
-    """What a question does not show, and what can be said against its answer."""
+    """Limits of a question, and objections to its answer."""
 
     limits: str
     objections: str
-    """What was found when the answer was recomputed from the published predictions and attacked."""
+    """Findings of an adversarial check that recomputed the answer from the published predictions."""
 
 
 class PaperText(SettingsModel):
@@ -81,23 +82,38 @@ def _overview(questions: dict[str, PlannedQuestion], tables: dict[str, pd.DataFr
     rows = []
     for name, question in questions.items():
         table = tables[name]
-        found = [NOT_RUN, "-"] if table is None else [answer(name, _claims(table)), table[DATA].iloc[0]]
-        rows.append([f"[{name}](#{_anchor(name, question)}) {question.question}", *found])
-    yield from markdown_table(["question", "answer", "data"], rows)
+        found = ["-", NOT_RUN] if table is None else [_mark(table), answer(name, _claims(table))]
+        rows.append([f"[{name}](#{_anchor(_title(name, question, table))}) {question.question}", *found])
+    yield from markdown_table(["question", "data", "answer"], rows)
 
 
-def _anchor(name: str, question: PlannedQuestion) -> str:
-    """As GitHub makes it from a heading."""
-    kept = "".join(
-        letter for letter in f"{name} {question.question}".lower() if letter.isalnum() or letter in " -"
-    )
+def _title(name: str, question: PlannedQuestion, table: pd.DataFrame | None) -> str:
+    """The heading of a question, which names the kind of data."""
+    return f"{name}. {question.question}" + ("" if table is None else f" ({_kind(table)})")
+
+
+def _kind(table: pd.DataFrame) -> str:
+    """The kind of a table's data in a heading, such as ``synthetic data`` or ``real data, partial``."""
+    kind, comma, partial = table[DATA].iloc[0].partition(",")
+    return f"{kind} data{comma}{partial}"
+
+
+def _mark(table: pd.DataFrame) -> str:
+    """The kind of a table's data in a cell or before a caption, such as ``SYNTHETIC``."""
+    kind, comma, partial = table[DATA].iloc[0].partition(",")
+    return f"{kind.upper()}{comma}{partial}"
+
+
+def _anchor(title: str) -> str:
+    """The anchor that GitHub makes from a heading."""
+    kept = "".join(letter for letter in title.lower() if letter.isalnum() or letter in " -")
     return kept.replace(" ", "-")
 
 
 def _section(
     name: str, question: PlannedQuestion, table: pd.DataFrame | None, texts: QuestionText
 ) -> Iterator[str]:
-    yield from ("", f"## {name}. {question.question}", "")
+    yield from ("", f"## {_title(name, question, table)}", "")
     count = sum(family_size(family) for family in question.families.values())
     target = f"`results/tables/questions/questions/{name.lower()}.md`"
     if table is None:
@@ -107,18 +123,19 @@ def _section(
         yield f"**{answer(name, claims)}**"
         yield from (
             "",
-            f"![{name}: differences of all units, means and intervals]({FIGURES}/{name.lower()}.png)",
+            f"![{_mark(table)}. {name}: differences of all units, means and intervals]"
+            f"({FIGURES}/{name.lower()}.png)",
             "",
         )
-        yield f"*{question.hypothesis}* {table[DATA].iloc[0].capitalize()} data; all numbers: {target}."
-        yield from ("", *_table(claims))
+        yield f"Hypothesis: *{question.hypothesis}* All numbers: {target}."
+        yield from ("", *_table(claims, _mark(table)))
     yield from ("", f"**What it does not show.** {texts.limits}")
     if table is not None:
         yield from ("", f"**Objections.** {texts.objections}")
 
 
-def _table(claims: pd.DataFrame) -> list[str]:
-    head = ["claim", "world", "metric", "of", "less", "n", "difference [95%]", "margin", "verdict"]
+def _table(claims: pd.DataFrame, mark: str) -> list[str]:
+    head = [f"{mark}: claim", "world", "metric", "of", "less", "n", "difference [95%]", "margin", "verdict"]
     rows = [
         [
             *(row.claim, row.world, row.metric, row.of, row.less, f"{row.n:.0f}"),
@@ -133,7 +150,7 @@ def _table(claims: pd.DataFrame) -> list[str]:
 
 def _paper(paper: PaperText, recorded: Path) -> Iterator[str]:
     table = _read(recorded / f"{paper.table.replace('/', '-')}.csv")
-    yield from ("", f"## Claims of *{paper.title}*", "")
+    yield from ("", f"## Claims of *{paper.title}*" + ("" if table is None else f" ({_kind(table)})"), "")
     if table is None:
         yield f"**Not recorded yet.** Target `results/tables/embedded/{paper.table}.md`."
         return
@@ -145,9 +162,9 @@ def _paper(paper: PaperText, recorded: Path) -> Iterator[str]:
         ]
         for row in table.itertuples()
     ]
-    yield f"{table[DATA].iloc[0].capitalize()} data of the study `embedded`; a unit is a seed."
-    head = ["finding", "claim", "statistic", "n", "mean [95%]", "expected", "margin", "verdict"]
-    yield from ("", *markdown_table(head, rows))
+    yield "From the study `embedded`; a unit is a seed."
+    head = ["claim", "statistic", "n", "mean [95%]", "expected", "margin", "verdict"]
+    yield from ("", *markdown_table([f"{_mark(table)}: finding", *head], rows))
 
 
 if __name__ == "__main__":

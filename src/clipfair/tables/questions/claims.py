@@ -152,7 +152,7 @@ def judge(claims: list[ClaimData], checks: pd.DataFrame, settings: Mapping) -> p
 
 
 def _reason(claim: ClaimData, failing: set[str], settings: Mapping) -> str:
-    """Why a claim is not judged; empty if it is."""
+    """The reason why a claim is not judged; empty if it is."""
     if settings["trial_units"] is not None:
         return f"not judged ({settings['trial_units']} of {settings['planned']['units']} units)"
     return NO_HEADROOM if failing & set(claim.worlds) else ""

@@ -1,4 +1,4 @@
-"""The difference of a claim, unit by unit: sums of values of runs, less other sums."""
+"""The difference of a claim, unit by unit: sums of values of runs minus other sums."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What single questions report in addition: correlations, chosen λ, and variance that is due to draws."""
+"""Additional results of single questions: correlations, chosen λ, and the variance due to draws."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
@@ -20,7 +20,7 @@ FEWEST_PAIRS = 2
 
 
 def correlations(values: pd.DataFrame, settings: Mapping, units: Sequence[int]) -> pd.DataFrame:
-    """How each distance goes with each fairness metric over the models of a unit, in each world.
+    """Association of each distance with each fairness metric over the models of a unit, in each world.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def correlations(values: pd.DataFrame, settings: Mapping, units: Sequence[int]) 
 
 
 def chosen_lams(values: pd.DataFrame, settings: Mapping, units: Sequence[int]) -> pd.DataFrame:
-    """How often each λ is chosen on validation, and the largest λ up to which nothing changes.
+    """Frequency with which each λ is chosen on validation, and the largest λ up to which nothing changes.
 
     Returns
     -------

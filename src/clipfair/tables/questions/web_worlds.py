@@ -1,4 +1,4 @@
-"""What is planted in the pairs of Q7 and of its control, and what is found again in their draws."""
+"""Planted and recovered quantities in the pairs of Q7 and of its control."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def web_settings(plan: AnalysisPlan) -> dict[str, WebSettings]:
 
 
 def web_planted(settings: WebSettings) -> Values:
-    """What settings plant, by quantity and occupation; shares in [0, 1]."""
+    """Planted values of the settings, by quantity and occupation; shares in [0, 1]."""
     rates = occupation_rates(settings)
     return {
         (MEN, ALL): settings.share_men,

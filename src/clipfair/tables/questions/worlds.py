@@ -1,4 +1,4 @@
-"""What is planted in the worlds with known fairness, and what is found again in their draws."""
+"""Planted and recovered quantities in the worlds with known fairness."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -107,7 +107,7 @@ def _mean_row(key: dict, part: pd.DataFrame) -> dict:
 
 
 def planted_values(settings: FundusSettings) -> Values:
-    """What settings plant, by quantity and group of race."""
+    """Planted values of the settings, by quantity and group of race."""
     races = list(settings.race)
     shares = [share for name in FUNDUS_ATTRIBUTES for share in getattr(settings, name).values()]
     return {

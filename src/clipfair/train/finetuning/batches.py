@@ -111,7 +111,7 @@ class GroupedBatches:
 
     @property
     def divisor(self) -> int:
-        """What the loss of a batch is divided by, where it is the only one of its step."""
+        """Divisor of the loss of a batch if only the last batch of a step counts."""
         return self.accumulate if self.only_last else 1
 
     @property

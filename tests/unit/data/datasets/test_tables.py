@@ -306,7 +306,7 @@ def test_renamed_column_is_named(write_csv, write_xls, layout):
 def test_column_that_is_there_twice(write_csv):
     rows = [[*row, 0] for row in CLIENTS]
     message = error_of(credit_default.load, write_csv(rows, [*NAMES, "default.payment.next.month", "SEX"]))
-    assert "column 'SEX' is there twice" in message
+    assert "column 'SEX' occurs twice" in message
 
 
 def test_row_with_too_few_fields(write_csv):

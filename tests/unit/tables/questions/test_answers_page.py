@@ -67,6 +67,22 @@ def test_a_recorded_question_has_its_claims_and_the_others_are_not_run(recorded)
         assert ("(by levelling down)" in row) == claim.levelling_down
 
 
+@pytest.mark.parametrize("name", PLAN.questions)
+def test_heading_figure_and_table_of_a_question_name_the_kind_of_data(name):
+    kind = pd.read_csv(RECORDED / f"{name.lower()}.csv")["data"].iloc[0]
+    mark = kind.replace("synthetic", "SYNTHETIC").replace("real", "REAL")
+    heading, *lines = section(PAGE.read_text(encoding="utf-8"), name).split("\n")
+    assert heading.endswith({"synthetic": "(synthetic data)", "real, partial": "(real data, partial)"}[kind])
+    assert [line for line in lines if line.startswith(f"![{mark}. {name}:")]
+    assert [line for line in lines if line.startswith(f"| {mark}: claim | ")]
+
+
+def test_the_claims_of_both_papers_name_the_kind_of_data():
+    page = PAGE.read_text(encoding="utf-8")
+    assert len(re.findall(r"^## Claims of \*.*\* \(synthetic data\)$", page, flags=re.MULTILINE)) == 2
+    assert page.count("\n| SYNTHETIC: finding | ") == 2
+
+
 def test_the_claims_of_a_paper_have_their_verdicts_here(tmp_path):
     checks = [
         Check(Claim("I", "a gap falls", "gap", "lower", 0.02), pd.Series([-0.3, -0.2, -0.25, -0.31] * 2)),
