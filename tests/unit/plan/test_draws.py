@@ -205,7 +205,7 @@ def test_messages_list_families_without_their_draws(plan):
                 "generated": {"embedded-captions": {"draws": 3}},
                 "studies": {"embedded": {"tables": ["m4/table7"]}},
             },
-            "tables.m4/table7.annotations: 'embedded-captions' is a family of draws, without files of its "
+            "studies.embedded.roles.captions: 'embedded-captions' is a family of draws, without files of its "
             "own; name draws of it: embedded-captions-draw-0 to embedded-captions-draw-2",
         ),
         (
