@@ -15,15 +15,18 @@ import pandas as pd
 
 from clipfair.core.io import write_csv
 
-QUESTIONS = [f"q{number}" for number in range(1, 9)]
-TARGET = "results/tables/questions/questions/{}.md"
+TARGETS = {
+    **{f"q{number}": f"results/tables/questions/questions/q{number}.md" for number in range(1, 9)},
+    "q1-placebo": "results/tables/questions/questions/q1-placebo.md",
+    "q7-known-answers": "results/tables/questions/m4/known-answers-q7.md",
+}
 BENCHMARK = re.compile(r"^ +benchmark: (\S+)$", flags=re.MULTILINE)
 
 
 def jobs_of(question: str, config: list[str]) -> list[str]:
     """Return the benchmark files of all jobs that a question needs, from a dry run."""
     command = ["snakemake", "--dry-run", "--forceall", "--nolock", "--config", "study=questions", *config]
-    command += ["--", TARGET.format(question)]
+    command += ["--", TARGETS[question]]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     return BENCHMARK.findall(run.stdout + run.stderr)
 
@@ -31,7 +34,7 @@ def jobs_of(question: str, config: list[str]) -> list[str]:
 def sum_by_question(config: list[str]) -> pd.DataFrame:
     """Return a row for each question: ``question``, ``jobs``, ``wall_seconds``, ``sampled_cpu_seconds``."""
     rows, counted = [], set()
-    for question in QUESTIONS:
+    for question in TARGETS:
         files = [file for file in jobs_of(question, config) if file not in counted and Path(file).exists()]
         counted.update(files)
         seconds = pd.concat([pd.read_csv(file, sep="\t", na_values="NA") for file in files])
