@@ -39,6 +39,8 @@ class QuestionText(SettingsModel):
     """Limits of a question, and objections to its answer."""
 
     limits: str
+    added: str = ""
+    """A result of runs that the plan does not have, which the answer must not leave out."""
     objections: str
     """Findings of an adversarial check that recomputed the answer from the published predictions."""
 
@@ -62,7 +64,7 @@ def render(recorded: Path = RECORDED) -> str:
     questions = read_analysis_plan().questions
     texts = parse(AnswerTexts, yaml.safe_load(TEXTS.read_text(encoding="utf-8")))
     tables = {name: _read(recorded / f"{name.lower()}.csv") for name in questions}
-    parts = [_overview(questions, tables)]
+    parts = [_overview(questions, tables, texts)]
     parts += [
         _section(name, question, tables[name], texts.questions[name]) for name, question in questions.items()
     ]
@@ -78,13 +80,23 @@ def _claims(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["part"] == "claims"]
 
 
-def _overview(questions: dict[str, PlannedQuestion], tables: dict[str, pd.DataFrame | None]) -> Iterator[str]:
+def _overview(
+    questions: dict[str, PlannedQuestion], tables: dict[str, pd.DataFrame | None], texts: AnswerTexts
+) -> Iterator[str]:
     rows = []
     for name, question in questions.items():
         table = tables[name]
-        found = ["-", NOT_RUN] if table is None else [_mark(table), answer(name, _claims(table))]
+        found = (
+            ["-", NOT_RUN] if table is None else [_mark(table), _answer(name, table, texts.questions[name])]
+        )
         rows.append([f"[{name}](#{_anchor(_title(name, question, table))}) {question.question}", *found])
     yield from markdown_table(["question", "data", "answer"], rows)
+
+
+def _answer(name: str, table: pd.DataFrame, texts: QuestionText) -> str:
+    """The answer by the verdicts, and what was found since, marked as exploratory."""
+    by_plan = answer(name, _claims(table))
+    return f"{by_plan} Exploratory, added later: {texts.added}" if texts.added else by_plan
 
 
 def _title(name: str, question: PlannedQuestion, table: pd.DataFrame | None) -> str:
@@ -120,7 +132,7 @@ def _section(
         yield f"{NOT_RUN} Planned: {count} claims, {question.units} units; target {target}."
     else:
         claims = _claims(table)
-        yield f"**{answer(name, claims)}**"
+        yield f"**{_answer(name, table, texts)}**"
         yield from (
             "",
             f"![{_mark(table)}. {name}: differences of all units, means and intervals]"
