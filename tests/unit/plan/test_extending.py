@@ -67,7 +67,7 @@ BEFORE = runs_of(load_study())
     ("section", "level", "value", "count"),
     [
         ("A λ", "lam", "10", 3),
-        ("A seed", "seed", 7, 1),
+        ("A seed", "seed", 7, 4),
         ("A model", "model", "small-16", 9),
         ("A method", "method", "a-fairclip-laplacian", 6),
         ("A two-stage schedule", "balance", "proxies-50-baseline", 3),
