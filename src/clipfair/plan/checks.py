@@ -228,7 +228,7 @@ def _check_grid(name: str, grid: Grid, plan: StudyPlan) -> None:
     check_trained_data(name, grid, plan)
     recipe = configuration.recipes[grid.recipe]
     for batch in grid.batches:
-        _check_start(batch, plan)
+        _check_start(name, batch, plan)
         method = configuration.methods[batch.method]
         if isinstance(method, FinetuneMethod):
             _check_fairness(key, method, batch, recipe)
@@ -236,13 +236,25 @@ def _check_grid(name: str, grid: Grid, plan: StudyPlan) -> None:
             raise Violation((*key, "recipe"), f"{grid.recipe!r} is no recipe for method {batch.method!r}")
 
 
-def _check_start(batch: Run, plan: StudyPlan) -> None:
-    start = plan.start_of(batch)
-    if start is not None and replace(start, seed=0) not in plan.batches:
-        raise Violation(
-            ("models", batch.model, "weights", "run"),
-            f"study {plan.study!r} has no run {start.key}; add a table whose grid trains it",
-        )
+def _check_start(name: str, batch: Run, plan: StudyPlan) -> None:
+    """Check that the study trains what the runs of a grid start from, with their seeds."""
+    for seed in plan.grids[name].seeds:
+        start = plan.start_of(replace(batch, seed=seed))
+        if start is None:
+            return
+        of_start = replace(start, seed=0)
+        if of_start not in plan.batches:
+            raise Violation(
+                ("models", batch.model, "weights", "run"),
+                f"study {plan.study!r} has no run {start.key}; add a table whose grid trains it",
+            )
+        if start.seed not in plan.seeds_of(of_start):
+            grids = [other for other, grid in plan.grids.items() if of_start in grid.batches]
+            raise Violation(
+                ("grids", name, "seeds"),
+                f"no run {start.key}, from which {batch.model!r} starts with seed {seed}; add seed "
+                f"{start.seed} to a grid that trains it ({', '.join(grids)})",
+            )
 
 
 def _check_batches(plan: StudyPlan) -> None:
