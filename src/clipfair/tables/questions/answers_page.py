@@ -26,12 +26,13 @@ FIGURES = "pictures/questions"  # relative to the page
 NOT_RUN = "**Not run yet.**"
 HEAD = """# Answers
 
-The questions that both papers leave open, answered by the rules of the [analysis plan](analysis-plan.md),
-and what became of both papers' claims. The page is made from the recorded tables in
+**Synthetic** and **real** results, marked in each heading, figure and table.
+
+The page answers the questions that both papers leave open, by the rules of the
+[analysis plan](analysis-plan.md), and gives verdicts on both papers' claims. It is made from the tables in
 [tables/questions](tables/questions) (`python -m clipfair.tables.questions.answers_page`); each sentence
 follows from the verdicts on the claims. A number is a mean over units with its 95% t interval; n counts
-units, each a draw of the data with a training seed of its own. Headings, figures and tables name the kind of
-data: SYNTHETIC (generated) or REAL.
+units, each a draw of the data with its own training seed.
 """
 
 
