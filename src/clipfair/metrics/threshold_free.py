@@ -172,7 +172,7 @@ def sampling_floor(
     rng: np.random.Generator,
     permutations: int,
 ) -> dict[str, float]:
-    """The mean of each metric if groups were alike: what exact parity shows at these sizes and rates.
+    """The sampling floor of each metric: its mean under exact parity at these sizes and rates.
 
     Groups are permuted: among all examples for the metrics of :func:`compare_examples`, within each label for
     the others, so that their base rates stay.

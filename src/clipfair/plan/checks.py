@@ -46,7 +46,7 @@ ATTR = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def check_tables(configuration: Configuration) -> None:
-    """Check that the tables of every study exist, and what those of the chosen one read."""
+    """Check that the tables of every study exist, and check the inputs of those of the chosen study."""
     for name, study in configuration.studies.items():
         _check_known(("studies", name, "tables"), "table", study.tables, configuration.tables)
     for name in configuration.studies[configuration.study].tables:
@@ -237,7 +237,7 @@ def _check_grid(name: str, grid: Grid, plan: StudyPlan) -> None:
 
 
 def _check_start(name: str, batch: Run, plan: StudyPlan) -> None:
-    """Check that the study trains what the runs of a grid start from, with their seeds."""
+    """Check that the study trains the runs that the runs of a grid start from, with their seeds."""
     for seed in plan.grids[name].seeds:
         start = plan.start_of(replace(batch, seed=seed))
         if start is None:

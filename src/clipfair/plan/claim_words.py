@@ -1,4 +1,4 @@
-"""What words of claims stand for; apart from the plan, so that builders of tables do not depend on it."""
+"""Meaning of words in claims, separate from the plan so that builders of tables do not depend on the plan."""
 
 # The world of a claim about all worlds of its question.
 ALL_WORLDS = "all three"
@@ -7,5 +7,5 @@ CHOSEN = "chosen"
 
 
 def worlds_of(world: str, worlds: list[str]) -> list[str]:
-    """The worlds that a claim is about, of those of its question."""
+    """The worlds of a question that a claim is about."""
     return worlds if world == ALL_WORLDS else [world]

@@ -32,7 +32,7 @@ class DataCheck:
 
 
 def check_data(plan: StudyPlan, tables: Collection[str]) -> DataCheck:
-    """Find the missing data of a study; leave out what needs them if ``missing_data`` says so.
+    """Find the missing data of a study; with ``missing_data: leave_out``, leave out what depends on them.
 
     A dry run can be made with data missing, so it is up to the caller to stop (:func:`stop_for`).
 

@@ -19,7 +19,7 @@ LEVELS = ("method", "lam", "model", "balance")
 
 
 def question_settings(name: str, table: Table, generated: Mapping[str, GeneratedDataset]) -> dict:
-    """The settings of a table of a question, and what its builder takes from the analysis plan.
+    """The settings of a table of a question, and the inputs of its builder from the analysis plan.
 
     ``draws`` has the draws of each world of synthetic data, None if it is no family. Empty for another table.
     """

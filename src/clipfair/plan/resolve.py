@@ -159,7 +159,7 @@ def _study(config: Mapping) -> Mapping:
 
 
 def _check_shape(config: Mapping, study: Mapping) -> None:
-    """Check that what this module takes for a mapping is one; values are for the models."""
+    """Check that the entries that this module reads as mappings are mappings; the models check the values."""
     for catalogue in CATALOGUES:
         _check_entries(config.get(catalogue, {}), (catalogue,))
     _check_entries(study.get("grids", {}), ("studies", config["study"], "grids"))
@@ -177,7 +177,7 @@ def _check_mapping(value: Any, key: Key) -> None:
 
 
 def _names(value: Any) -> list[str]:
-    """The ids in a list of the configuration; what is no list of ids is for the models to refuse."""
+    """The ids in a list of the configuration; the models refuse anything else."""
     return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
 
 

@@ -44,7 +44,7 @@ def check_settings(name: str, table: Table) -> None:
 
 
 def check_named(name: str, table: Table, plan: StudyPlan) -> None:
-    """Check that what the settings of a table of the study name is in its grids, or exists.
+    """Check that the ids in the settings of a table of the study are in its grids, or exist.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def check_names(name: str, table: Table, plan: StudyPlan) -> None:
 
 
 def printed_name(method: str, table: Table, configuration: Configuration) -> str:
-    """What a table prints for a method: the name that it gives, else the method's own, else its id."""
+    """The name of a method in a table: that of the table, otherwise that of the method, otherwise its id."""
     return table.names.get(method) or configuration.methods[method].name or method
 
 

@@ -170,7 +170,8 @@ def _table_of(plan: StudyPlan, target: str) -> str | None:
 
 
 def _closest(plan: StudyPlan, target: str, rules: Collection[str]) -> list[str]:
-    """At most three known targets whose name, without what all tables share, is like that of ``target``."""
+    """At most three known targets with names similar to ``target``, apart from the part common to all
+    tables."""
     known = {name: name for name in rules}
     for file in [*study_targets(plan), *model_cards(plan), *data_targets(plan)]:
         known.setdefault(_short(plan, file), file)

@@ -1,4 +1,4 @@
-"""The line for a wrong value: the file and key that set it, what is wrong, and what to write."""
+"""One-line message for a wrong value: the file and key that set it, the error, and the remedy."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def message_of(violation: Violation, config: Mapping, files: Sequence[str | Path
 
 
 def _origin(key: Key, config: Mapping) -> Key:
-    """The key that sets a value: of the study's own grid, or of the entry that an entry is like."""
+    """The key that sets a value, in a grid of the study or in the entry named by `like`."""
     own = ("studies", _study_with_grids(config), "grids")
     if len(key) == 2 and key[0] == "grids" and value_at(config, key) is ABSENT:
         of_study = (*own, key[1])
@@ -48,18 +48,18 @@ def _origin(key: Key, config: Mapping) -> Key:
 
 
 def _is_taken_over(rest: Sequence, entry: Mapping) -> bool:
-    """Whether a key of an entry's settings is that of the entry that it is like."""
+    """Whether a key of the settings of an entry comes from the entry named by `like`."""
     own = entry[rest[0]]
     return rest[0] == MERGED and "like" in entry and len(rest) > 1 and value_at(own, rest[1:2]) is ABSENT
 
 
 def _study_with_grids(config: Mapping) -> object:
-    """The study whose grids the chosen one has: itself, or one that it is like."""
+    """The study that supplies the grids of the chosen one: itself, or one named by `like`."""
     return _study_with(config, lambda study: "grids" in study)
 
 
 def _study_with(config: Mapping, has: Callable[[Mapping], bool]) -> object:
-    """The chosen study or the first that it is like for which ``has``; else the last of the chain."""
+    """The first study in the chain of `like` for which ``has`` is true; otherwise the last of the chain."""
     name = config.get("study")
     for _ in config.get("studies", {}):  # no chain is longer
         study = value_at(config, ("studies", name))
@@ -70,7 +70,7 @@ def _study_with(config: Mapping, has: Callable[[Mapping], bool]) -> object:
 
 
 def _role_key(key: Key, message: str, config: Mapping) -> Key:
-    """The key of the role that a value comes from; empty if it comes from none, or it is open from which."""
+    """The key of the role that supplies a value; empty if no role does, or if the role is ambiguous."""
     written, steps = value_at(config, key), ()
     if key and isinstance(key[-1], int) and isinstance(within := value_at(config, key[:-1]), list):
         written, steps = _item_at(within, key[-1], config)
@@ -84,7 +84,8 @@ def _role_key(key: Key, message: str, config: Mapping) -> Key:
 
 
 def _item_at(items: list, position: int, config: Mapping) -> tuple[object, tuple[int, ...]]:
-    """What a list has at a position once its roles are put in; of a role's list, the position in it, too."""
+    """The item of a list at a position after roles are resolved; for the list of a role, also the position in
+    it."""
     for item in items:
         is_role = isinstance(item, str) and item.startswith(ROLE)
         values = value_at(config, _key_of(item, config)) if is_role else item
@@ -101,14 +102,14 @@ def _bound(role: str, config: Mapping) -> list:
 
 
 def _key_of(role: str, config: Mapping) -> Key:
-    """The key that binds a role: of the chosen study, or of one that it is like."""
+    """The key that binds a role, in the chosen study or in one named by `like`."""
     name = role.removeprefix(ROLE)
     study = _study_with(config, lambda entry: name in entry.get("roles", {}))
     return ("studies", study, "roles", name)
 
 
 def _text_note(value: object) -> str:
-    """Snakemake takes every value within a mapping or a list on its command line for text."""
+    """Explain that Snakemake reads values within a mapping or a list on its command line as text."""
     is_text = isinstance(value, str) and not isinstance(yaml.safe_load(value), str)
     return (
         "; in a mapping or a list --config gives text: write it into a file for --configfile"
@@ -118,7 +119,7 @@ def _text_note(value: object) -> str:
 
 
 def _role_note(key: Key, config: Mapping) -> str:
-    """From which role a value comes, if the entry names one."""
+    """The role that supplies a value, if the entry names one."""
     written = value_at(config, key)
     items = written if isinstance(written, list) else [written]
     roles = [item for item in items if isinstance(item, str) and item.startswith(ROLE)]

@@ -31,7 +31,7 @@ PART_SETTINGS: dict[str, type[SettingsModel]] = {
 
 
 def make_settings(part: str, values: Mapping) -> SettingsModel:
-    """The settings of a part from plain values; what is not named has its default.
+    """The settings of a part from plain values; missing ones get their defaults.
 
     Raises
     ------

@@ -27,7 +27,7 @@ class Configuration(SettingsModel):
     """Folder of checkpoints, from which an interrupted training resumes; on a cluster, a folder that all
     nodes share. Relative to the working directory."""
     missing_data: Literal["stop", "leave_out"] = "stop"
-    """What to do if data are missing that must be obtained by hand (a request, a login). stop: one message
+    """Handling of missing data that must be obtained by hand (a request, a login). stop: one message
     lists them, how to get them and which tables need them. leave_out: the rest is built, and every table
     lists what was left out."""
     subset: Ids = []
