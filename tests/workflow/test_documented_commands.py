@@ -64,12 +64,14 @@ CALLS = snakemake_calls()
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A copy of the repository without data or results."""
+    """A copy of the repository without data or results; a reader's own configuration files change nothing."""
     copy = tmp_path_factory.mktemp("copy")
     copy_parts(copy)
     for name in ("slurm", "benchmarks/worlds"):
         shutil.copytree(ROOT / name, copy / name)
-    (copy / "mine.yaml").write_text("study: embedded\n", encoding="utf-8")
+    for name in {word for options in CALLS for word in options if word.endswith(".yaml")}:
+        if not (copy / name).exists():
+            (copy / name).write_text("study: embedded\n", encoding="utf-8")
     return copy
 
 
